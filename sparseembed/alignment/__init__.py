@@ -1,0 +1,1 @@
+"""Dense embedding to vocabulary scores: the decoding matrix, the adjustment before it, composed rows."""

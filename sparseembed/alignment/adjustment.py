@@ -1,0 +1,82 @@
+"""What is done to an embedding before it is decoded."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sparseembed.errors import ConfigError
+
+Vectors = npt.NDArray[np.float32]
+ADJUSTMENTS = ("none", "pc1", "pc1:LAMBDA", "centred")
+SAMPLE = 20_000  # vectors that an adjustment is fitted on, at most
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """A fitted adjustment h -> h'.
+
+    :param kind: `none`, `pc1` (the component along the first principal direction removed), `pc1:LAMBDA` (shifted by
+        LAMBDA times the embeddings' mean coordinate on it, the paper's adjustment) or `centred` (the mean subtracted).
+    :param vector: The direction or the mean, shape (d,); empty for `none`.
+    :param shift: For `pc1:LAMBDA`, LAMBDA times the mean coordinate; else 0.
+    """
+
+    kind: str
+    vector: Vectors
+    shift: float = 0.0
+
+    def apply(self, vectors: Vectors) -> Vectors:
+        """Adjust embeddings.
+
+        :param vectors: Shape (n, d). A row of zeros, a blank text, stays as it is.
+        :return: Shape (n, d), float32.
+        """
+        if self.kind == "none":
+            return vectors
+        if self.kind == "centred":
+            adjusted = vectors - self.vector
+        elif self.kind == "pc1":
+            adjusted = vectors - (vectors @ self.vector)[:, None] * self.vector
+        else:
+            adjusted = vectors - np.float32(self.shift) * self.vector
+        result: Vectors = np.where(np.any(vectors, axis=1, keepdims=True), adjusted, vectors).astype(np.float32)
+        return result
+
+
+def check_adjustment(kind: str) -> None:
+    """Check the name of an adjustment.
+
+    :raises ConfigError: It is none of `ADJUSTMENTS`.
+    """
+    if kind not in ("none", "pc1", "centred") and not re.fullmatch(r"pc1:-?\d+(\.\d+)?", kind):
+        raise ConfigError(f"adjustment must be one of {', '.join(ADJUSTMENTS)} (such as pc1:0.8), not {kind!r}")
+
+
+def fit_adjustment(kind: str, vectors: Vectors) -> Adjustment:
+    """Fit an adjustment on a collection's own embeddings.
+
+    PC1 is the first right-singular vector of the *uncentred* embeddings, with the sign that makes their mean coordinate
+    positive; the paper finds the change between embedder and backbone concentrated there (section 4).
+
+    :param kind: See `Adjustment`.
+    :param vectors: Shape (n, d); rows of zeros are left out, and of more than 20,000 rows an even sample is taken.
+    :return: The fitted adjustment; `none` where there is not a single usable row.
+    :raises ConfigError: Unknown kind.
+    """
+    check_adjustment(kind)
+    used = vectors[vectors.any(axis=1)]
+    used = used[:: max(1, -(-len(used) // SAMPLE))].astype(np.float64)
+    if kind == "none" or not len(used):
+        return Adjustment("none", np.zeros(0, dtype=np.float32))
+    mean = used.mean(axis=0)
+    if kind == "centred":
+        return Adjustment(kind, mean.astype(np.float32))
+    # The leading eigenvector of the d x d second-moment matrix: the same as the SVD's, without its n x n side.
+    direction = np.linalg.eigh(used.T @ used)[1][:, -1]
+    coordinate = float(mean @ direction)
+    if coordinate < 0:
+        direction, coordinate = -direction, -coordinate
+    scale = float(kind.partition(":")[2] or 0.0)
+    return Adjustment(kind, direction.astype(np.float32), scale * coordinate)

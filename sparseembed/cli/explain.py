@@ -1,0 +1,47 @@
+"""`sparseembed explain`: why a document was found."""
+
+import argparse
+import json
+import sys
+
+from sparseembed.cli.text import columns, snippet, visible
+
+NAME = "explain"
+HELP = "show why a document has its score"
+DESCRIPTION = """\
+List the terms that a query and a document share, where each comes from (literal: it stands in the document; expansion:
+the embedding brought it), and how they sum, exactly, to the score.
+"""
+EPILOG = """\
+examples:
+  sparseembed explain indexes/pydocs "turn a list upside down" list.reverse
+  sparseembed explain indexes/pydocs "turn a list upside down" list.reverse --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("index", metavar="INDEX", help="an index folder")
+    parser.add_argument("query", metavar="QUERY", help="the query's text")
+    parser.add_argument("document", metavar="DOC_ID", help="the document's id")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Explain."""
+    from sparseembed.retrieval.searcher import Searcher
+
+    with Searcher.open(options.index, expand=options.expand) as searcher:
+        explanation = searcher.explain(options.query, options.document)
+        text = searcher.text(options.document)
+    if options.json:
+        value = {**explanation._asdict(), "terms": [term._asdict() for term in explanation.terms]}
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        return
+    rows = [(visible(term.term), term.origin, term.query_weight, term.impact, term.score) for term in explanation.terms]
+    rows.append(("sum", "", "", "", explanation.score))
+    table = columns(rows, ("term", "origin", "query", "impact", "score"), right=frozenset({2, 3, 4}))
+    sys.stdout.write(f"{explanation.id}: {snippet(text)}\n\n{table}\n")
+    if explanation.unmatched:
+        sys.stdout.write(f"\nnot in the document: {', '.join(map(visible, explanation.unmatched))}\n")

@@ -1,0 +1,93 @@
+"""`sparseembed inspect`: the aligned tokens of a text."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sparseembed.cli.options import add_embedder_options, chosen_embedder, positive
+from sparseembed.cli.text import columns, visible
+from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.errors import ConfigError
+
+NAME = "inspect"
+HELP = "show a text's aligned tokens"
+DESCRIPTION = """\
+Embed a text, decode the embedding with the backbone's LM head, and show the tokens it ranks first. With --index, the
+embedding is adjusted as that index adjusts it, by the mean or first component of its own collection.
+"""
+EPILOG = """\
+examples:
+  sparseembed inspect "What can a person do about high blood pressure?"
+  sparseembed inspect "What can a person do about high blood pressure?" --index indexes/pydocs --side query
+  sparseembed inspect "$(cat abstract.txt)" --embedder owner/model -k 50 --json
+"""
+
+
+class _Token(NamedTuple):
+    rank: int
+    token: str
+    score: float
+    literal: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("text", metavar="TEXT", help="the text")
+    parser.add_argument("-k", type=int, default=20, help="tokens wanted (default: 20)")
+    parser.add_argument("--side", choices=("document", "query"), default="document", help="whose prompt to use")
+    parser.add_argument("--terms", choices=("folded", "token"), default="folded", help="fold case and leading space")
+    parser.add_argument("--index", metavar="INDEX", help="use the embedder and the adjustment of an index")
+    parser.add_argument("--json", action="store_true", help="one JSON object a token")
+    add_embedder_options(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Decode the text."""
+    positive(options.k, "-k, the tokens wanted,")
+    if not options.text.strip():
+        raise ConfigError("the text is blank: there is nothing to embed")
+    tokens = _tokens(options)
+    if options.json:
+        for token in tokens:
+            sys.stdout.write(json.dumps(token._asdict(), ensure_ascii=False) + "\n")
+        return
+    rows = [
+        (token.rank, visible(token.token), f"{token.score:.3f}", "literal" if token.literal else "") for token in tokens
+    ]
+    sys.stdout.write(columns(rows, ("rank", "token", "score", "literal"), right=frozenset({0, 2})) + "\n")
+
+
+def _tokens(options: argparse.Namespace) -> list[_Token]:
+    from sparseembed.api import decode
+    from sparseembed.data.corpus import clean_text
+    from sparseembed.sparse.pieces import piece_space
+
+    embedder, adjust = _embedder(options)
+    text = clean_text(options.text)
+    vector = adjust(embedder.encode([text], options.side))[0]
+    pieces = embedder.tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids
+    space = piece_space(options.terms, embedder.tokenizer, max(pieces, default=0) + 1)
+    numbers = {space.term_of_piece[piece] for piece in pieces} - {-1}
+    literal = {space.labels[number] for number in numbers}
+    return [
+        _Token(rank, token, float(score), token in literal)
+        for rank, (token, score) in enumerate(decode(vector, embedder, options.k, options.terms), 1)
+    ]
+
+
+def _embedder(options: argparse.Namespace) -> tuple[TransformerEmbedder, Callable[[np.ndarray], np.ndarray]]:
+    if options.index is None:
+        return chosen_embedder(options), lambda vectors: vectors
+    from sparseembed.engines.manifest import read_manifest
+    from sparseembed.indexing.build import load_adjustment
+    from sparseembed.retrieval.searcher import matching_embedder
+
+    manifest = read_manifest(Path(options.index))
+    embedder = matching_embedder(manifest, chosen_embedder(options) if options.embedder else None)
+    folder = Path(options.index) / "adjustment"
+    return embedder, load_adjustment(folder, options.side, manifest.sparse["adjustment"]).apply

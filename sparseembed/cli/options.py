@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+import argparse
+
+from sparseembed.embedders.load import load_embedder
+from sparseembed.embedders.presets import DEFAULT, PRESETS
+from sparseembed.embedders.spec import ATTENTIONS, DTYPES, TEXT
+from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.errors import ConfigError
+
+_PARTS = (
+    "revision",
+    "document_prompt",
+    "query_prompt",
+    "pooling",
+    "attention",
+    "max_length",
+    "dtype",
+    "device",
+    "decoding",
+)
+
+
+def add_embedder_options(parser: argparse.ArgumentParser) -> None:
+    """Add --embedder and the parts of an embedder that can be changed."""
+    group = parser.add_argument_group("embedder")
+    group.add_argument(
+        "--embedder",
+        metavar="E",
+        help=f"a preset ({', '.join(PRESETS)}), a model folder, a GGUF file or a Hugging Face id such as "
+        f"owner/model@revision; any causal LM will do (default: {DEFAULT})",
+    )
+    group.add_argument("--revision", help="revision of a Hugging Face id")
+    group.add_argument("--document-prompt", metavar="T", help=f"prompt of documents, with one {TEXT}")
+    group.add_argument("--query-prompt", metavar="T", help=f"prompt of queries, with one {TEXT}")
+    group.add_argument("--pooling", help="last, mean, weighted-mean or token:N")
+    group.add_argument("--attention", choices=ATTENTIONS, help="bidirectional lets a decoder see the whole text")
+    group.add_argument("--max-length", type=int, metavar="N", help="tokens of a prompted text (default: 512)")
+    group.add_argument("--dtype", choices=DTYPES, help="auto is bfloat16 where the processor has it (default: auto)")
+    group.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU when there is one)")
+    group.add_argument("--decoding", metavar="M", help="model whose LM head decodes, if not the embedder's own")
+    group.add_argument("--trust-remote-code", action="store_true", default=None, help="run code that the model brings")
+
+
+def chosen_embedder(options: argparse.Namespace) -> TransformerEmbedder:
+    """Return the embedder that the options name."""
+    changes = {part: getattr(options, part) for part in _PARTS}
+    return load_embedder(options.embedder, trust_remote_code=options.trust_remote_code, **changes)
+
+
+def positive(value: int, name: str) -> int:
+    """Return a number that must be at least 1.
+
+    :raises ConfigError: It is less.
+    """
+    if value < 1:
+        raise ConfigError(f"{name} must be at least 1, not {value}")
+    return value

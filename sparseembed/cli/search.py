@@ -1,0 +1,101 @@
+"""`sparseembed search`: one query for people, many for a run file."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparseembed.cli.options import positive
+from sparseembed.cli.text import columns, snippet
+from sparseembed.errors import ConfigError
+from sparseembed.progress import note
+from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
+
+if TYPE_CHECKING:
+    from sparseembed.retrieval.searcher import Searcher
+
+NAME = "search"
+HELP = "search an index"
+DESCRIPTION = """\
+Search an index with a query, or with a file of queries. No model is loaded, unless --expand asks for the query's own
+aligned terms.
+"""
+EPILOG = """\
+examples:
+  sparseembed search indexes/pydocs "turn a list upside down"
+  sparseembed search indexes/pydocs "turn a list upside down" -k 3 --json
+  sparseembed search indexes/scifact --queries scifact/queries.jsonl --run scifact.trec -k 1000 --threads 2
+  sparseembed search indexes/scifact.folded "statin benefits" --expand 10
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("index", metavar="INDEX", help="an index folder")
+    parser.add_argument("query", metavar="QUERY", nargs="?", help="the query's text")
+    parser.add_argument("-k", type=int, default=10, help="hits wanted (default: 10)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a hit, texts included")
+    parser.add_argument("--queries", metavar="FILE", help='many queries, one JSON object a line: {"_id", "text"}')
+    parser.add_argument("--run", dest="run_file", metavar="OUT.trec", help="TREC run file for --queries")
+    parser.add_argument("--threads", type=int, default=1, help="queries searched at the same time (default: 1)")
+    parser.add_argument("--engine", default="lucene", help="lucene, or exact: numpy without Java (default: lucene)")
+    parser.add_argument(
+        "--expand", type=int, default=0, metavar="M", help="aligned terms added to each query (default: 0, no model)"
+    )
+    parser.add_argument(
+        "--expansion-weight",
+        type=float,
+        default=DEFAULT_EXPANSION_WEIGHT,
+        metavar="W",
+        help=f"weight of the best of them, a literal term's being 1 (default: {DEFAULT_EXPANSION_WEIGHT})",
+    )
+    parser.add_argument("--embedder", metavar="E", help="embedder for --expand, if not the one the index names")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Search."""
+    from sparseembed.retrieval.searcher import Searcher
+
+    positive(options.k, "-k, the hits wanted,")
+    positive(options.threads, "--threads")
+    if (options.query is None) == (options.queries is None):
+        raise ConfigError("give one QUERY, or --queries FILE with --run OUT.trec")
+    if (options.queries is None) != (options.run_file is None):
+        raise ConfigError("--queries FILE and --run OUT.trec go together: the hits of many queries go into a run file")
+    with Searcher.open(
+        options.index,
+        expand=options.expand,
+        expansion_weight=options.expansion_weight,
+        embedder=options.embedder,
+        engine=options.engine,
+    ) as searcher:
+        if options.queries is not None:
+            _search_many(searcher, options)
+        else:
+            _search_one(searcher, options)
+
+
+def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
+    hits = searcher.search(options.query, options.k)
+    if options.json:
+        for hit in hits:
+            record = {"rank": hit.rank, "id": hit.id, "score": int(hit.score), "text": searcher.text(hit.id)}
+            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+        return
+    if not hits:
+        note("no hits: no document shares a term with the query")
+        return
+    rows = [(hit.rank, int(hit.score), hit.id, snippet(searcher.text(hit.id))) for hit in hits]
+    sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
+
+
+def _search_many(searcher: "Searcher", options: argparse.Namespace) -> None:
+    from sparseembed.data.jsonl import read_queries
+    from sparseembed.evaluation.runs import write_trec_run
+
+    queries = read_queries(Path(options.queries))
+    hits = searcher.search_batch(list(queries.values()), options.k, options.threads)
+    write_trec_run(options.run_file, dict(zip(queries, hits, strict=True)), "sparseembed")
+    found = sum(map(len, hits))
+    note(f"searched {len(queries):,} queries, found {found:,} hits; wrote {options.run_file}")

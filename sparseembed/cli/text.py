@@ -1,0 +1,39 @@
+"""Small tables of plain text."""
+
+from collections.abc import Sequence
+
+
+def columns(rows: Sequence[Sequence[object]], heads: Sequence[str], right: frozenset[int] = frozenset()) -> str:
+    """Lay rows out in aligned columns.
+
+    :param rows: The cells.
+    :param heads: Headings.
+    :param right: Numbers of the columns that are aligned to the right.
+    :return: The lines, without a last newline.
+    """
+    cells = [[str(head) for head in heads], *[[str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join(lines)
+
+
+def snippet(text: str, width: int = 80) -> str:
+    """Return the beginning of a text on one line.
+
+    >>> snippet("one\\ntwo three", 9)
+    'one two …'
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def visible(token: str) -> str:
+    """Return a token with its leading space and control characters shown."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in token)
+    return "␣" + shown[1:] if shown.startswith(" ") else shown

@@ -1,0 +1,102 @@
+"""Folders in BEIR's layout: corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, each perhaps as ".gz"."""
+
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from sparseembed.data.collection import Collection
+from sparseembed.data.corpus import Corpus, one_line, shown
+from sparseembed.data.jsonl import read_documents, read_queries
+from sparseembed.data.qrels import read_qrels
+from sparseembed.errors import DataError
+
+_SPLIT_ORDER = ("train", "dev", "validation", "test")
+_LAYOUT = "a folder in BEIR's layout holds corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv"
+
+
+def is_beir_folder(folder: Traversable) -> bool:
+    """Tell whether a folder holds a corpus in BEIR's layout.
+
+    :param folder: A folder, or one inside a zip file.
+    :return: Whether corpus.jsonl or corpus.jsonl.gz is there.
+    """
+    return _find(folder, "corpus.jsonl") is not None
+
+
+def open_beir(folder: Path) -> Collection:
+    """Open a folder in BEIR's layout; queries and judgements are read later.
+
+    :param folder: The folder.
+    :return: The collection; without qrels its splits are empty.
+    :raises DataError: If a file is missing or wrong.
+    """
+    resolved = folder.resolve()
+    return read_beir(folder, resolved.name, str(resolved))
+
+
+def open_beir_corpus(folder: Path) -> Corpus:
+    """Read the documents of a folder in BEIR's layout, which needs neither queries nor judgements.
+
+    :param folder: The folder.
+    :return: The corpus.
+    :raises DataError: If corpus.jsonl is missing or wrong.
+    """
+    resolved = folder.resolve()
+    return _read_corpus(folder, resolved.name, str(resolved))
+
+
+def read_beir(folder: Traversable, name: str, identity: str) -> Collection:
+    """Open a folder in BEIR's layout that may lie inside a zip file.
+
+    :param folder: The folder.
+    :param name: The corpus's name.
+    :param identity: The corpus's identity, equal between runs.
+    :return: The collection.
+    :raises DataError: If a file is missing or wrong.
+    """
+    files = _split_files(folder)
+    queries = _find(folder, "queries.jsonl")
+    if files and queries is None:
+        raise DataError(f"{one_line(folder)}: qrels but no queries.jsonl: add the queries that they judge")
+    return Collection(
+        corpus=_read_corpus(folder, name, identity),
+        splits=tuple(files),
+        load_queries=lambda: {} if queries is None else read_queries(queries),
+        load_qrels=lambda split: read_qrels(files[split]),
+    )
+
+
+def _read_corpus(folder: Traversable, name: str, identity: str) -> Corpus:
+    source = _find(folder, "corpus.jsonl")
+    if source is None:
+        raise DataError(f"{one_line(folder)}: no corpus.jsonl in this folder: {_LAYOUT}{_nested_hint(folder)}")
+    return Corpus(read_documents(source), name, identity)
+
+
+def _find(folder: Traversable, name: str) -> Traversable | None:
+    for candidate in (folder / name, folder / f"{name}.gz"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _split_files(folder: Traversable) -> dict[str, Traversable]:
+    qrels = folder / "qrels"
+    if not qrels.is_dir():
+        return {}
+    found: dict[str, Traversable] = {}
+    # Sorted, "test.tsv" comes before "test.tsv.gz" and so is the one that is kept.
+    for file in sorted(qrels.iterdir(), key=lambda entry: entry.name):
+        split = file.name.removesuffix(".gz").removesuffix(".tsv")
+        if file.name.endswith((".tsv", ".tsv.gz")) and split and not split.startswith("."):
+            found.setdefault(split, file)
+    known = [split for split in _SPLIT_ORDER if split in found]
+    return {split: found[split] for split in [*known, *(split for split in found if split not in _SPLIT_ORDER)]}
+
+
+def _nested_hint(folder: Traversable) -> str:
+    """Point at a folder one level down, where an unpacked archive often puts the files."""
+    if folder.is_dir():
+        for child in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if child.is_dir() and is_beir_folder(child):
+                return f"; perhaps {shown(str(child))} is meant"
+    return ""

@@ -1,0 +1,66 @@
+"""Reading text files line by line, with errors that name the file and the line."""
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.resources.abc import Traversable
+from typing import IO, cast
+
+from sparseembed.data.corpus import one_line
+from sparseembed.errors import DataError
+
+_BOM = b"\xef\xbb\xbf"
+# RuntimeError: a member of a zip file that is encrypted or compressed in an unknown way.
+_UNREADABLE = (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
+
+
+def located(source: Traversable, line: int, problem: str) -> DataError:
+    """Make the error for one line of a file.
+
+    :param source: The file.
+    :param line: The line's number, from 1.
+    :param problem: What is wrong and what to do about it.
+    :return: The error, to be raised.
+    """
+    return DataError(f"{one_line(source)}:{line}: {problem}")
+
+
+def read_lines(source: Traversable) -> Iterator[tuple[int, str]]:
+    """Read the lines of a UTF-8 file that are not blank.
+
+    :param source: A file or a member of a zip file; gzip if its name ends with ".gz".
+    :return: Pairs of a line's number (from 1, blank ones counted) and its text, without a byte order mark.
+    :raises DataError: If the file cannot be read or is not UTF-8.
+    """
+    number = 0
+    try:
+        with ExitStack() as stack:
+            # Only "\n" ends a line here: JSON strings may hold U+2028 and other characters that str.splitlines cuts at.
+            for number, raw in enumerate(_open(source, stack), 1):
+                try:
+                    text = (raw.removeprefix(_BOM) if number == 1 else raw).decode()
+                except UnicodeDecodeError as error:
+                    problem = f"not UTF-8 (byte 0x{raw[error.start]:02x}): convert the file, for example with iconv"
+                    raise located(source, number, problem) from None
+                if text and not text.isspace():
+                    yield number, text
+    except FileNotFoundError:
+        raise DataError(f"{one_line(source)}: no such file: check the path") from None
+    except _UNREADABLE as error:
+        problem = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
+        where = f" after line {number}" if number else ""
+        hint = "check its permissions, and that it is complete and of the format that its name says"
+        raise DataError(f"{one_line(source)}: cannot be read{where} ({problem}): {hint}") from None
+
+
+def _open(source: Traversable, stack: ExitStack) -> IO[bytes]:
+    stream = stack.enter_context(source.open("rb"))
+    if isinstance(stream, zipfile.ZipExtFile):
+        # Its own readline is slow Python code.
+        stream = stack.enter_context(io.BufferedReader(stream, 1 << 20))
+    if source.name.endswith(".gz"):
+        return cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=stream)))
+    return stream

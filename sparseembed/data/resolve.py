@@ -1,0 +1,144 @@
+"""From what a user calls a collection to the collection."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sparseembed.data.beir import is_beir_folder, open_beir, open_beir_corpus
+from sparseembed.data.collection import Collection
+from sparseembed.data.corpus import Corpus, one_line, shown
+from sparseembed.data.irds import full_id, known_names, open_irds
+from sparseembed.data.irds_calls import import_problem
+from sparseembed.data.jsonl import read_documents
+from sparseembed.errors import DataError
+
+DATA_VARIABLE = "SPARSEEMBED_DATA"
+BUILT_IN = "pydocs"
+
+_FILE_ENDINGS = (".jsonl", ".json", ".gz", ".zip", ".tsv", ".txt", "/", os.sep)
+_Opened = TypeVar("_Opened", Collection, Corpus)
+
+
+def open_collection(dataset: str) -> Collection:
+    """Open a collection by what a user calls it.
+
+    In this order: a folder in BEIR's layout; the name of such a folder under the one that $SPARSEEMBED_DATA names; the
+    built-in "pydocs"; an id of ir_datasets, for which "beir/" may be left out.
+
+    :param dataset: The folder, name or id.
+    :return: The collection. Its documents have been read; queries and judgements are read when asked for.
+    :raises DataError: If there is no such collection, or its files are wrong.
+    """
+    with _readable(dataset):
+        path = _path_of(dataset)
+        if path is not None and path.is_file():
+            raise DataError(
+                f"{one_line(path)}: a file, and a collection with queries is a folder: give a folder that holds "
+                "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (a JSONL file alone can be indexed and searched)"
+            )
+        return _open(dataset, path, open_beir)
+
+
+def open_corpus(path_or_dataset: str) -> Corpus:
+    """Open documents alone: a JSONL file, a folder in BEIR's layout (perhaps without queries), or any collection.
+
+    :param path_or_dataset: The file, or what `open_collection` takes.
+    :return: The corpus.
+    :raises DataError: If there is nothing of that name, or a file is wrong.
+    """
+    with _readable(path_or_dataset):
+        path = _path_of(path_or_dataset)
+        if path is not None and path.is_file():
+            name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+            return Corpus(read_documents(path), name, str(path.resolve()))
+        opened = _open(path_or_dataset, path, open_beir_corpus)
+        return opened if isinstance(opened, Corpus) else opened.corpus
+
+
+def _open(dataset: str, path: Path | None, open_folder: Callable[[Path], _Opened]) -> _Opened | Collection:
+    """Try what a name may stand for, one after the other."""
+    looks_like_path = _looks_like_path(dataset)
+    if path is not None and path.is_dir() and (looks_like_path or is_beir_folder(path)):
+        return open_folder(path)
+    if looks_like_path:
+        raise _no_such_path(dataset, path)
+    data = _data_folder()
+    if data is not None and (data / dataset).is_dir():
+        return open_folder(data / dataset)
+    if dataset == BUILT_IN:
+        from sparseembed.data.pydocs import open_pydocs
+
+        return open_pydocs()
+    dataset_id = full_id(dataset)
+    if dataset_id is not None:
+        return open_irds(dataset_id)
+    raise _unknown(dataset, path)
+
+
+@contextmanager
+def _readable(dataset: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # no permission, a name that is too long for the system
+        problem = error.strerror or one_line(error)
+        where = one_line(error.filename or dataset)
+        raise DataError(f"{where}: cannot be read ({problem}): check the path and its permissions") from None
+
+
+def _path_of(dataset: str) -> Path | None:
+    """Give the path that a name would be, or None if it cannot be one."""
+    if not dataset.strip():
+        raise DataError("no collection is named: give a folder, 'pydocs', or an ir_datasets id such as scifact")
+    return _expanded(dataset) if "\0" not in dataset else None
+
+
+def _looks_like_path(dataset: str) -> bool:
+    return dataset.startswith((".", "~", "/")) or dataset.endswith(_FILE_ENDINGS) or Path(dataset).is_absolute()
+
+
+def _data_folder() -> Path | None:
+    value = os.environ.get(DATA_VARIABLE)
+    return _expanded(value) if value else None
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~nobody-of-that-name
+        return Path(name)
+
+
+def _no_such_path(dataset: str, path: Path | None) -> DataError:
+    hint = ""
+    if path is not None and path.parent.is_dir():
+        near = _nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+        hint = f"; the nearest there is {shown(str(path.parent / near))}" if near else ""
+    return DataError(f"{one_line(dataset)}: no such file or folder: check the path{hint}")
+
+
+def _unknown(dataset: str, path: Path | None) -> DataError:
+    known = known_names()
+    tried = [f"a folder in BEIR's layout ({'has no corpus.jsonl' if path and path.is_dir() else 'no such folder'})"]
+    data = _data_folder()
+    names = [BUILT_IN, *known]
+    if data is None:
+        tried.append(f"a name under ${DATA_VARIABLE} (not set)")
+    elif not data.is_dir():
+        tried.append(f"a name under ${DATA_VARIABLE} (no such folder: {one_line(data)})")
+    else:
+        tried.append(f"a name under ${DATA_VARIABLE} ({one_line(data)})")
+        names += sorted(entry.name for entry in data.iterdir() if entry.is_dir() and is_beir_folder(entry))
+    tried.append(f"the built-in {BUILT_IN!r}")
+    tried.append("an ir_datasets id" if known else f"an ir_datasets id (ir_datasets is unusable: {import_problem()})")
+    near = _nearest(dataset, names)
+    hint = f"the nearest known name is {shown(near)}" if near else "give the path of a folder that holds corpus.jsonl"
+    return DataError(f"no collection {shown(dataset)}; tried {', '.join(tried)}: {hint}")
+
+
+def _nearest(name: str, candidates: list[str]) -> str:
+    lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
+    found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[found[0]] if found else ""

@@ -1,0 +1,56 @@
+"""GGUF files to model folders, once, in the user's cache: a GGUF file takes 20 seconds to load, its copy two."""
+
+import contextlib
+import hashlib
+import io
+import json
+from pathlib import Path
+
+from sparseembed.errors import EmbedderError
+from sparseembed.files import atomic_folder, cache_folder
+from sparseembed.progress import note
+
+
+def convert_gguf(path: Path) -> Path:
+    """Return a model folder with the dequantised weights (float32) and tokenizer of a GGUF file.
+
+    :param path: A GGUF file of an architecture that transformers can read.
+    :return: The folder in the user's cache, made now or by an earlier call.
+    :raises EmbedderError: transformers cannot read the file.
+    """
+    with path.open("rb") as handle:
+        key = hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+    folder = cache_folder("models", f"{path.stem}-{key}")
+    if (folder / "config.json").is_file():
+        return folder
+    note(f"converting {path.name} to safetensors, once (about 20 s)")
+    with atomic_folder(folder) as part:
+        _convert(path, part)
+    note(f"wrote {folder}")
+    return folder
+
+
+def _convert(path: Path, into: Path) -> None:
+    from sparseembed.embedders.sources import quiet_hub
+
+    # The conversion's own bar ignores the library's settings, hence the second guard.
+    with quiet_hub(), contextlib.redirect_stderr(io.StringIO()):
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        try:
+            loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        except Exception as error:  # a damaged file shows as any of a dozen types
+            reason = " ".join(str(error).split())[:200]
+            raise EmbedderError(f"cannot read {path} as a GGUF model: {reason}") from None
+        # A model loaded from GGUF refuses save_pretrained; a fresh one with its state does not.
+        config = type(loaded.config).from_dict(
+            {key: value for key, value in loaded.config.to_dict().items() if key != "quantization_config"}
+        )
+        fresh = AutoModelForCausalLM.from_config(config)
+        fresh.load_state_dict(loaded.state_dict())
+        fresh.save_pretrained(into)
+        tokenizer.save_pretrained(into)
+    if "quantization_config" in json.loads((into / "config.json").read_text()):
+        raise EmbedderError(f"converting {path} kept its quantisation: this version of transformers is not supported")

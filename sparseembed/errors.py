@@ -1,0 +1,28 @@
+"""Errors that a user can mend: each message is one line saying what is wrong, where, and what to do."""
+
+
+class SparseEmbedError(Exception):
+    """Base of every error that the library raises on purpose; the command line prints it and exits with 2.
+
+    The message is one line: what is wrong, where (file and line, document, field), and what to do about it.
+    """
+
+
+class DataError(SparseEmbedError):
+    """A collection that cannot be read: a missing file, broken JSON, an id that occurs twice."""
+
+
+class EmbedderError(SparseEmbedError):
+    """An embedder that cannot be found or loaded, or that gives no usable vector."""
+
+
+class ConfigError(SparseEmbedError):
+    """A setting outside its range, or settings that contradict each other."""
+
+
+class IndexFolderError(SparseEmbedError):
+    """An index that is missing, damaged, of another version, or not made by the embedder at hand."""
+
+
+class EngineError(SparseEmbedError):
+    """The search engine failed: no usable Java, no room on the disk, a document count that is off."""

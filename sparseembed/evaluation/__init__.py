@@ -1,0 +1,1 @@
+"""From runs to figures: measures, significance, TREC run files and tables."""

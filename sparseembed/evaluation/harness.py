@@ -1,0 +1,157 @@
+"""Run every system on a collection, judge them, and write down what came out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sparseembed.data.collection import Collection
+from sparseembed.embedders.load import EmbedderLike, load_embedder
+from sparseembed.engines.manifest import software_versions
+from sparseembed.errors import ConfigError
+from sparseembed.evaluation.bench import Bench
+from sparseembed.evaluation.measures import MEASURES, Evaluation, evaluate
+from sparseembed.evaluation.runs import write_trec_run
+from sparseembed.evaluation.significance import Comparison, compare
+from sparseembed.evaluation.systems import SYSTEMS, Row
+from sparseembed.evaluation.table import format_table, row_name
+from sparseembed.files import write_json
+from sparseembed.progress import note
+
+BASELINES = ("bm25 flat", "dense centred")
+
+
+@dataclass(frozen=True)
+class Report:
+    """An evaluation, as it is written to benchmarks/results.
+
+    :param content: The JSON value: dataset, split, queries, documents, manifest, rows, significance.
+    """
+
+    content: dict[str, Any]
+
+    @property
+    def table(self) -> str:
+        """The table for a terminal, one row a system, with the marks of significance."""
+        comparisons = [Comparison(**each) for each in self.content["significance"]]
+        head = (
+            f"{self.content['dataset']}, split {self.content['split']}: {self.content['queries']:,} queries, "
+            f"{self.content['documents']:,} documents, embedder {self.content['manifest']['embedder']['name']}"
+        )
+        return head + "\n\n" + format_table(self.content["rows"], comparisons=comparisons)
+
+    def write(self, path: Path) -> None:
+        """Write the JSON file; its folder is made if need be."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, self.content)
+        note(f"wrote {path}")
+
+
+def run_evaluation(
+    collection: Collection,
+    split: str | None = None,
+    embedder: EmbedderLike | None = None,
+    *,
+    systems: Sequence[str] = (),
+    indexes: Path = Path("indexes/eval"),
+    runs: Path | None = None,
+    reencode: bool = False,
+) -> Report:
+    """Evaluate the systems of the table on a collection.
+
+    :param collection: The collection; it needs judgements.
+    :param split: The split to report; `test`, or the only one, when None.
+    :param embedder: Embedder of the dense and sparse systems; the default preset when None.
+    :param systems: Names of systems (`sparse`) or variants (`one-index`) to run; all when empty. The two baselines of
+        the significance tests always run.
+    :param indexes: Folder for the indexes.
+    :param runs: Folder for TREC run files; none are written when None.
+    :param reencode: Encode anew a corpus or queries that have changed since they were encoded.
+    :return: The report; nothing but indexes, embeddings and run files is written.
+    :raises ConfigError: Unknown system.
+    :raises DataError: No judgements, or a changed corpus.
+    """
+    chosen = _chosen(systems)
+    bench = Bench(collection, split, load_embedder(embedder), indexes, reencode)
+    rows: list[Row] = []
+    for number, (name, build) in enumerate(chosen.items(), 1):
+        note(f"[{number}/{len(chosen)}] {' '.join(name)}")
+        rows.append(build(bench))
+    evaluations = {_name(row): evaluate(row.run, bench.qrels) for row in rows}
+    if runs is not None:
+        runs.mkdir(parents=True, exist_ok=True)
+        for row in rows:
+            write_trec_run(runs / f"{bench.corpus.name}.{row.system}-{row.variant}.trec", row.run, _name(row))
+        note(f"wrote {len(rows)} run files to {runs}")
+    return Report(_content(bench, rows, evaluations))
+
+
+def _chosen(systems: Sequence[str]) -> dict[tuple[str, str], Any]:
+    known = {word for name in SYSTEMS for word in name}
+    for system in systems:
+        if system not in known:
+            raise ConfigError(f"unknown system {system!r}: choose among {', '.join(dict.fromkeys(_words()))}")
+    return {
+        name: build
+        for name, build in SYSTEMS.items()
+        if not systems or set(name) & set(systems) or " ".join(name) in BASELINES
+    }
+
+
+def _words() -> list[str]:
+    return [word for name in SYSTEMS for word in name]
+
+
+def _name(row: Row) -> str:
+    return row_name({"system": row.system, "variant": row.variant})
+
+
+def _content(bench: Bench, rows: Sequence[Row], evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
+    comparisons = compare(evaluations, BASELINES, MEASURES[0])
+    corpus = bench.corpus
+    return {
+        "dataset": corpus.name,
+        "split": bench.split,
+        "queries": len([query for query, grades in bench.qrels.items() if grades]),
+        "documents": len(corpus),
+        "manifest": {
+            "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint, "blank": corpus.blanks},
+            "embedder": _portable(bench.embedder.spec.as_dict()),
+            "embedder_identity": bench.embedder.identity(),
+            "systems": {_name(row): row.about for row in rows},
+            "versions": software_versions(),
+        },
+        "rows": [
+            {
+                "system": row.system,
+                "variant": row.variant,
+                "measures": evaluations[_name(row)].means,
+                "query_encode_ms": round(row.latency.encode_ms, 3),
+                "search_ms": round(row.latency.search_ms, 3),
+                "index_bytes": row.index_bytes,
+                "query_model_calls": row.query_model_calls,
+            }
+            for row in rows
+        ],
+        "significance": [asdict(each) for each in comparisons],
+    }
+
+
+def _portable(spec: dict[str, Any]) -> dict[str, Any]:
+    """Leave the folders of this machine out of what may be published."""
+    return {
+        key: Path(value).name if key in ("weights", "decoding") and value and Path(value).is_absolute() else value
+        for key, value in spec.items()
+    }
+
+
+def read_report(path: Path) -> Report:
+    """Read a report that was written.
+
+    :raises ConfigError: It is none.
+    """
+    try:
+        return Report(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        raise ConfigError(f"{path} is no evaluation report: run sparseembed eval first") from None

@@ -1,0 +1,143 @@
+"""TREC run files, and what is done to a run before it is measured."""
+
+import contextlib
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sparseembed.engines.base import Hit, Run
+from sparseembed.errors import ConfigError, DataError
+
+# The format separates its columns by ASCII white space: other spaces may stand inside an id.
+_FIELD = re.compile(r"[^ \t\r\n\f\v]+")
+_COLUMNS = "query Q0 document rank score tag"
+
+
+def unique_ids(query: str, hits: Sequence[Hit]) -> list[str]:
+    """Give the document ids of a query's hits, best first.
+
+    :param query: the query's id, for the message.
+    :param hits: the query's hits, best first.
+    :return: their document ids in the same order.
+    :raises DataError: if a document stands twice among them.
+    """
+    ids = [hit.id for hit in hits]
+    if len(set(ids)) != len(ids):
+        twice = next(doc for i, doc in enumerate(ids) if doc in ids[:i])
+        raise DataError(f"the run gives document {twice!r} twice for query {query!r}: a run names a document once")
+    return ids
+
+
+def drop_self(run: Run, depth: int | None = None) -> Run:
+    """Leave out every hit whose document id equals the query's id, and number the ranks anew.
+
+    BEIR does so (ArguAna's and Quora's queries are documents of their own corpus). Ask the engine for k + 1 hits, and
+    give ``depth=k`` so that queries without such a hit keep no more than k either.
+
+    :param run: the run, not changed.
+    :param depth: how many hits a query keeps at most; None keeps all.
+    :return: a new run.
+    """
+    kept = {query: [hit for hit in hits if hit.id != query][:depth] for query, hits in run.items()}
+    return {q: [Hit(hit.id, hit.score, rank) for rank, hit in enumerate(hits, 1)] for q, hits in kept.items()}
+
+
+def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
+    """Write a run as a TREC run file: one line ``query Q0 document rank score tag`` a hit.
+
+    trec_eval ignores the ranks: it sorts by score in single precision and breaks ties by document id, descending. So
+    that it sees the run's own ranking, a score that would tie with (or pass) the one above it is lowered to the next
+    smaller float32; all others are written as their nearest float32. Queries without hits leave no line.
+
+    :param path: the file, replaced in one step if it exists.
+    :param run: query id -> hits, best first.
+    :param tag: the system's name, the last column.
+    :raises ConfigError: if the tag is empty or has white space in it.
+    :raises DataError: if an id is empty or has white space in it, a score is not finite, a document stands twice for a
+        query, or the file cannot be written.
+    """
+    path = Path(path)
+    if not _FIELD.fullmatch(tag):
+        raise ConfigError(f"the tag {tag!r} of a TREC run must be one word: leave out its white space")
+    lines = [line for query, hits in run.items() for line in _lines(query, hits, tag)]
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(lines)
+        part.replace(path)
+    except OSError as error:
+        _forget(part)
+        raise DataError(f"cannot write the run {path}: {error.strerror}; name a folder that can be written") from error
+    except UnicodeEncodeError as error:
+        _forget(part)
+        raise DataError(f"cannot write the run {path}: an id holds a lone surrogate ({error.object!r:.80})") from error
+
+
+def _forget(part: Path) -> None:
+    # The write has failed already: a second error would only hide the first.
+    with contextlib.suppress(OSError):
+        part.unlink(missing_ok=True)
+
+
+def _lines(query: str, hits: Sequence[Hit], tag: str) -> list[str]:
+    lines = []
+    above = np.float32(np.inf)
+    for rank, (document, hit) in enumerate(zip(unique_ids(query, hits), hits, strict=True), 1):
+        for kind, name in (("query", query), ("document", document)):
+            if not _FIELD.fullmatch(name):
+                raise DataError(f"{kind} id {name!r} is empty or has white space in it: no TREC run can hold it")
+        if not math.isfinite(hit.score):
+            raise DataError(f"document {document!r} has the score {hit.score} for query {query!r}: it must be finite")
+        above = min(np.float32(hit.score), np.nextafter(above, np.float32(-np.inf)))
+        lines.append(f"{query} Q0 {document} {rank} {above!s} {tag}\n")
+    return lines
+
+
+def read_trec_run(path: str | Path) -> Run:
+    """Read a TREC run file.
+
+    A query's hits are ordered by score, descending; equal scores by the rank column, then by their place in the file.
+    The ranks are numbered anew from 1.
+
+    :param path: the file.
+    :return: query id -> hits, best first, queries in the order of the file.
+    :raises DataError: if the file is missing or a line of it is wrong (file and line are named).
+    """
+    path = Path(path)
+    found: dict[str, dict[str, tuple[float, int]]] = {}
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                _add_line(found, line, f"{path}:{number}")
+    except OSError as error:
+        raise DataError(f"cannot read the run {path}: {error.strerror}") from error
+    run: Run = {}
+    for query, documents in found.items():
+        best = sorted(documents.items(), key=lambda item: (-item[1][0], item[1][1]))
+        run[query] = [Hit(document, score, rank) for rank, (document, (score, _)) in enumerate(best, 1)]
+    return run
+
+
+def _add_line(found: dict[str, dict[str, tuple[float, int]]], line: bytes, where: str) -> None:
+    try:
+        fields = _FIELD.findall(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: not UTF-8: save the run as UTF-8") from error
+    if not fields:
+        return
+    if len(fields) != 6:
+        raise DataError(f"{where}: {len(fields)} columns where a TREC run has 6: {_COLUMNS}")
+    query, _, document, rank, score, _ = fields
+    try:
+        place, value = int(rank), float(score)
+    except ValueError as error:
+        raise DataError(f"{where}: rank {rank!r} must be an integer and score {score!r} a number") from error
+    if not math.isfinite(value):
+        raise DataError(f"{where}: score {score!r} must be finite")
+    documents = found.setdefault(query, {})
+    if document in documents:
+        raise DataError(f"{where}: document {document!r} stands twice for query {query!r}: leave one line out")
+    documents[document] = (value, place)

@@ -1,0 +1,153 @@
+"""The systems of the table: each a function from the bench to one row. A new system is a new entry in `SYSTEMS`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparseembed.engines.base import Run
+from sparseembed.evaluation.bench import DENSE_KINDS, Bench, as_run
+from sparseembed.evaluation.timing import Latency, measure_latency
+from sparseembed.files import folder_bytes
+from sparseembed.indexing.build import BuiltIndex, build_index
+from sparseembed.retrieval.fusion import choose_weight, rrf, weighted
+from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
+from sparseembed.retrieval.searcher import Searcher
+
+TIMED_HITS = 10  # hits asked for while timing
+DEFAULT_M = 10
+DEFAULT_FUSION_WEIGHT = 0.5
+RRF_K = 60
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system, measured but not judged yet.
+
+    :param query_model_calls: Model calls that one query costs, counted.
+    :param about: What else the report should keep: settings chosen, the manifest.
+    """
+
+    system: str
+    variant: str
+    run: Run
+    latency: Latency
+    index_bytes: int
+    query_model_calls: int
+    about: dict[str, Any]
+
+
+def bm25(bench: Bench) -> Row:
+    """BM25 with Anserini's analyzer, k1 0.9, b 0.4, over title and text in one field."""
+    run = bench.bm25_run(bench.split, bench.queries)
+    texts = list(bench.queries.values())
+    latency = measure_latency(texts, lambda text: text, lambda text: bench.bm25.search(text, TIMED_HITS))
+    about = {"k1": 0.9, "b": 0.4, "analyzer": "lucene-english"}
+    return Row("bm25", "flat", run, latency, folder_bytes(bench.folder / "bm25" / "lucene"), 0, about)
+
+
+def dense(bench: Bench, variant: str) -> Row:
+    """Exact inner product of normalised embeddings, in FAISS."""
+    run = bench.dense_run(variant, bench.split, bench.queries)
+    index, adjustment = bench.dense(variant), bench.adjustment(DENSE_KINDS[variant], "query")
+
+    def encode(text: str) -> np.ndarray:
+        return adjustment.apply(bench.embedder.encode([text], "query"))
+
+    latency = measure_latency(list(bench.queries.values()), encode, lambda vector: index.search(vector, TIMED_HITS))
+    calls = _model_calls(bench, encode)
+    return Row("dense", variant, run, latency, index.bytes, calls, {"adjustment": adjustment.kind})
+
+
+def fused(bench: Bench, variant: str, fuse: Callable[[Run, Run], Run], about: dict[str, Any]) -> Row:
+    """A fusion of BM25 and centred dense."""
+    first = bench.bm25_run(bench.split, bench.queries)
+    second = bench.dense_run("centred", bench.split, bench.queries)
+    index, adjustment = bench.dense("centred"), bench.adjustment("centred", "query")
+
+    def search(encoded: tuple[str, np.ndarray]) -> object:
+        text, vector = encoded
+        return fuse({"": bench.bm25.search(text, 1000)}, {"": index.search(vector, 1000)[0]})
+
+    def encode(text: str) -> tuple[str, np.ndarray]:
+        return text, adjustment.apply(bench.embedder.encode([text], "query"))
+
+    latency = measure_latency(list(bench.queries.values()), encode, search)
+    size = folder_bytes(bench.folder / "bm25" / "lucene") + index.bytes
+    return Row("fusion", variant, fuse(first, second), latency, size, _model_calls(bench, encode), about)
+
+
+def fusion_rrf(bench: Bench) -> Row:
+    """Reciprocal rank fusion, k = 60."""
+    return fused(bench, "rrf", lambda first, second: rrf([first, second], k=RRF_K), {"k": RRF_K})
+
+
+def fusion_weighted(bench: Bench) -> Row:
+    """Min-max fusion, with the weight that is best on the train split, or 0.5 where there is none."""
+    weight, source = DEFAULT_FUSION_WEIGHT, "default"
+    if bench.tuning is not None:
+        source, queries = bench.tuning
+        qrels = {query: bench.collection.qrels(source)[query] for query in queries}
+        first, second = bench.bm25_run(source, queries), bench.dense_run("centred", source, queries)
+        weight, _ = choose_weight(first, second, qrels)
+    about = {"dense_weight": weight, "weight_from": source}
+    return fused(bench, "weighted", lambda first, second: weighted(first, second, weight), about)
+
+
+def sparse(bench: Bench, variant: str, terms: str, expand: int = 0) -> Row:
+    """Retrieval from one of our own indexes."""
+    built = build_sparse(bench, terms)
+    with Searcher.open(built.path) as searcher:
+        if expand:
+            searcher.query_encoder = searcher.expander(expand, DEFAULT_EXPANSION_WEIGHT, bench.embedder)
+        hits = searcher.engine.search_batch(_impact_queries(bench, searcher), 1001, threads=2)
+        latency = measure_latency(
+            list(bench.queries.values()),
+            searcher.encode_query,
+            lambda query: searcher.engine.search(query, TIMED_HITS),
+        )
+        calls = _model_calls(bench, searcher.encode_query)
+    about = {"sparse": built.manifest.sparse, "m": expand, "counts": built.manifest.counts}
+    if expand:
+        about["expansion_weight"] = DEFAULT_EXPANSION_WEIGHT
+    size = folder_bytes(built.path / "lucene")
+    return Row("sparse", variant, as_run(bench.queries, hits), latency, size, calls, about)
+
+
+def build_sparse(bench: Bench, terms: str) -> BuiltIndex:
+    """Build, or reuse, the bench's index in a term space, with the default choices."""
+    path = bench.folder / f"sparse-{terms}"
+    _ = bench.encoded
+    return build_index(bench.corpus, path, bench.embedder, terms, overwrite=True)
+
+
+def _impact_queries(bench: Bench, searcher: Searcher) -> Sequence[dict[str, int]]:
+    """Encode all queries, with embeddings made in batches where a model is needed."""
+    encoder = searcher.query_encoder
+    if not isinstance(encoder, Expanded):
+        return [encoder.encode(text) for text in bench.queries.values()]
+    vectors = bench.query_vectors(bench.split, bench.queries)
+    return [
+        encoder.encode_with(text, vectors[query] if text.strip() else None) for query, text in bench.queries.items()
+    ]
+
+
+def _model_calls(bench: Bench, encode: Callable[[str], object]) -> int:
+    """Count the model calls that encoding one query costs."""
+    text = next((text for text in bench.queries.values() if text.strip()), "")
+    before = bench.embedder.model_calls
+    encode(text)
+    return bench.embedder.model_calls - before
+
+
+SYSTEMS: dict[tuple[str, str], Callable[[Bench], Row]] = {
+    ("bm25", "flat"): bm25,
+    ("dense", "cosine"): lambda bench: dense(bench, "cosine"),
+    ("dense", "centred"): lambda bench: dense(bench, "centred"),
+    ("fusion", "rrf"): fusion_rrf,
+    ("fusion", "weighted"): fusion_weighted,
+    ("sparse", "aligned-inference-free"): lambda bench: sparse(bench, "aligned-inference-free", "folded"),
+    ("sparse", "aligned-expanded"): lambda bench: sparse(bench, "aligned-expanded", "folded", DEFAULT_M),
+    ("sparse", "one-index"): lambda bench: sparse(bench, "one-index", "word"),
+}

@@ -1,0 +1,1 @@
+"""From a corpus to an index on disk: encode once, then sparsify and index as often as wanted."""

@@ -1,0 +1,100 @@
+"""Where a corpus's embeddings are kept, and how they get there."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from sparseembed.data.corpus import Corpus
+from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
+from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.files import cache_folder, digest
+
+QUERY_SAMPLE = 512  # texts that the query side's adjustment is fitted on, at most
+QUERY_WORDS = 32  # words of such a text, at most
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
+
+
+class EncodedCorpus(NamedTuple):
+    """A corpus's embeddings.
+
+    :param documents: The documents, encoded with the document prompt, in the corpus's order.
+    :param query_like: Titles and first sentences of documents, encoded with the query prompt: queries and documents
+        have different means and first components, and no real query is needed to know the queries'.
+    """
+
+    documents: EmbeddingStore
+    query_like: EmbeddingStore
+
+
+def embeddings_folder(corpus: Corpus, embedder: TransformerEmbedder) -> Path:
+    """Return where the embeddings of a corpus by an embedder are kept when the user names no place.
+
+    It depends on where the corpus came from and not on its texts, so that a corpus that has changed is noticed.
+    """
+    of_corpus = f"{corpus.name}-{digest(corpus.identity)[:10]}"
+    return cache_folder("embeddings", of_corpus, f"{embedder.spec.name}-{digest(embedder.identity())[:10]}")
+
+
+def encode_corpus(
+    corpus: Corpus, embedder: TransformerEmbedder, folder: Path | None = None, redo: bool = False
+) -> EncodedCorpus:
+    """Encode a corpus, or go on where an earlier run stopped, or reuse what it finished.
+
+    :param corpus: The documents.
+    :param embedder: By what.
+    :param folder: Where to keep the embeddings; in the user's cache when None.
+    :param redo: Encode anew where the folder holds embeddings of another version of the corpus or another embedder's.
+    :return: The embeddings.
+    :raises DataError: The corpus has changed since it was encoded.
+    :raises EmbedderError: The folder holds another embedder's vectors, or the model fails.
+    """
+    folder = folder or embeddings_folder(corpus, embedder)
+    documents = Texts(
+        f"{corpus.name}, documents", corpus.fingerprint, corpus.ids, [document.contents for document in corpus]
+    )
+    sample = query_like_texts(corpus)
+    query_like = Texts(f"{corpus.name}, query-like texts", digest(sample), list(sample), list(sample.values()))
+    return EncodedCorpus(
+        encode_to_store(folder / "documents", documents, embedder, "document", redo),
+        encode_to_store(folder / "query-like", query_like, embedder, "query", redo),
+    )
+
+
+def encode_queries(
+    corpus: Corpus, queries: Mapping[str, str], split: str, embedder: TransformerEmbedder, redo: bool = False
+) -> EmbeddingStore:
+    """Encode the queries of a split with the query prompt, once.
+
+    :param corpus: The corpus that they belong to.
+    :param queries: id -> text.
+    :param split: Name of the split.
+    :param embedder: By what.
+    :param redo: As in `encode_corpus`.
+    :return: Their embeddings, in the order of the queries.
+    """
+    folder = embeddings_folder(corpus, embedder) / f"queries-{split}"
+    texts = Texts(
+        f"{corpus.name}, {split} queries", digest(list(queries.items())), list(queries), list(queries.values())
+    )
+    return encode_to_store(folder, texts, embedder, "query", redo)
+
+
+def query_like_texts(corpus: Corpus) -> dict[str, str]:
+    """Make texts that look like queries from an even sample of the documents.
+
+    Of every other sampled document the title, of the rest (and where there is no title) the first sentence, at most 32
+    words of either.
+
+    :param corpus: The documents.
+    :return: Document id -> text; at most 512, none blank.
+    """
+    filled = [document for document in corpus if document.contents]
+    step = max(1, -(-len(filled) // QUERY_SAMPLE))
+    texts = {}
+    for number, document in enumerate(filled[::step]):
+        title, text = document.title.strip(), document.text.strip()
+        sentence = _SENTENCE_END.split(text, maxsplit=1)[0]
+        chosen = (title or sentence) if number % 2 == 0 else (sentence or title)
+        texts[document.id] = " ".join(chosen.split()[:QUERY_WORDS])
+    return {key: text for key, text in texts.items() if text}

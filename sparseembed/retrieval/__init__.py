@@ -1,0 +1,1 @@
+"""What stands beside the sparse index: dense retrieval by the same embeddings, and fusions of runs."""

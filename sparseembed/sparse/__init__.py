@@ -1,0 +1,1 @@
+"""Vocabulary scores to impacts: term spaces, weighting, literal impacts, quantisation, vectors on disk."""

@@ -1,0 +1,92 @@
+"""How embeddings become impacts: every choice of a sparse index, with defaults chosen on train splits."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sparseembed.alignment.adjustment import check_adjustment
+from sparseembed.errors import ConfigError
+
+TERM_SPACES = ("word", "folded", "token")
+WEIGHTINGS = ("linear", "log1p", "sqrt")
+FLOORS = ("zero", "kth")
+SCALES = ("none", "document")
+
+
+@dataclass(frozen=True)
+class SparseConfig:
+    """The choices between embedding and impact, in the order in which they are applied.
+
+    :param terms: Term space: `word`, `folded` or `token`.
+    :param adjustment: What is done to the embedding before decoding (see `alignment.adjustment`).
+    :param k: K, aligned terms kept for a document.
+    :param floor: What is subtracted from the K scores: `zero` nothing, `kth` the smallest of them. What is then
+        negative counts as zero (relu) and vanishes.
+    :param weighting: Function of the floored score: `linear`, `log1p` (ln(1 + x)) or `sqrt`.
+    :param scale: `document` divides a document's weights by its largest, so that each document's lie in 0..1.
+    :param idf: Whether weights are multiplied by the term's idf.
+    :param literal: Whether the document's own terms, with their BM25 impacts, are in the same vector.
+    :param mix: Weight of the aligned terms beside literal ones: with 1, a document's best aligned term weighs as much
+        as a literal one could at most. Without `literal` it has no effect.
+    :param bits: Bits of an impact: the largest weight of the collection becomes 2^bits - 1.
+    """
+
+    terms: str = "word"
+    adjustment: str = "centred"
+    k: int = 256
+    floor: str = "kth"
+    weighting: str = "log1p"
+    scale: str = "document"
+    idf: bool = True
+    literal: bool = True
+    mix: float = 0.3
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        """Check each choice.
+
+        :raises ConfigError: A choice is outside its range.
+        """
+        check_adjustment(self.adjustment)
+        for field, allowed in (
+            ("terms", TERM_SPACES),
+            ("weighting", WEIGHTINGS),
+            ("floor", FLOORS),
+            ("scale", SCALES),
+        ):
+            if getattr(self, field) not in allowed:
+                raise ConfigError(f"{field} must be one of {', '.join(allowed)}, not {getattr(self, field)!r}")
+        if self.k < 1:
+            raise ConfigError(f"K, the aligned terms of a document, must be at least 1, not {self.k}")
+        if not 0 <= self.mix <= 100:
+            raise ConfigError(f"mix must be between 0 and 100, not {self.mix}")
+        if not 1 <= self.bits <= 16:
+            raise ConfigError(f"bits must be between 1 and 16, not {self.bits}")
+
+    def with_changes(self, **changes: Any) -> "SparseConfig":
+        """Return a copy in which the choices that are not None are replaced."""
+        return replace(self, **{key: value for key, value in changes.items() if value is not None})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the choices as plain values, for a manifest."""
+        return asdict(self)
+
+
+# One entry a term space: `word` is the one-index mode, the other two are the paper's method with its pieces alone.
+DEFAULTS: dict[str, SparseConfig] = {
+    "word": SparseConfig(),
+    "folded": SparseConfig(terms="folded", literal=False, k=512),
+    "token": SparseConfig(terms="token", literal=False, k=512),
+}
+
+
+def default_config(terms: str = "word", **changes: Any) -> SparseConfig:
+    """Return the defaults of a term space, changed where asked.
+
+    :param terms: Term space.
+    :param changes: Choices to change; those that are None are left.
+    :return: The choices.
+    :raises ConfigError: Unknown term space, or a choice outside its range.
+    """
+    if terms not in DEFAULTS:
+        raise ConfigError(f"terms must be one of {', '.join(TERM_SPACES)}, not {terms!r}")
+    return DEFAULTS[terms].with_changes(**changes)

@@ -1,0 +1,70 @@
+"""The literal terms of a text, for documents and for queries: no model is needed for either."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sparseembed.data.corpus import clean_text
+
+
+class LiteralTerms(Protocol):
+    """Finds the terms that stand in a text."""
+
+    kind: str
+
+    def of(self, text: str) -> list[str]:
+        """Return the text's terms as they stand in the index, in order, repetitions included."""
+
+
+class PieceTerms:
+    """Literal terms of the `token` and `folded` term spaces: the vocabulary pieces of the text."""
+
+    def __init__(self, kind: str, tokenizer: Any, term_of_piece: Sequence[str | None]) -> None:
+        """Take a tokenizer and what each piece stands for.
+
+        :param kind: `token` or `folded`.
+        :param tokenizer: A `tokenizers.Tokenizer`.
+        :param term_of_piece: For each piece of the vocabulary its term, None for one that is no term.
+        """
+        self.kind = kind
+        self.tokenizer = tokenizer
+        self._term_of_piece = term_of_piece
+
+    def of(self, text: str) -> list[str]:
+        """Return the terms of the text's pieces; the text is read as standing after a space, as in running text."""
+        pieces = self.tokenizer.encode(" " + clean_text(text).strip(), add_special_tokens=False).ids
+        return [term for term in map(self._term, pieces) if term is not None]
+
+    def numbers(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+        """Return the piece ids of many texts."""
+        spaced = [" " + clean_text(text).strip() for text in texts]
+        encodings = self.tokenizer.encode_batch(spaced, add_special_tokens=False)
+        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+
+    def _term(self, piece: int) -> str | None:
+        return self._term_of_piece[piece] if piece < len(self._term_of_piece) else None
+
+
+class WordTerms:
+    """Literal terms of the `word` term space: what Lucene's English analyzer makes of the text."""
+
+    kind = "word"
+
+    def __init__(self) -> None:
+        self._analyzer: Any = None
+
+    @property
+    def analyzer(self) -> Any:
+        """The analyzer; the JVM starts at its first use."""
+        if self._analyzer is None:
+            from sparseembed.engines.analyzer import EnglishAnalyzer
+
+            self._analyzer = EnglishAnalyzer()
+        return self._analyzer
+
+    def of(self, text: str) -> list[str]:
+        """Return the analysed words of a text."""
+        terms: list[str] = self.analyzer.terms(text)
+        return terms

@@ -1,0 +1,110 @@
+"""Decoding against a naive argsort, and composed rows against sums written out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparseembed.alignment import composed, decoding
+from sparseembed.alignment.composed import compose_rows
+from sparseembed.alignment.decoding import Decoder, DecodingRows
+
+
+def random_rows(sizes, seed=0, dimension=5):
+    """Return rows for terms that have `sizes[t]` rows each."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(sum(sizes), dimension)).astype(np.float32)
+    return DecodingRows(matrix, np.cumsum([0, *sizes[:-1]]).astype(np.int64))
+
+
+def naive_scores(rows, vectors):
+    ends = [*rows.starts[1:], len(rows.matrix)]
+    return np.asarray(
+        [
+            [max(float(row @ vector) for row in rows.matrix[start:end]) for start, end in zip(rows.starts, ends)]  # noqa: B905
+            for vector in vectors
+        ]
+    )
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=12), st.integers(1, 15), st.integers(0, 9), st.integers(0, 99))
+def test_top_is_the_head_of_a_sort(sizes, k, n, seed):
+    rows = random_rows(sizes, seed)
+    vectors = np.random.default_rng(seed + 1).normal(size=(n, 5)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "BLOCK_BYTES", 4 * len(rows.matrix) * 2)  # two texts a block
+        aligned = Decoder(rows).top(vectors, k)
+    kept = min(k, len(sizes))
+    assert aligned.terms.shape == aligned.scores.shape == (n, kept)
+    assert (aligned.terms.dtype, aligned.scores.dtype) == (np.int32, np.float32)
+    if n:
+        expected = naive_scores(rows, vectors)
+        order = np.argsort(-expected, axis=1)[:, :kept]
+        np.testing.assert_array_equal(aligned.terms, order)
+        np.testing.assert_allclose(aligned.scores, np.take_along_axis(expected, order, 1), rtol=1e-4, atol=1e-5)
+
+
+def test_all_scores():
+    rows = random_rows([1, 3, 2])
+    vectors = np.random.default_rng(5).normal(size=(4, 5)).astype(np.float32)
+    np.testing.assert_allclose(Decoder(rows).scores(vectors), naive_scores(rows, vectors), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [[1, 1, 1, 1, 1, 1, 1], [2, 1, 4]])
+def test_no_block_is_over_its_size(monkeypatch, sizes):
+    monkeypatch.setattr(decoding, "BLOCK_BYTES", 4 * 7 * 3)
+    decoder = Decoder(random_rows(sizes))
+    blocks, score = [], decoder._score
+    monkeypatch.setattr(decoder, "_score", lambda vectors: (blocks.append(len(vectors)), score(vectors))[1])
+    decoder.top(np.ones((8, 5), dtype=np.float32), 2)
+    assert blocks == [3, 3, 2]
+
+
+def test_a_block_smaller_than_one_text_still_holds_one(monkeypatch):
+    rows, vectors = random_rows([1] * 7), np.random.default_rng(2).normal(size=(3, 5)).astype(np.float32)
+    whole = Decoder(rows).top(vectors, 3)
+    monkeypatch.setattr(decoding, "BLOCK_BYTES", 1)
+    np.testing.assert_array_equal(Decoder(rows).top(vectors, 3).terms, whole.terms)
+
+
+def test_no_terms_at_all():
+    decoder = Decoder(DecodingRows(np.zeros((0, 5), dtype=np.float32), np.zeros(0, dtype=np.int64)))
+    assert len(decoder) == 0
+    assert decoder.top(np.ones((2, 5), dtype=np.float32), 3).terms.shape == (2, 0)
+
+
+def test_a_composed_row_is_the_sum_of_its_pieces_over_the_root_of_their_number(tiny_tokenizer, monkeypatch):
+    monkeypatch.setattr(composed, "CHUNK", 2)
+    matrix = np.random.default_rng(3).normal(size=(tiny_tokenizer.get_vocab_size(), 4)).astype(np.float32)
+    words = ["cat", "Photosynthesis", "naïve", "x"]
+    rows = compose_rows(words, tiny_tokenizer, matrix)
+    assert len(rows) == 4
+    np.testing.assert_array_equal(rows.starts, [0, 2, 4, 6])
+    lengths = set()
+    for number, word in enumerate(words):
+        for variant, spelled in enumerate((" " + word, word)):
+            pieces = tiny_tokenizer.encode(spelled, add_special_tokens=False).ids
+            lengths.add(len(pieces))
+            expected = sum(matrix[piece] for piece in pieces) / len(pieces) ** 0.5
+            np.testing.assert_allclose(rows.matrix[2 * number + variant], expected, rtol=1e-5, atol=1e-6)
+    assert 1 in lengths
+    assert max(lengths) > 2
+
+
+def test_a_composed_term_scores_what_its_better_variant_scores(tiny_tokenizer):
+    matrix = np.zeros((tiny_tokenizer.get_vocab_size(), 1), dtype=np.float32)
+    [spaced] = tiny_tokenizer.encode(" cat", add_special_tokens=False).ids
+    matrix[spaced] = 7.0
+    aligned = Decoder(compose_rows(["zz", "cat"], tiny_tokenizer, matrix)).top(np.ones((1, 1), dtype=np.float32), 1)
+    assert (aligned.terms.item(), aligned.scores.item()) == (1, 7.0)
+
+
+def test_pieces_beyond_the_matrix_and_words_without_pieces_are_left_out(tiny_tokenizer):
+    short = np.ones((3, 2), dtype=np.float32)
+    rows = compose_rows(["cat", ""], tiny_tokenizer, short)
+    np.testing.assert_array_equal(rows.matrix, np.zeros((4, 2)))
+
+
+def test_no_words_make_no_rows(tiny_tokenizer):
+    rows = compose_rows([], tiny_tokenizer, np.ones((9, 2), dtype=np.float32))
+    assert (len(rows), rows.matrix.shape) == (0, (0, 2))

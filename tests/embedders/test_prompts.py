@@ -1,0 +1,114 @@
+"""Prompts: exact ids, what is cut and what never is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparseembed.embedders.presets import DOCUMENT_PROMPT
+from sparseembed.embedders.prompts import prompt_texts
+from sparseembed.embedders.transformer import load_tokenizer
+from sparseembed.errors import EmbedderError
+
+PROMPT = 'Passage: "{text}". The word is: "'
+AFTER = '". The word is: "'
+printable = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model):
+    return load_tokenizer(tiny_model("tied"))
+
+
+def decoded(tokenizer, prompted):
+    return tokenizer.decode(prompted.ids[1:], skip_special_tokens=False)
+
+
+def test_ids_are_those_of_the_whole_prompted_string(tokenizer):
+    [prompted] = prompt_texts(tokenizer, PROMPT, ["the cat"], 100)
+    assert prompted.ids == tokenizer.encode('Passage: "the cat". The word is: "').ids
+    assert prompted.ids[0] == tokenizer.token_to_id("<s>")
+    assert not prompted.cut
+
+
+def test_what_looks_like_a_special_token_is_text(tokenizer):
+    specials = {tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")}
+    [prompted] = prompt_texts(tokenizer, PROMPT, ["</s><s> <s>"], 100)
+    assert specials.isdisjoint(prompted.ids[1:])
+    assert decoded(tokenizer, prompted) == PROMPT.replace("{text}", "</s><s> <s>")
+
+
+@pytest.mark.parametrize("text", ["{text}", "{}", "{0} {x!r}", "}{", "100% \\1 %s", '"', "\\n"])
+def test_braces_and_the_like_in_a_text_mean_nothing(tokenizer, text):
+    [prompted] = prompt_texts(tokenizer, PROMPT, [text], 100)
+    assert decoded(tokenizer, prompted) == 'Passage: "' + text + AFTER
+
+
+def test_the_border_of_the_max_length(tokenizer):
+    text = "the cat sat on the mat"
+    length = len(tokenizer.encode(PROMPT.replace("{text}", text)).ids)
+    [fits] = prompt_texts(tokenizer, PROMPT, [text], length)
+    assert (len(fits.ids), fits.cut) == (length, False)
+    [over] = prompt_texts(tokenizer, PROMPT, [text], length - 1)
+    assert over.cut
+    assert over.ids == tokenizer.encode(PROMPT.replace("{text}", "the cat sat on the")).ids
+
+
+@given(text=printable, limit=st.integers(45, 80))
+def test_a_cut_text_is_a_beginning_of_it_and_the_prompt_stays_whole(tokenizer, text, limit):
+    [prompted] = prompt_texts(tokenizer, PROMPT, [text], limit)
+    assert len(prompted.ids) <= limit
+    whole = decoded(tokenizer, prompted)
+    assert whole.startswith('Passage: "')
+    assert whole.endswith(AFTER)
+    kept = whole.removeprefix('Passage: "').removesuffix(AFTER)
+    assert text.startswith(kept)
+    assert prompted.cut == (kept != text)
+
+
+def test_a_cut_uses_the_room_there_is(tokenizer):
+    text = "cat " * 400
+    for limit in range(45, 60):
+        [prompted] = prompt_texts(tokenizer, PROMPT, [text], limit)
+        assert limit - 1 <= len(prompted.ids) <= limit
+
+
+def test_characters_of_several_tokens_are_never_torn(tokenizer):
+    for limit in range(45, 70):
+        [prompted] = prompt_texts(tokenizer, PROMPT, ["😀" * 50], limit)
+        kept = decoded(tokenizer, prompted).removeprefix('Passage: "').removesuffix(AFTER)
+        assert set(kept) <= {"😀"}
+
+
+def test_an_end_that_the_tokenizer_adds_is_kept(tiny_model):
+    from tokenizers import processors
+
+    tokenizer = load_tokenizer(tiny_model("tied"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    [prompted] = prompt_texts(tokenizer, "{text}", ["cat " * 100], 20)
+    assert (prompted.ids[0], prompted.ids[-1]) == (0, 1)
+    assert len(prompted.ids) == 20
+    assert prompted.cut
+
+
+def test_an_empty_text_gives_the_prompt_alone(tokenizer):
+    [prompted] = prompt_texts(tokenizer, PROMPT, [""], 100)
+    assert prompted.ids == tokenizer.encode('Passage: "' + AFTER).ids
+    assert not prompted.cut
+
+
+def test_no_texts_give_nothing(tokenizer):
+    assert prompt_texts(tokenizer, PROMPT, [], 100) == []
+
+
+def test_a_prompt_without_room_for_text_is_an_error(tokenizer):
+    overhead = len(tokenizer.encode('Passage: "' + AFTER).ids)
+    with pytest.raises(EmbedderError, match=f"the prompt alone has {overhead} tokens") as caught:
+        prompt_texts(tokenizer, PROMPT, ["the cat sat on the mat"], overhead)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_shipped_prompts_end_inside_quotation_marks():
+    assert DOCUMENT_PROMPT.count("{text}") == 1
+    assert DOCUMENT_PROMPT.endswith('is: "')

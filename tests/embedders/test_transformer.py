@@ -1,0 +1,302 @@
+"""The embedder against a naive one: text by text, without padding, in float32."""
+
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+from sparseembed.embedders import transformer
+from sparseembed.embedders.load import load_embedder
+from sparseembed.errors import ConfigError, EmbedderError
+
+TOLERANCE = 1e-5  # of states of length about 6: float32 sums in another order
+TEXTS = [
+    "cat",
+    "the cat sat on the mat",
+    "green plants make sugar from light, water and carbon dioxide; rivers carry water to the sea",
+    "A whale",
+    "Rivers carry sand 😀",
+]
+POOLINGS = ["last", "mean", "weighted-mean", "token:0", "token:2", "token:-2"]
+MODELS = [
+    (model, attention)
+    for model in ("tied", "untied", "gpt2", "neox", "bert")
+    for attention in ("causal", "bidirectional")
+    if (model, attention) != ("bert", "causal")
+]
+
+
+def naive_states(folder, rows, attention):
+    """Run a model the long way: each text in a forward pass of its own."""
+    import torch
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    if attention == "bidirectional":
+        for module in model.modules():
+            if hasattr(module, "is_causal"):
+                module.is_causal = False  # with this and no mask, everything sees everything
+    with torch.inference_mode():
+        return [model(input_ids=torch.tensor([ids]), use_cache=False).last_hidden_state[0].numpy() for ids in rows]
+
+
+def naive_pool(states, pooling):
+    """Pool one text's states in numpy."""
+    n = len(states)
+    if pooling == "mean":
+        return states.sum(axis=0) / n
+    if pooling == "weighted-mean":
+        return sum((i + 1) * states[i] for i in range(n)) / (n * (n + 1) / 2)
+    wanted = {"last": n - 1, "token:0": 0, "token:2": min(2, n - 1), "token:-2": max(n - 2, 0)}
+    return states[wanted[pooling]]
+
+
+@pytest.mark.parametrize(("model", "attention"), MODELS)
+def test_equals_the_naive_embedder(tiny_model, tiny_embedder, model, attention):
+    rows = [encoding.ids for encoding in tiny_embedder(model).tokenizer.encode_batch(TEXTS)]
+    states = naive_states(tiny_model(model), rows, attention)
+    for pooling in POOLINGS:
+        embedder = tiny_embedder(model, pooling=pooling, attention=attention)
+        expected = [naive_pool(each, pooling) for each in states]
+        np.testing.assert_allclose(embedder.encode(TEXTS), expected, atol=TOLERANCE, err_msg=pooling)
+
+
+@pytest.mark.parametrize(("model", "attention"), MODELS)
+def test_neither_order_nor_company_matters(tiny_embedder, model, attention, monkeypatch):
+    embedder = tiny_embedder(model, pooling="mean", attention=attention)
+    together = embedder.encode(TEXTS)
+    order = random.Random(1).sample(range(len(TEXTS)), len(TEXTS))
+    np.testing.assert_allclose(embedder.encode([TEXTS[row] for row in order]), together[order], atol=TOLERANCE)
+    alone = np.concatenate([embedder.encode([text]) for text in TEXTS])
+    np.testing.assert_allclose(alone, together, atol=TOLERANCE)
+    monkeypatch.setattr(transformer, "CPU_BATCH_TOKENS", 1)
+    before = embedder.model_calls
+    np.testing.assert_allclose(embedder.encode(TEXTS), together, atol=TOLERANCE)
+    assert embedder.model_calls - before == len(TEXTS)
+
+
+@pytest.mark.parametrize(("model", "attention"), MODELS)
+def test_only_bidirectional_tokens_see_later_ones(tiny_embedder, model, attention):
+    embedder = tiny_embedder(model, pooling="token:0", attention=attention)
+    first = embedder.encode(["the cat sat on the mat", "the cat sat on the cat", "x"])
+    changed = float(np.abs(first[0] - first[1]).max())
+    if attention == "causal":
+        assert changed < TOLERANCE
+    else:
+        assert changed > 100 * TOLERANCE
+
+
+def test_an_encoder_cannot_be_causal(tiny_embedder):
+    with pytest.raises(EmbedderError, match="bert is no causal model.*--attention bidirectional"):
+        tiny_embedder("bert").encode(["cat"])
+
+
+def test_half_precision_is_near(tiny_embedder):
+    exact = tiny_embedder("tied").encode(TEXTS)
+    near = tiny_embedder("tied", dtype="bfloat16").encode(TEXTS)
+    assert near.dtype == np.float32
+    cosines = (exact * near).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(near, axis=1)
+    assert cosines.min() > 0.99
+    assert not np.array_equal(exact, near)
+
+
+def test_blank_texts_have_zero_rows_and_cost_nothing(tiny_embedder):
+    embedder = tiny_embedder("tied", pooling="mean")
+    encoded = embedder.encode_counted(["", "cat", " \t\n\u2003"])
+    assert encoded.vectors.shape == (3, 32)
+    assert not encoded.vectors[[0, 2]].any()
+    assert encoded.vectors[1].any()
+    assert encoded.tokens == len(embedder.tokenizer.encode("cat").ids)
+    before = embedder.model_calls
+    assert not embedder.encode(["", " "]).any()
+    assert embedder.model_calls == before
+
+
+def test_no_texts_give_no_rows(tiny_embedder):
+    assert tiny_embedder("tied").encode([]).shape == (0, 32)
+
+
+def test_a_text_that_the_tokenizer_drops_whole_counts_as_blank(model_copy, tiny_embedder):
+    from tokenizers import Regex, Tokenizer, normalizers, processors
+
+    folder = model_copy("tied")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.normalizer = normalizers.Replace(Regex("[\u0000\u200b]"), "")
+    tokenizer.post_processor = processors.ByteLevel()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    for pooling in ("last", "mean"):
+        vectors = tiny_embedder(folder, pooling=pooling).encode(["\u200b\u0000", "cat"])
+        assert not vectors[0].any()
+        assert vectors[1].any()
+
+
+def test_control_characters_surrogates_and_emoji_are_no_errors(tiny_embedder):
+    vectors = tiny_embedder("tied").encode(["\x00", "a\ud800b", "a\ufffdb", "😀\u202e"])
+    assert np.isfinite(vectors).all()
+    assert vectors.any(axis=1).all()
+    np.testing.assert_array_equal(vectors[1], vectors[2])
+
+
+def test_sides_have_their_own_prompts(tiny_embedder):
+    embedder = tiny_embedder("tied", document_prompt="plants: {text}", query_prompt="{text} whales")
+    plain = tiny_embedder("tied")
+    np.testing.assert_allclose(embedder.encode(["cat"]), plain.encode(["plants: cat"]), atol=TOLERANCE)
+    np.testing.assert_allclose(embedder.encode(["cat"], "query"), plain.encode(["cat whales"]), atol=TOLERANCE)
+
+
+def test_over_long_texts_are_cut_and_counted(tiny_embedder):
+    embedder = tiny_embedder("tied", max_length=16)
+    encoded = embedder.encode_counted(["cat", "cat " * 100, "dog " * 100])
+    assert encoded.cut == 2
+    assert encoded.tokens == len(embedder.tokenizer.encode("cat").ids) + 32
+
+
+def test_the_model_sets_a_limit_of_its_own(tiny_embedder):
+    # The tiny models have 128 positions, fewer than the 512 asked for.
+    encoded = tiny_embedder("gpt2").encode_counted(["cat " * 300])
+    assert (encoded.tokens, encoded.cut) == (128, 1)
+
+
+def break_weights(folder, value):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][0] = value
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nan_names_the_text(model_copy, tiny_embedder, value, attention):
+    folder = model_copy("tied")
+    break_weights(folder, value)
+    embedder = tiny_embedder(folder, attention=attention)
+    with pytest.raises(EmbedderError, match="NaN or infinity for document d7 ") as caught:
+        embedder.encode_counted(["", "cat", ""], "document", ["d5", "d7", "d9"])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(EmbedderError, match="for query number 2 "):
+        embedder.encode(["", "cat"], "query")
+
+
+def test_only_the_text_at_fault_is_named(model_copy, tiny_embedder):
+    from safetensors.torch import load_file, save_file
+
+    folder = model_copy("untied")
+    embedder = tiny_embedder(folder)
+    [piece] = embedder.tokenizer.encode("w", add_special_tokens=False).ids
+    weights = load_file(folder / "model.safetensors")
+    weights["model.embed_tokens.weight"][piece] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EmbedderError, match="for document c "):
+        embedder.encode_counted(["the cat", "the dog", "w"], names=["a", "b", "c"])
+
+
+def test_a_device_that_is_not_there_is_one_line(tiny_embedder):
+    embedder = tiny_embedder("tied", device="nonsense")
+    with pytest.raises(EmbedderError, match="cannot put the model on device 'nonsense'") as caught:
+        embedder.encode(["cat"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dtype_that_is_none_is_an_error(tiny_embedder):
+    with pytest.raises(ConfigError, match="dtype must be one of auto, float32, bfloat16, float16, not 'int8'"):
+        tiny_embedder("tied", dtype="int8")
+
+
+def test_auto_settles_dtype_and_device(tiny_embedder):
+    embedder = tiny_embedder("tied", dtype="auto", device="auto")
+    assert embedder.device in ("cpu", "cuda")
+    assert embedder.dtype in ("float32", "bfloat16")
+    assert embedder.identity()["dtype"] == embedder.dtype
+
+
+def test_identity_holds_what_decides_the_vectors_and_no_more(tiny_embedder, tmp_path):
+    base = tiny_embedder("tied")
+    moved = tiny_embedder(shutil.copytree(base.folder, tmp_path / "elsewhere"))
+    assert moved.identity() == base.identity()
+    assert tiny_embedder("tied", device="nonsense").identity() == base.identity()
+    for part, value in [
+        ("pooling", "mean"),
+        ("attention", "bidirectional"),
+        ("max_length", 99),
+        ("dtype", "bfloat16"),
+        ("document_prompt", "x {text}"),
+        ("query_prompt", "x {text}"),
+    ]:
+        assert tiny_embedder("tied", **{part: value}).identity() != base.identity(), part
+    assert tiny_embedder("untied").identity() != base.identity()
+
+
+def broken(folder, how):
+    if how == "no weights":
+        (folder / "model.safetensors").unlink()
+    elif how == "no config":
+        (folder / "config.json").unlink()
+    elif how == "damaged config":
+        (folder / "config.json").write_text('{"model_type": ')
+    elif how == "unknown architecture":
+        (folder / "config.json").write_text('{"model_type": "no-such-model"}')
+    elif how == "truncated weights":
+        weights = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    elif how == "empty weights":
+        (folder / "model.safetensors").write_bytes(b"")
+    elif how == "damaged tokenizer":
+        (folder / "tokenizer.json").write_text("{")
+    elif how == "no tokenizer":
+        (folder / "tokenizer.json").unlink()
+    else:
+        from safetensors.torch import load_file, save_file
+
+        weights = load_file(folder / "model.safetensors")
+        del weights["model.layers.1.mlp.up_proj.weight"]
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("no weights", "cannot load the model in"),
+        ("no config", "is no model folder: it has no config.json"),
+        ("damaged config", "cannot load the model in"),
+        ("unknown architecture", "cannot load the model in"),
+        ("truncated weights", "cannot load the model in"),
+        ("empty weights", "cannot load the model in"),
+        ("damaged tokenizer", "tokenizer.json is damaged"),
+        ("no tokenizer", "cannot load a fast tokenizer from"),
+        ("missing weight", "lacks 1 of its weights (the first is layers.1.mlp.up_proj.weight)"),
+    ],
+)
+def test_a_broken_model_folder_is_one_line(model_copy, tiny_embedder, how, message):
+    folder = broken(model_copy("tied"), how)
+    with pytest.raises(EmbedderError) as caught:
+        tiny_embedder(folder).encode(["cat"])
+    assert message in str(caught.value)
+    assert str(folder) in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_model_that_needs_more_than_token_ids_is_one_line(tmp_path, tiny_tokenizer, tiny_embedder):
+    from transformers import T5Config, T5Model
+
+    config = T5Config(
+        vocab_size=tiny_tokenizer.get_vocab_size(), d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2
+    )
+    T5Model(config).save_pretrained(tmp_path / "t5")
+    tiny_tokenizer.save(str(tmp_path / "t5" / "tokenizer.json"))
+    with pytest.raises(EmbedderError, match="t5 does not run as an embedder") as caught:
+        tiny_embedder(tmp_path / "t5").encode(["cat"])
+    assert str(caught.value).isprintable()
+
+
+def test_the_default_is_loaded_by_name_and_once(tiny_model):
+    folder = str(tiny_model("tied"))
+    embedder = load_embedder(folder, dtype="float32", pooling=None)
+    assert load_embedder(folder, dtype="float32") is embedder
+    assert load_embedder(embedder) is embedder
+    assert load_embedder(embedder.spec) is embedder
+    assert load_embedder(folder, dtype="float32", pooling="mean").spec.pooling == "mean"
+    assert embedder.spec.pooling == "last"
+    assert load_embedder().spec.name == "smollm2-135m"

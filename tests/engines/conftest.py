@@ -1,0 +1,26 @@
+"""Small indexes for the tests of the engines."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def analyzer():
+    """The English analyzer, on the one Java machine of the test run."""
+    from sparseembed.engines.analyzer import EnglishAnalyzer
+
+    return EnglishAnalyzer()
+
+
+@pytest.fixture
+def impact_index(tmp_path):
+    """Write an impact index of `{id: vector}` and give its folder."""
+    from sparseembed.engines.lucene_writer import ImpactIndexWriter
+
+    def write(documents, name="lucene"):
+        folder = tmp_path / name
+        with ImpactIndexWriter(folder) as writer:
+            for doc_id in sorted(documents):
+                writer.add(doc_id, documents[doc_id])
+        return folder
+
+    return write

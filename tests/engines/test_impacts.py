@@ -1,0 +1,42 @@
+"""What may stand in an impact vector."""
+
+import pytest
+
+from sparseembed.engines.impacts import DELIMITER, MAX_IMPACT, as_text, check_id, check_vector, is_term
+from sparseembed.errors import DataError
+
+
+@pytest.mark.parametrize("term", ["a", "don't", "3\u202f000", "\u00a0", "x" * 255, "😀", "\0", "\x01", "|", "漢"])
+def test_terms_that_survive_lucene(term):
+    assert is_term(term)
+    check_vector("d", {term: 1})
+
+
+@pytest.mark.parametrize(
+    "term", ["", " ", "a b", " a", "a\t", "\x1f", "\n", "\u3000", "\u2028", "x" * 256, DELIMITER, "\ud800", 7, None]
+)
+def test_terms_that_do_not(term):
+    assert not is_term(term)
+    with pytest.raises(DataError, match=r"document 'd'.*cannot be a term"):
+        check_vector("d", {"fine": 1, term: 1})
+
+
+@pytest.mark.parametrize("weight", [0, -3, MAX_IMPACT + 1, 0.4, 3.7, True, None, "5"])
+def test_weights_out_of_range(weight):
+    with pytest.raises(DataError, match="document 'd': the weight of 'bad'"):
+        check_vector("d", {"good": MAX_IMPACT, "bad": weight})
+
+
+def test_an_empty_vector_is_fine():
+    check_vector("d", {})
+    assert as_text({}) == ""
+
+
+def test_as_text_puts_weight_after_delimiter():
+    assert as_text({"a": 1, "b|c": 20}) == f"a{DELIMITER}1 b|c{DELIMITER}20"
+
+
+@pytest.mark.parametrize("doc_id", ["", None, 3, "\ud800", "x" * 8_001])
+def test_ids_that_cannot_be(doc_id):
+    with pytest.raises(DataError):
+        check_id(doc_id)
