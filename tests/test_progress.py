@@ -78,10 +78,15 @@ def test_no_rate_gives_no_time_left_and_no_total_no_error(console, clock):
 
 def test_a_bar_is_closed_when_the_work_fails(console, clock):
     stream = console(io.StringIO())
-    with pytest.raises(ValueError, match="broken"), track("encoding", 10, "texts") as bar:
-        bar.update(4)
-        clock.now += 2
-        raise ValueError("broken")
+
+    def fails():
+        with track("encoding", 10, "texts") as bar:
+            bar.update(4)
+            clock.now += 2
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        fails()
     assert stream.getvalue() == "encoding: 4 texts in 2 s\n"
 
 

@@ -46,7 +46,7 @@ def test_the_converted_model_is_whole(embedder, vectors):
 
 
 def test_it_goes_on_with_a_likely_word(embedder):
-    """A golden check of weights, tokenizer and head together: the model finishes a sentence as a language model does."""
+    """Check weights, tokenizer and head together: the model finishes a sentence as a language model does."""
     plain = embedder.spec.with_changes(document_prompt="{text}")
     vector = load_embedder(plain).encode(["The capital of France is the city of"])
     best = int((vector @ decoding_matrix(embedder).T).argmax())

@@ -224,7 +224,7 @@ def test_a_changed_corpus_is_an_error_and_leaves_the_store_alone(undisturbed, st
             unfinished(standing)
         before = files_of(standing)
         with pytest.raises(
-            DataError, match="small, documents has changed since it was encoded in .*--reencode"
+            DataError, match=r"small, documents has changed since it was encoded in .*--reencode"
         ) as caught:
             encode_to_store(standing, make_texts("2"), tiny_embedder())
         line_of(caught)
@@ -300,7 +300,7 @@ def test_damaged_ids_and_no_store_are_one_line(standing, tmp_path):
     (standing / "ids.json").write_text("[")
     with pytest.raises(DataError, match=r"ids\.json cannot be read"):
         EmbeddingStore(standing)
-    with pytest.raises(DataError, match="holds no embeddings .*run sparseembed encode first"):
+    with pytest.raises(DataError, match=r"holds no embeddings .*run sparseembed encode first"):
         EmbeddingStore(tmp_path / "nothing")
 
 

@@ -88,7 +88,7 @@ def test_only_bidirectional_tokens_see_later_ones(tiny_embedder, model, attentio
 
 
 def test_an_encoder_cannot_be_causal(tiny_embedder):
-    with pytest.raises(EmbedderError, match="bert is no causal model.*--attention bidirectional"):
+    with pytest.raises(EmbedderError, match=r"bert is no causal model.*--attention bidirectional"):
         tiny_embedder("bert").encode(["cat"])
 
 

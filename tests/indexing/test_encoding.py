@@ -1,5 +1,7 @@
 """Texts that look like queries, and where a corpus's embeddings are kept."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_an_even_sample_of_bounded_size(count, most):
     assert len(sample) <= most
     assert len(sample) > most / 2 or len(sample) == count or most == 1
     positions = [int(each[1:]) for each in sample]
-    assert len({later - earlier for earlier, later in zip(positions, positions[1:], strict=False)}) <= 1
+    assert len({later - earlier for earlier, later in itertools.pairwise(positions)}) <= 1
     assert positions[0] == 0
 
 

@@ -140,9 +140,13 @@ def test_damaged_offsets(written, contents):
 
 
 def test_what_a_failed_build_wrote_cannot_be_opened(tmp_path):
-    with pytest.raises(ZeroDivisionError), VectorWriter(tmp_path / "v") as writer:
-        writer.add("d0", "", {"cat": 1})
-        raise ZeroDivisionError
+    def fails():
+        with VectorWriter(tmp_path / "v") as writer:
+            writer.add("d0", "", {"cat": 1})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     error_of(lambda: VectorReader(tmp_path / "v"))
 
 
