@@ -96,7 +96,7 @@ class Space:
         at_row, at_term, weights = (np.asarray(part) for part in zip(*entries, strict=True))
         shape = (len(queries), len(self.decoder))
         scores = (csr_array((weights.astype(float), (at_row, at_term)), shape=shape) @ documents[order].T).toarray()
-        run = as_run({query: "" for query in queries}, [_hits(row, ids, order) for row in scores])
+        run = as_run(dict.fromkeys(queries, ""), [_hits(row, ids, order) for row in scores])
         qrels = {query: self.bench.qrels[query] for query in queries}
         return evaluate(run, qrels).means
 

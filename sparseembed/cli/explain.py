@@ -39,7 +39,9 @@ def run(options: argparse.Namespace) -> None:
         value = {**explanation._asdict(), "terms": [term._asdict() for term in explanation.terms]}
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         return
-    rows = [(visible(term.term), term.origin, term.query_weight, term.impact, term.score) for term in explanation.terms]
+    rows: list[tuple[object, ...]] = [
+        (visible(term.term), term.origin, term.query_weight, term.impact, term.score) for term in explanation.terms
+    ]
     rows.append(("sum", "", "", "", explanation.score))
     table = columns(rows, ("term", "origin", "query", "impact", "score"), right=frozenset({2, 3, 4}))
     sys.stdout.write(f"{explanation.id}: {snippet(text)}\n\n{table}\n")

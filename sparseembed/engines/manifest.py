@@ -42,18 +42,21 @@ class Manifest:
 
     def recipe(self) -> dict[str, Any]:
         """Return what decides the index's contents: two builds of one recipe need only one index."""
-        return recipe(self.corpus, self.embedder_identity, self.sparse)
+        return recipe(self.corpus, self.embedder_identity, self.embedder.get("decoding"), self.sparse)
 
     def write(self, folder: Path) -> None:
         """Write the manifest into an index folder."""
         write_json(folder / FILE, asdict(self))
 
 
-def recipe(corpus: dict[str, Any], embedder_identity: dict[str, Any], sparse: dict[str, Any]) -> dict[str, Any]:
+def recipe(
+    corpus: dict[str, Any], embedder_identity: dict[str, Any], decoding: str | None, sparse: dict[str, Any]
+) -> dict[str, Any]:
     """Return a recipe as one flat mapping of field to value."""
     return {
         "corpus fingerprint": corpus["fingerprint"],
         **{f"embedder {field}": value for field, value in embedder_identity.items()},
+        "decoding": decoding,
         **sparse,
     }
 

