@@ -11,9 +11,11 @@ from sparseembed.errors import EmbedderError
 DEFAULT = "smollm2-135m"
 
 # The one-word retrieval prompt: it beat "This sentence means in one word" on every measure tried.
-_WORD = 'The most important word to represent the {side} in retrieval task is: "'
-DOCUMENT_PROMPT = 'Passage: "{text}". ' + _WORD.replace("{side}", "passage")
-QUERY_PROMPT = 'Query: "{text}". ' + _WORD.replace("{side}", "query")
+_WORD = 'The most important word to represent the passage in retrieval task is: "'
+DOCUMENT_PROMPT = 'Passage: "{text}". ' + _WORD
+# "Passage" on the query side too: on SciFact's train split (405 queries) dense retrieval gave .268 cosine and .373
+# centred with it, where "query" gave .18 and .34: the two sides' embeddings lie closer.
+QUERY_PROMPT = 'Query: "{text}". ' + _WORD
 
 
 def prompted(name: str, weights: str, revision: str | None = None) -> EmbedderSpec:

@@ -128,7 +128,7 @@ def encode_to_store(
         "count": len(texts.ids),
         "side": side,
         "shard_size": SHARD_SIZE,
-        "embedder": embedder.identity(),
+        "embedder": embedder.identity(side),
     }
     about = _begin(folder, wanted, texts, redo)
     starts = range(0, len(texts.ids), SHARD_SIZE)

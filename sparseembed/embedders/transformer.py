@@ -87,10 +87,15 @@ class TransformerEmbedder:
             return self.spec.device
         return "cuda" if torch.cuda.is_available() else "cpu"
 
-    def identity(self) -> dict[str, Any]:
-        """Return what decides the vectors: wherever these values are equal, so are the embeddings."""
+    def identity(self, side: str | None = None) -> dict[str, Any]:
+        """Return what decides the vectors: wherever these values are equal, so are the embeddings.
+
+        :param side: `document` or `query` for that side's vectors, which the other side's prompt has no part in; both
+            sides' when None.
+        """
         parts = self.spec.as_dict()
-        decisive = ("document_prompt", "query_prompt", "pooling", "attention", "max_length")
+        prompts = ("document_prompt", "query_prompt") if side is None else (f"{side}_prompt",)
+        decisive = (*prompts, "pooling", "attention", "max_length")
         return {
             **{part: parts[part] for part in decisive},
             "dtype": self.dtype,

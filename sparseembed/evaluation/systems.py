@@ -42,7 +42,7 @@ class Row:
 def bm25(bench: Bench) -> Row:
     """BM25 with Anserini's analyzer, k1 0.9, b 0.4, over title and text in one field.
 
-    Ties are ordered as trec_eval reads them in Anserini's run files, for the figures to be those that Pyserini publishes.
+    Ties are ordered as trec_eval reads them in Anserini's run files, so that the figures are those Pyserini publishes.
     """
     run = {query: as_trec_eval_reads(hits) for query, hits in bench.bm25_run(bench.split, bench.queries).items()}
     texts = list(bench.queries.values())

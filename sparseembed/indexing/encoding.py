@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sparseembed.data.corpus import Corpus
+from sparseembed.data.corpus import Corpus, safe_name
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import cache_folder, digest
@@ -27,13 +27,13 @@ class EncodedCorpus(NamedTuple):
     query_like: EmbeddingStore
 
 
-def embeddings_folder(corpus: Corpus, embedder: TransformerEmbedder) -> Path:
-    """Return where the embeddings of a corpus by an embedder are kept when the user names no place.
+def embeddings_folder(corpus: Corpus, embedder: TransformerEmbedder, side: str = "document") -> Path:
+    """Return where one side's embeddings of a corpus by an embedder are kept when the user names no place.
 
     It depends on where the corpus came from and not on its texts, so that a corpus that has changed is noticed.
     """
     of_corpus = f"{corpus.name}-{digest(corpus.identity)[:10]}"
-    return cache_folder("embeddings", of_corpus, f"{embedder.spec.name}-{digest(embedder.identity())[:10]}")
+    return cache_folder("embeddings", of_corpus, f"{embedder.spec.name}-{digest(embedder.identity(side))[:10]}")
 
 
 def encode_corpus(
@@ -49,15 +49,16 @@ def encode_corpus(
     :raises DataError: The corpus has changed since it was encoded.
     :raises EmbedderError: The folder holds another embedder's vectors, or the model fails.
     """
-    folder = folder or embeddings_folder(corpus, embedder)
+    of_documents = folder or embeddings_folder(corpus, embedder)
+    of_queries = folder or embeddings_folder(corpus, embedder, "query")
     documents = Texts(
         f"{corpus.name}, documents", corpus.fingerprint, corpus.ids, [document.contents for document in corpus]
     )
     sample = query_like_texts(corpus)
     query_like = Texts(f"{corpus.name}, query-like texts", digest(sample), list(sample), list(sample.values()))
     return EncodedCorpus(
-        encode_to_store(folder / "documents", documents, embedder, "document", redo),
-        encode_to_store(folder / "query-like", query_like, embedder, "query", redo),
+        encode_to_store(of_documents / "documents", documents, embedder, "document", redo),
+        encode_to_store(of_queries / "query-like", query_like, embedder, "query", redo),
     )
 
 
@@ -73,7 +74,7 @@ def encode_queries(
     :param redo: As in `encode_corpus`.
     :return: Their embeddings, in the order of the queries.
     """
-    folder = embeddings_folder(corpus, embedder) / f"queries-{split}"
+    folder = embeddings_folder(corpus, embedder, "query") / f"queries-{safe_name(split)}"
     texts = Texts(
         f"{corpus.name}, {split} queries", digest(list(queries.items())), list(queries), list(queries.values())
     )

@@ -102,7 +102,7 @@ def test_queries_are_kept_beside_their_corpus(tiny_embedder):
     stored = encode_queries(corpus, queries, "test", embedder)
     assert stored.ids == ["q2", "q1"]
     assert abs(stored.matrix() - embedder.encode(list(queries.values()), "query")).max() < 1e-5
-    assert stored.folder == embeddings_folder(corpus, embedder) / "queries-test"
+    assert stored.folder == embeddings_folder(corpus, embedder, "query") / "queries-test"
     with pytest.raises(DataError, match="small, test queries has changed"):
         encode_queries(corpus, {"q2": "something else"}, "test", embedder)
 
