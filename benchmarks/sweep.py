@@ -45,8 +45,8 @@ GRID: dict[str, tuple[Any, ...]] = {
     "bits": (4, 6, 8, 12),
 }
 MIXES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
-EXPANSIONS = (5, 10, 20, 50)
-EXPANSION_WEIGHTS = (0.125, 0.25, 0.5, 1.0)
+EXPANSIONS = (5, 10, 20)
+EXPANSION_WEIGHTS = (0.25, 0.5, 1.0)
 
 
 class Space:

@@ -260,7 +260,7 @@ def load_adjustment(folder: Path, side: str, kind: str) -> Adjustment:
     """
     try:
         stored = np.load(folder / f"{side}.npy").astype(np.float32)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         raise IndexFolderError(f"{folder}/{side}.npy is missing or damaged: build the index again") from None
     if len(stored) < 2:
         return Adjustment("none", np.zeros(0, dtype=np.float32))
