@@ -36,15 +36,15 @@ from sparseembed.sparse.terms import BUILDERS
 DEPTH = 100
 LARGEST_K = 2048
 GRID: dict[str, tuple[Any, ...]] = {
-    "k": (32, 64, 128, 256, 512, 1024, 2048),
-    "adjustment": ("none", "pc1", "pc1:0.5", "pc1:1", "centred"),
+    "k": (64, 128, 256, 512, 1024, 2048),
+    "adjustment": ("none", "pc1", "pc1:1", "centred"),
     "floor": ("zero", "kth"),
     "weighting": ("linear", "log1p", "sqrt"),
     "scale": ("none", "document"),
     "idf": (True, False),
-    "bits": (4, 6, 8, 12),
+    "bits": (4, 6, 8),
 }
-MIXES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
+MIXES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 EXPANSIONS = (5, 10, 20)
 EXPANSION_WEIGHTS = (0.25, 0.5, 1.0)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import logging
 import os
 import sys
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: The words after `sparseembed`; those of this process when None.
     :return: Exit status: 0 when it did what was asked, 2 for a user's mistake, 130 when interrupted.
     """
+    _print_what_can_be()
     options = _parser().parse_args(arguments)
     _listen(options.quiet)
     try:
@@ -81,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _print_what_can_be() -> None:
+    """Let a terminal that is not of UTF-8 show `?` for what it lacks, instead of ending in an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def _listen(quiet: bool) -> None:
     set_reporter(SilentReporter() if quiet else ConsoleReporter())
     handler = logging.StreamHandler()
@@ -97,6 +105,8 @@ def _told(error: OSError) -> str:
         return f"{where}no room on the disk: free some and run the same command again, finished work is kept"
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return f"{where}cannot be written or read ({error.strerror}): choose another folder or change its permissions"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        return f"{where}a file stands where a folder is needed, or the reverse ({error.strerror}): choose another place"
     return f"{where}{error.strerror or error}"
 
 

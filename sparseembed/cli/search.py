@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queries", metavar="FILE", help='many queries, one JSON object a line: {"_id", "text"}')
     parser.add_argument("--run", dest="run_file", metavar="OUT.trec", help="TREC run file for --queries")
     parser.add_argument("--threads", type=int, default=1, help="queries searched at the same time (default: 1)")
-    parser.add_argument("--engine", default="lucene", help="lucene, or exact: numpy without Java (default: lucene)")
+    parser.add_argument(
+        "--engine", default="lucene", help="lucene, or exact: numpy without Lucene's index (default: lucene)"
+    )
     parser.add_argument(
         "--expand", type=int, default=0, metavar="M", help="aligned terms added to each query (default: 0, no model)"
     )

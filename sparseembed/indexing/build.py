@@ -108,6 +108,9 @@ def _about_corpus(corpus: Corpus) -> dict[str, Any]:
 
 def _standing(path: Path, wanted: dict[str, Any], corpus: Corpus, overwrite: bool) -> Manifest | None:
     """Return the manifest of an index that can be reused; None where there is none or it may be replaced."""
+    blocked = next((parent for parent in path.parents if parent.is_file()), None)
+    if blocked is not None:  # found before the encoding, not after it
+        raise IndexFolderError(f"{path} cannot be made, {blocked} is a file: choose another folder with --out")
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return None
     if not (path / MANIFEST).exists():

@@ -102,7 +102,11 @@ class Searcher:
                 f"{manifest.counts['documents']:,}; build it again with --overwrite"
             )
         if expand and checked is not None:
-            searcher.query_encoder = searcher.expander(expand, expansion_weight, checked)
+            try:
+                searcher.query_encoder = searcher.expander(expand, expansion_weight, checked)
+            except BaseException:
+                searcher.close()
+                raise
         return searcher
 
     def expander(self, m: int, weight: float, embedder: TransformerEmbedder) -> Expanded:

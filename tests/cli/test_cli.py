@@ -118,7 +118,7 @@ def test_explain_of_a_document_that_shares_nothing_sums_to_nought(workshop, run)
 
 
 @pytest.mark.jvm
-@pytest.mark.parametrize("query", ["", " \t", "zebra", "\x00\x1b[31m", "\ud800\udfff", "😀"])
+@pytest.mark.parametrize("query", ["", " \t", "zebra", "\x00\x1b[31m", "\ud800\udfff", "🐙"])
 def test_a_query_that_shares_nothing_is_no_error(workshop, run, query):
     folder, _ = workshop
     out, err = run("search", folder / "word", query)
@@ -240,6 +240,20 @@ def python(code, *words):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.jvm
+def test_a_terminal_that_is_not_of_utf8_is_no_error(workshop):
+    folder, _ = workshop
+    done = subprocess.run(
+        [sys.executable, "-m", "sparseembed", "search", str(folder / "folded"), "smile", "--json", "-k", "5"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    texts = {hit["id"]: hit["text"] for hit in map(json.loads, done.stdout.splitlines())}
+    assert texts["odd"] == "bell \x07, null \x00, lone ?, smile ?, caf?"
 
 
 def test_import_and_help_load_nothing_heavy():

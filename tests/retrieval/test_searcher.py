@@ -14,7 +14,41 @@ from sparseembed.errors import ConfigError, DataError, IndexFolderError
 
 pytestmark = pytest.mark.jvm
 
-WORDS = ["cat", "dog", "mat", "Rivers", "carry", "water", "mountains", "sea", "sand", "Photosynthesis", "green", "plants", "make", "sugar", "light", "carbon", "dioxide", "whale", "fish", "breathes", "air", "feeds", "young", "milk", "sun", "takes", "eight", "minutes", "reach", "earth", "She", "reads", "books", "whales", "he", "about", "and", "the", "of", "is"]
+WORDS = [
+    *("cat", "dog", "mat", "Rivers", "carry", "water", "mountains", "sea", "sand", "Photosynthesis", "green", "plants"),
+    *(
+        "make",
+        "sugar",
+        "light",
+        "carbon",
+        "dioxide",
+        "whale",
+        "fish",
+        "breathes",
+        "air",
+        "feeds",
+        "young",
+        "milk",
+        "sun",
+    ),
+    *(
+        "takes",
+        "eight",
+        "minutes",
+        "reach",
+        "earth",
+        "She",
+        "reads",
+        "books",
+        "whales",
+        "he",
+        "about",
+        "and",
+        "the",
+        "of",
+    ),
+    "is",
+]
 BLANK = {"d07": ("", ""), "d19": (" ", "\n\t"), "z": ("", "\u00a0 ")}
 SPACES = ("word", "folded")
 
@@ -309,9 +343,9 @@ def test_a_changed_corpus_is_refused_until_it_is_encoded_anew(small):
     changed = ("A cat sat.", "A whale swam.", "Deserts are dry.")
     with pytest.raises(IndexFolderError, match="another version of tiny"):
         small(texts=changed)
-    with pytest.raises(DataError, match="has changed since it was encoded.*--reencode"):
+    with pytest.raises(DataError, match=r"has changed since it was encoded.*--reencode"):
         small(texts=changed, overwrite=True)
-    with pytest.raises(DataError, match="has changed since it was encoded.*--reencode"):
+    with pytest.raises(DataError, match=r"has changed since it was encoded.*--reencode"):
         small("another", texts=changed)
     assert bytes_of(first.path) == before
     built = small(texts=changed, reencode=True)
