@@ -1,6 +1,6 @@
 """Print the reports of benchmarks/results as Markdown tables, as they stand in README.md.
 
-    python benchmarks/tables.py
+python benchmarks/tables.py
 """
 
 import sys

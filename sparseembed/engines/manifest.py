@@ -11,6 +11,14 @@ from sparseembed.files import write_json
 
 FILE = "manifest.json"
 FORMAT = 1
+# What every reader looks up: a manifest without these is damaged.
+_NEEDED = {
+    "corpus": {"fingerprint"},
+    "embedder": {"name", "weights"},
+    "embedder_identity": {"dtype"},
+    "sparse": {"terms", "adjustment"},
+    "counts": {"documents"},
+}
 _VERSIONED = ("sparseembed", "pyserini", "torch", "transformers", "numpy")
 
 
@@ -89,15 +97,21 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, ValueError):
         raise IndexFolderError(f"{path} is damaged: build the index again with --overwrite") from None
     version = stored.get("format") if isinstance(stored, dict) else None
-    if version != FORMAT and isinstance(version, int):
+    if version != FORMAT and isinstance(version, int | str):
         raise IndexFolderError(
             f"{path} is of format {version} and this sparseembed reads format {FORMAT}: build the index again with "
             "--overwrite, or use the version of sparseembed that wrote it"
         )
     try:
-        return Manifest(**stored)
-    except TypeError:
-        raise IndexFolderError(f"{path} is damaged (its fields are not those of a manifest): build again") from None
+        manifest = Manifest(**stored)
+        whole = all(keys <= getattr(manifest, field).keys() for field, keys in _NEEDED.items())
+    except (TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise IndexFolderError(
+            f"{path} is damaged (its fields are not those of a manifest): build the index again with --overwrite"
+        )
+    return manifest
 
 
 def software_versions() -> dict[str, str]:

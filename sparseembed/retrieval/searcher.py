@@ -80,7 +80,7 @@ class Searcher:
             neither torch nor a model.
         :param expansion_weight: Weight of the best of them, where a literal term's is 1.
         :param embedder: The embedder that expands; the one that the manifest names when None.
-        :param engine: `lucene`, or `exact` for numpy and scipy without Lucene.
+        :param engine: `lucene`, or `exact` for numpy in place of Lucene (words are still analysed by Lucene).
         :return: The searcher.
         :raises IndexFolderError: There is no index, it is damaged or of another version, or it was not made by
             `embedder` (which field differs).
