@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,19 @@ TUNING_QUERIES = 500
 DENSE_KINDS = {"cosine": "none", "centred": "centred"}  # variant -> adjustment
 
 Vectors = npt.NDArray[np.float32]
+
+
+class Tuning(NamedTuple):
+    """Queries that something may be chosen on.
+
+    :param split: The split they are from.
+    :param label: The split's name, or another where they are only a sample of it.
+    :param queries: id -> text.
+    """
+
+    split: str
+    label: str
+    queries: dict[str, str]
 
 
 class Bench:
@@ -62,12 +75,13 @@ class Bench:
         return encode_corpus(self.corpus, self.embedder, redo=self.reencode)
 
     @cached_property
-    def tuning(self) -> tuple[str, dict[str, str]] | None:
-        """Name and queries of the split that fusion weights are chosen on; None where there is none."""
+    def tuning(self) -> "Tuning | None":
+        """The queries that fusion weights are chosen on; None where there is no split for it."""
         for name in TUNING_SPLITS:
             if name in self.collection.splits and name != self.split:
                 queries = list(self.collection.queries(name).items())
-                return name, dict(queries[:: max(1, -(-len(queries) // TUNING_QUERIES))])
+                step = max(1, -(-len(queries) // TUNING_QUERIES))
+                return Tuning(name, name if step == 1 else f"{name}-sample", dict(queries[::step]))
         return None
 
     def query_vectors(self, split: str, queries: Mapping[str, str]) -> dict[str, Vectors]:

@@ -91,9 +91,9 @@ def fusion_weighted(bench: Bench) -> Row:
     """Min-max fusion, with the weight that is best on the train split, or 0.5 where there is none."""
     weight, source = DEFAULT_FUSION_WEIGHT, "default"
     if bench.tuning is not None:
-        source, queries = bench.tuning
+        source, label, queries = bench.tuning
         qrels = {query: bench.collection.qrels(source)[query] for query in queries}
-        first, second = bench.bm25_run(source, queries), bench.dense_run("centred", source, queries)
+        first, second = bench.bm25_run(label, queries), bench.dense_run("centred", label, queries)
         weight, _ = choose_weight(first, second, qrels)
     about = {"dense_weight": weight, "weight_from": source}
     return fused(bench, "weighted", lambda first, second: weighted(first, second, weight), about)

@@ -14,7 +14,7 @@ from sparseembed.sparse.literal import LiteralTerms
 from sparseembed.sparse.terms import TermSpace
 
 LITERAL_WEIGHT = 16  # of a literal term in an expanded query, so that expansion weights have steps below it
-DEFAULT_EXPANSION_WEIGHT = 0.25
+DEFAULT_EXPANSION_WEIGHT = 0.5
 
 
 class QueryEncoder(Protocol):

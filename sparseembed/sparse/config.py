@@ -32,9 +32,9 @@ class SparseConfig:
 
     terms: str = "word"
     adjustment: str = "centred"
-    k: int = 256
+    k: int = 512
     floor: str = "kth"
-    weighting: str = "log1p"
+    weighting: str = "sqrt"
     scale: str = "document"
     idf: bool = True
     literal: bool = True
@@ -73,11 +73,12 @@ class SparseConfig:
         return asdict(self)
 
 
+# Chosen on SciFact's and pydocs's train splits (benchmarks/results/sweep-*.md).
 # One entry a term space: `word` is the one-index mode, the other two are the paper's method with its pieces alone.
 DEFAULTS: dict[str, SparseConfig] = {
     "word": SparseConfig(),
-    "folded": SparseConfig(terms="folded", literal=False, k=512),
-    "token": SparseConfig(terms="token", literal=False, k=512),
+    "folded": SparseConfig(terms="folded", literal=False, weighting="log1p"),
+    "token": SparseConfig(terms="token", literal=False, weighting="log1p"),
 }
 
 
