@@ -45,6 +45,12 @@ GRID: dict[str, tuple[Any, ...]] = {
     "bits": (4, 6, 8),
 }
 MIXES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
+# Choices of `word` that may go well together, tried on every train split.
+COMBINATIONS: tuple[dict[str, Any], ...] = tuple(
+    {"k": 512, "floor": floor, "weighting": weighting, "mix": mix}
+    for floor, weighting in (("kth", "log1p"), ("kth", "sqrt"), ("zero", "log1p"), ("zero", "linear"))
+    for mix in (0.2, 0.3, 0.4, 0.8)
+)
 EXPANSIONS = (5, 10, 20)
 EXPANSION_WEIGHTS = (0.25, 0.5, 1.0)
 
@@ -130,6 +136,8 @@ def variants(terms: str) -> Iterator[tuple[str, SparseConfig]]:
         for mix in MIXES:
             if mix != default.mix:
                 yield f"mix = {mix}", replace(default, mix=mix)
+        for choices in COMBINATIONS:
+            yield ", ".join(f"{field} = {value}" for field, value in choices.items()), replace(default, **choices)
 
 
 def sweep(space: Space, terms: str, tell: Callable[[str], None]) -> None:

@@ -17,7 +17,7 @@ from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
 from sparseembed.retrieval.searcher import Searcher
 
 TIMED_HITS = 10  # hits asked for while timing
-DEFAULT_M = 10
+DEFAULT_M = 20
 DEFAULT_FUSION_WEIGHT = 0.5
 RRF_K = 60
 
