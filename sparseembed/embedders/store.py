@@ -172,6 +172,9 @@ def _mismatch(about: dict[str, Any], wanted: dict[str, Any], folder: Path) -> Da
             f"{wanted['texts']} has changed since it was encoded in {folder} ({about.get('count')} texts then, "
             f"{wanted['count']} now): pass --reencode to encode it anew"
         )
+    for field in ("side", "shard_size", "format"):
+        if about.get(field) != wanted[field]:
+            return DataError(f"{folder} differs in {field}: it has {about.get(field)!r}; pass --reencode")
     before = about.get("embedder") or {}
     for field, value in wanted["embedder"].items():
         if before.get(field) != value:
@@ -179,9 +182,6 @@ def _mismatch(about: dict[str, Any], wanted: dict[str, Any], folder: Path) -> Da
                 f"{folder} was encoded by another embedder: {field} was {before.get(field)!r} and is {value!r} now; "
                 "pass --reencode to encode anew"
             )
-    for field in ("side", "shard_size", "format"):
-        if about.get(field) != wanted[field]:
-            return DataError(f"{folder} differs in {field}: it has {about.get(field)!r}; pass --reencode")
     return None
 
 
