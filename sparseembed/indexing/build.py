@@ -15,6 +15,7 @@ from sparseembed.data.corpus import Corpus
 from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.engines.java_home import find_java_home
 from sparseembed.engines.manifest import FILE as MANIFEST
 from sparseembed.engines.manifest import Manifest, differing_field, read_manifest, recipe, software_versions
 from sparseembed.errors import IndexFolderError
@@ -79,7 +80,9 @@ def build_index(
         from sparseembed.data.resolve import open_corpus
 
         corpus = open_corpus(str(corpus))
+    # Before hours of encoding, make sure that what comes after it can be done.
     check_head(chosen)
+    find_java_home()
     path = Path(out) if out is not None else default_path(corpus, config)
     wanted = recipe(_about_corpus(corpus), chosen.identity(), chosen.spec.decoding, config.as_dict())
     standing = _standing(path, wanted, corpus, overwrite or reencode)
