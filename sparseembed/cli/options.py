@@ -35,7 +35,7 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--query-prompt", metavar="T", help=f"prompt of queries, with one {TEXT}")
     group.add_argument("--pooling", help="last, mean, weighted-mean or token:N")
     group.add_argument("--attention", choices=ATTENTIONS, help="bidirectional lets a decoder see the whole text")
-    group.add_argument("--max-length", type=int, metavar="N", help="tokens of a prompted text (default: 512)")
+    group.add_argument("--max-length", type=int, metavar="N", help="tokens of a prompted text (default: 2048)")
     group.add_argument("--dtype", choices=DTYPES, help="auto is bfloat16 where the processor has it (default: auto)")
     group.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU when there is one)")
     group.add_argument("--decoding", metavar="M", help="model whose LM head decodes, if not the embedder's own")

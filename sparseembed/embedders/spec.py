@@ -37,7 +37,7 @@ class EmbedderSpec:
     query_prompt: str = TEXT
     pooling: str = "last"
     attention: str = "causal"
-    max_length: int = 512
+    max_length: int = 2048
     dtype: str = "auto"
     device: str = "auto"
     decoding: str | None = None
