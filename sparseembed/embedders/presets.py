@@ -13,9 +13,10 @@ DEFAULT = "smollm2-135m"
 # The one-word retrieval prompt: it beat "This sentence means in one word" on every measure tried.
 _WORD = 'The most important word to represent the passage in retrieval task is: "'
 DOCUMENT_PROMPT = 'Passage: "{text}". ' + _WORD
-# "Passage" on the query side too: on SciFact's train split (405 queries) dense retrieval gave .268 cosine and .373
-# centred with it, where "query" gave .18 and .34: the two sides' embeddings lie closer.
-QUERY_PROMPT = 'Query: "{text}". ' + _WORD
+# The query side asks for the same word, so that the two sides lie close. Chosen on SciFact's train split (809 queries,
+# dense nDCG@10, cosine / centred): "Search query" .316 / .378, "Query" .270 / .381, "Question" .255 / .374, "Sentence"
+# .272 / .362, "Claim" .251 / .372, "Title" .227 / .364.
+QUERY_PROMPT = 'Search query: "{text}". ' + _WORD
 
 
 def prompted(name: str, weights: str, revision: str | None = None) -> EmbedderSpec:
