@@ -22,7 +22,7 @@ from sparseembed.alignment.matrix import decoding_matrix
 from sparseembed.data.resolve import open_collection
 from sparseembed.embedders.load import load_embedder
 from sparseembed.engines.base import Hit
-from sparseembed.errors import ConfigError
+from sparseembed.errors import ConfigError, SparseEmbedError
 from sparseembed.evaluation.bench import Bench, as_run
 from sparseembed.evaluation.measures import evaluate
 from sparseembed.indexing.build import sample
@@ -160,8 +160,24 @@ def sweep(space: Space, terms: str, tell: Callable[[str], None]) -> None:
             line(f"M = {m}, expansion weight = {weight}", documents, space.expanded(default, m, weight))
 
 
-def main() -> None:
-    """Run the sweep and write its table."""
+def main() -> int:
+    """Run the sweep and write its table.
+
+    :return: 0, or 2 for a user's mistake.
+    """
+    try:
+        run()
+        return 0
+    except SparseEmbedError as error:
+        sys.stderr.write(f"sweep: {error}\n")
+        return 2
+
+
+def run() -> None:
+    """Read the arguments, run the sweep and write its table.
+
+    :raises SparseEmbedError: A user's mistake.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset")
     parser.add_argument("--split", default="train")
@@ -191,4 +207,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
