@@ -51,7 +51,7 @@ def tiny_tokenizer() -> Any:
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function that gives the folder of a tiny model: `tied`, `untied` (both Llama), `neox`, `gpt2`, `bert`.
+    """Return a function that gives the folder of a tiny model: `tied`, `untied` (both Llama) or another architecture.
 
     The folders are shared by all tests: to damage one, take a copy (`model_copy`).
     """
@@ -107,18 +107,45 @@ def _save_tiny(kind: str, tokenizer: Any, folder: Path) -> None:
         "bos_token_id": 0,
         "eos_token_id": 1,
     }
-    if kind == "tied":
-        config = transformers.LlamaConfig(**shape, num_key_value_heads=2, tie_word_embeddings=True)
-        model = transformers.LlamaForCausalLM(config)
-    elif kind == "untied":
-        model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**shape, tie_word_embeddings=False))
-    elif kind == "neox":
-        model = transformers.GPTNeoXForCausalLM(transformers.GPTNeoXConfig(**shape))
-    elif kind == "gpt2":
-        renamed = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
-        kept = {key: shape[key] for key in ("vocab_size", "initializer_range", "bos_token_id", "eos_token_id")}
-        model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**kept, **renamed))
-    else:
-        model = transformers.BertModel(transformers.BertConfig(**shape))
+    model = _tiny_of(kind, shape, transformers)
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def _tiny_of(kind: str, shape: dict[str, Any], transformers: Any) -> Any:
+    few = {key: shape[key] for key in ("vocab_size", "initializer_range", "bos_token_id", "eos_token_id")}
+    grouped = {**shape, "num_key_value_heads": 2}
+    heads = {**grouped, "head_dim": 8}
+    # One layer sees a window of four tokens, one all.
+    windows = {"layer_types": ["sliding_attention", "full_attention"], "query_pre_attn_scalar": 8, "pad_token_id": 0}
+    opt = {key: shape[key] for key in shape if key not in ("intermediate_size", "initializer_range")}
+    t = transformers
+    makers: dict[str, Callable[[], Any]] = {
+        "tied": lambda: t.LlamaForCausalLM(t.LlamaConfig(**grouped, tie_word_embeddings=True)),
+        "untied": lambda: t.LlamaForCausalLM(t.LlamaConfig(**shape, tie_word_embeddings=False)),
+        "neox": lambda: t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**shape)),
+        "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(**few, n_embd=32, n_layer=2, n_head=4, n_positions=128)),
+        "bert": lambda: t.BertModel(t.BertConfig(**shape)),
+        "mpnet": lambda: t.MPNetModel(t.MPNetConfig(**shape, pad_token_id=1)),
+        "mistral": lambda: t.MistralForCausalLM(t.MistralConfig(**grouped, sliding_window=None)),
+        "qwen3": lambda: t.Qwen3ForCausalLM(t.Qwen3Config(**heads, tie_word_embeddings=True)),
+        "gemma3": lambda: t.Gemma3ForCausalLM(t.Gemma3TextConfig(**heads, **windows, sliding_window=4)),
+        # Of a model that is bidirectional by itself the configuration halves the window, plus one.
+        "gemma3-bi": lambda: t.Gemma3TextModel(
+            t.Gemma3TextConfig(**heads, **windows, sliding_window=6, use_bidirectional_attention=True)
+        ),
+        "opt": lambda: t.OPTForCausalLM(t.OPTConfig(**opt, ffn_dim=64, init_std=0.2, pad_token_id=1)),
+        "gptneo": lambda: t.GPTNeoForCausalLM(
+            t.GPTNeoConfig(
+                **few,
+                hidden_size=32,
+                num_layers=2,
+                num_heads=4,
+                intermediate_size=64,
+                max_position_embeddings=128,
+                attention_types=[[["global", "local"], 1]],
+                window_size=4,
+            )
+        ),
+    }
+    return makers[kind]()

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sparseembed.alignment.tensor_file import read_header, read_tensor
 from sparseembed.embedders.sources import model_folder, quiet_hub, weight_files
 from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
 from sparseembed.errors import EmbedderError
 
+ROWS = 4_096  # checked at once
 # Names of the output matrix in the checkpoints of causal LMs, then of the input matrix that a tied head shares.
 HEADS = ("lm_head.weight", "embed_out.weight", "output.weight", "model.lm_head.weight")
 TIED = (
@@ -52,24 +54,22 @@ def check_head(embedder: TransformerEmbedder) -> None:
 def read_matrix(folder: Path) -> Vectors:
     """Read the decoding matrix of a causal LM's model folder; of a safetensors checkpoint only that one tensor.
 
+    Memory stays near the matrix's own size as float32: the file is read in small blocks.
+
     :param folder: A model folder.
     :return: Shape (V, d), float32.
     :raises EmbedderError: There is none.
     """
-    found = _find_tensor(folder)
-    file, name = found
+    file, name = _find_tensor(folder)
     if file.suffix == ".safetensors":
-        from safetensors import safe_open
-
-        with safe_open(file, framework="pt") as tensors:
-            matrix = tensors.get_tensor(name)
+        result = read_tensor(file, name)
     else:
         import torch
 
         new_format = zipfile.is_zipfile(file)  # the older one cannot be mapped into memory
         matrix = torch.load(file, map_location="cpu", weights_only=True, mmap=new_format)[name].detach()
-    result: Vectors = matrix.float().numpy()
-    if not np.isfinite(result).all():
+        result = matrix.float().numpy()
+    if not all(np.isfinite(result[row : row + ROWS]).all() for row in range(0, len(result), ROWS)):
         raise EmbedderError(f"the decoding matrix {name} in {file} holds NaN or infinity")
     return result
 
@@ -100,13 +100,7 @@ def _tensor_names(folder: Path) -> dict[str, Path]:
 
 def _names_in(file: Path) -> list[str]:
     if file.suffix == ".safetensors":
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(file, framework="pt") as tensors:
-                return list(tensors.keys())
-        except (SafetensorError, OSError) as error:
-            raise EmbedderError(f"{file} is damaged ({error}): fetch the model again") from None
+        return list(read_header(file))
     import torch
 
     try:

@@ -3,8 +3,8 @@
 import argparse
 
 from sparseembed.embedders.load import load_embedder
-from sparseembed.embedders.presets import DEFAULT, PRESETS
-from sparseembed.embedders.spec import ATTENTIONS, DTYPES, TEXT
+from sparseembed.embedders.presets import DEFAULT
+from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 
@@ -12,8 +12,11 @@ _PARTS = (
     "revision",
     "document_prompt",
     "query_prompt",
+    "task",
     "pooling",
+    "pool_over",
     "attention",
+    "adapters",
     "max_length",
     "dtype",
     "device",
@@ -27,14 +30,24 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--embedder",
         metavar="E",
-        help=f"a preset ({', '.join(PRESETS)}), a model folder, a GGUF file or a Hugging Face id such as "
-        f"owner/model@revision; any causal LM will do (default: {DEFAULT})",
+        help="a preset such as smollm2-360m, qwen3-embedding-0.6b or gritlm-7b (`sparseembed embedders` lists them), a "
+        "model folder, a GGUF file or a Hugging Face id such as owner/model@revision; any causal LM will do "
+        f"(default: {DEFAULT})",
     )
     group.add_argument("--revision", help="revision of a Hugging Face id")
-    group.add_argument("--document-prompt", metavar="T", help=f"prompt of documents, with one {TEXT}")
-    group.add_argument("--query-prompt", metavar="T", help=f"prompt of queries, with one {TEXT}")
+    group.add_argument("--document-prompt", metavar="T", help=f"prompt of documents, with one {TEXT}, or two (echo)")
+    group.add_argument("--query-prompt", metavar="T", help=f"prompt of queries, with one {TEXT}, or two (echo)")
+    group.add_argument("--task", metavar="T", help=f"instruction that stands for {TASK} in the prompts")
     group.add_argument("--pooling", help="last, mean, weighted-mean or token:N")
+    group.add_argument("--pool-over", choices=POOL_OVER, help="text leaves what stands before the text out of the mean")
     group.add_argument("--attention", choices=ATTENTIONS, help="bidirectional lets a decoder see the whole text")
+    group.add_argument(
+        "--adapter",
+        metavar="A",
+        action="append",
+        dest="adapters",
+        help="PEFT adapter of the weights, a folder or owner/model@revision; again for more, merged in this order",
+    )
     group.add_argument("--max-length", type=int, metavar="N", help="tokens of a prompted text (default: 2048)")
     group.add_argument("--dtype", choices=DTYPES, help="auto is bfloat16 where the processor has it (default: auto)")
     group.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU when there is one)")

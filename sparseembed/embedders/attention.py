@@ -29,6 +29,35 @@ def attention_mask(lengths: "torch.Tensor", longest: int, attention: str, dtype:
     return hidden[:, None, None, :].expand(-1, 1, longest, -1).contiguous()
 
 
+def model_mask(model: Any, lengths: "torch.Tensor", longest: int, attention: str) -> Any:
+    """Return the mask for a model, one for each kind of its layers where some see only a window.
+
+    A window reaches as far to the right as to the left. A model that is bidirectional by itself gets the 2-D mask: it
+    knows its windows' bounds.
+
+    :param model: The body of a transformer.
+    :param lengths: As in `attention_mask`.
+    :param longest: As in `attention_mask`.
+    :param attention: As in `attention_mask`.
+    :return: As in `attention_mask`; or such masks by the kind of layer.
+    """
+    import torch
+
+    config = getattr(model.config, "text_config", model.config)
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if attention == "causal" or "sliding_attention" not in kinds:
+        return attention_mask(lengths, longest, attention, model.dtype)
+    if not any(getattr(module, "is_causal", False) for module in model.modules()):
+        return attention_mask(lengths, longest, "causal", model.dtype)
+    full = attention_mask(lengths, longest, attention, model.dtype)
+    steps = torch.arange(longest, device=lengths.device)
+    apart = (steps[:, None] - steps[None, :]).abs()
+    local = full.masked_fill(apart >= config.sliding_window, torch.finfo(model.dtype).min)
+    # Padding far from the text sees itself: a row that sees nothing may become NaN.
+    local = local.masked_fill(apart == 0, 0)
+    return {kind: local if kind == "sliding_attention" else full for kind in kinds}
+
+
 def check_attention(model: Any, attention: str, name: str) -> None:
     """Make sure by a trial that a model's tokens see what the attention asked for says.
 
@@ -48,12 +77,15 @@ def check_attention(model: Any, attention: str, name: str) -> None:
             ids = torch.tensor([[size // 2, *[later] * 7]], device=model.device)
             mask = None
             if attention == "bidirectional":
-                mask = attention_mask(torch.tensor([8], device=model.device), 8, attention, model.dtype)
+                mask = model_mask(model, torch.tensor([8], device=model.device), 8, attention)
             try:
                 states = model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
             except (RuntimeError, ValueError, TypeError, AttributeError) as error:
                 reason = " ".join(str(error).split())[:160]
-                raise EmbedderError(f"{name} does not run as an embedder: {type(error).__name__}: {reason}") from None
+                hint = "; try --attention causal" if attention == "bidirectional" else ""
+                raise EmbedderError(
+                    f"{name} does not run as an embedder: {type(error).__name__}: {reason}{hint}"
+                ) from None
             first.append(states[0, 0].float())
     if not torch.isfinite(torch.stack(first)).all():
         return  # an error that names the text comes with the first vector

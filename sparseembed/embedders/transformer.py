@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.data.corpus import clean_text
-from sparseembed.embedders.attention import attention_mask, check_attention
-from sparseembed.embedders.batching import plan_batches
+from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint
+from sparseembed.embedders.attention import check_attention, model_mask
+from sparseembed.embedders.batching import is_out_of_memory, run_batches
+from sparseembed.embedders.loading import has_bfloat16, load_body
 from sparseembed.embedders.pooling import pool
-from sparseembed.embedders.prompts import prompt_texts
-from sparseembed.embedders.sources import model_folder, quiet_hub, weights_fingerprint
+from sparseembed.embedders.prompts import Prompted, Prompter
+from sparseembed.embedders.sources import model_folder, weights_fingerprint
 from sparseembed.embedders.spec import EmbedderSpec
+from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -46,7 +49,10 @@ class TransformerEmbedder:
         self.spec = spec
         self.model_calls = 0
         self._folder: Path | None = None
+        self._adapters: list[Path] | None = None
         self._fingerprint: str | None = None
+        self._adapters_fingerprint: str | None = None
+        self._prompters: dict[str, Prompter] = {}
         self._tokenizer: Any = None
         self._model: Any = None
 
@@ -56,6 +62,13 @@ class TransformerEmbedder:
         if self._folder is None:
             self._folder = model_folder(self.spec.weights, self.spec.revision)
         return self._folder
+
+    @property
+    def adapters(self) -> list[Path]:
+        """The local adapter folders, in the order in which they are merged; fetched at first use."""
+        if self._adapters is None:
+            self._adapters = [adapter_folder(adapter) for adapter in self.spec.adapters]
+        return self._adapters
 
     @property
     def tokenizer(self) -> Any:
@@ -76,7 +89,7 @@ class TransformerEmbedder:
         """The dtype that `auto` stands for on this machine, or the one asked for."""
         if self.spec.dtype != "auto":
             return self.spec.dtype
-        return "bfloat16" if _has_bfloat16(self.device) else "float32"
+        return "bfloat16" if has_bfloat16(self.device) else "float32"
 
     @property
     def device(self) -> str:
@@ -92,15 +105,20 @@ class TransformerEmbedder:
 
         :param side: `document` or `query` for that side's vectors, which the other side's prompt has no part in; both
             sides' when None.
+        :return: The values; a part of its default kind that came later than the first stores has no entry.
         """
-        parts = self.spec.as_dict()
-        prompts = ("document_prompt", "query_prompt") if side is None else (f"{side}_prompt",)
-        decisive = (*prompts, "pooling", "attention", "max_length")
-        return {
-            **{part: parts[part] for part in decisive},
-            "dtype": self.dtype,
-            "weights_fingerprint": self.fingerprint,
-        }
+        sides = ("document", "query") if side is None else (side,)
+        spec = self.spec
+        values: dict[str, Any] = {f"{each}_prompt": spec.prompt(each) for each in sides}
+        values |= {"pooling": spec.pooling, "attention": spec.attention, "max_length": spec.max_length}
+        if spec.pool_over != "all":
+            values["pool_over"] = spec.pool_over
+        values |= {"dtype": self.dtype, "weights_fingerprint": self.fingerprint}
+        if spec.adapters:
+            if self._adapters_fingerprint is None:
+                self._adapters_fingerprint = adapters_fingerprint(self.adapters)
+            values["adapters_fingerprint"] = self._adapters_fingerprint
+        return values
 
     def encode(self, texts: Sequence[str], side: str = "document") -> Vectors:
         """Embed texts.
@@ -128,24 +146,35 @@ class TransformerEmbedder:
         model = self._load()
         full = [row for row, text in enumerate(texts) if text.strip()]
         cleaned = [clean_text(texts[row]) for row in full]
-        prompted = prompt_texts(self.tokenizer, self.spec.prompt(side), cleaned, self._limit)
+        prompted = self._prompter(side).encode(cleaned, self._limit)
         # A tokenizer may drop all that stands in a text, such as control characters: it is blank then.
-        filled = [(row, item.ids) for row, item in zip(full, prompted, strict=True) if item.ids]
+        filled = [(row, item) for row, item in zip(full, prompted, strict=True) if item.ids]
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        budget = CPU_BATCH_TOKENS if self.device == "cpu" else GPU_BATCH_TOKENS
-        with torch.inference_mode():
-            for batch in plan_batches([len(ids) for _, ids in filled], budget):
-                rows = [filled[position][0] for position in batch]
+
+        def run(batch: list[int]) -> None:
+            rows = [filled[position][0] for position in batch]
+            try:
                 pooled = self._forward(model, [filled[position][1] for position in batch])
                 bad = ~torch.isfinite(pooled).all(dim=1)
-                if bool(bad.any()):
-                    row = rows[int(bad.nonzero()[0, 0])]
-                    name = names[row] if names else f"number {row + 1}"
-                    raise EmbedderError(
-                        f"the model gave NaN or infinity for {side} {name} ({self.spec.name}, {self.dtype}): "
-                        "try --dtype float32, or leave that text out"
-                    )
+                found = rows[int(bad.nonzero()[0, 0])] if bool(bad.any()) else None
                 vectors[rows] = pooled.cpu().numpy()
+            except RuntimeError as error:
+                if len(rows) > 1 or not is_out_of_memory(error):
+                    raise
+                raise EmbedderError(
+                    f"memory does not suffice for {side} {_name(names, rows[0])} alone ({self.spec.name}, "
+                    f"{len(filled[batch[0]][1].ids)} tokens, {self.device}): "
+                    "pass a smaller --max-length, or --device cpu"
+                ) from None
+            if found is not None:
+                raise EmbedderError(
+                    f"the model gave NaN or infinity for {side} {_name(names, found)} ({self.spec.name}, "
+                    f"{self.dtype}): try --dtype float32, or leave that text out"
+                )
+
+        budget = CPU_BATCH_TOKENS if self.device == "cpu" else GPU_BATCH_TOKENS
+        with torch.inference_mode():
+            run_batches([len(item.ids) for _, item in filled], budget, run)
         return Encoded(vectors, sum(len(item.ids) for item in prompted), sum(item.cut for item in prompted))
 
     @property
@@ -157,106 +186,43 @@ class TransformerEmbedder:
 
     @property
     def _limit(self) -> int:
-        config = self._load().config
-        config = getattr(config, "text_config", config)
-        return min(self.spec.max_length, int(getattr(config, "max_position_embeddings", self.spec.max_length)))
+        model = self._load()
+        config = getattr(model.config, "text_config", model.config)
+        limit = int(getattr(config, "max_position_embeddings", self.spec.max_length))
+        # MPNet and RoBERTa number positions from behind their padding token's: their tables hold so many fewer.
+        table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+        reserved = getattr(table, "padding_idx", None)
+        return min(self.spec.max_length, limit if reserved is None else limit - reserved - 1)
 
-    def _forward(self, model: Any, ids: list[list[int]]) -> "torch.Tensor":
+    def _prompter(self, side: str) -> Prompter:
+        if side not in self._prompters:
+            self._prompters[side] = Prompter(self.tokenizer, self.spec.prompt(side), self.spec.pool_over)
+        return self._prompters[side]
+
+    def _forward(self, model: Any, items: list[Prompted]) -> "torch.Tensor":
         import torch
 
-        lengths = torch.tensor([len(row) for row in ids])
+        lengths = torch.tensor([len(item.ids) for item in items])
         longest = int(lengths.max())
-        padded = torch.zeros((len(ids), longest), dtype=torch.long)
-        for row, tokens in enumerate(ids):
-            padded[row, : len(tokens)] = torch.tensor(tokens)
+        padded = torch.zeros((len(items), longest), dtype=torch.long)
+        for row, item in enumerate(items):
+            padded[row, : len(item.ids)] = torch.tensor(item.ids)
+        starts = torch.tensor([item.start for item in items]).to(self.device) if self.spec.pool_over == "text" else None
         padded, lengths = padded.to(self.device), lengths.to(self.device)
         kind = self.spec.attention
         # Under a causal mask nothing looks to the right, where all padding is: no mask is needed, and none is faster.
-        ragged = kind == "bidirectional"
-        mask = attention_mask(lengths, longest, kind, model.dtype) if ragged else None
+        mask = model_mask(model, lengths, longest, kind) if kind == "bidirectional" else None
         self.model_calls += 1
         output = model(input_ids=padded, attention_mask=mask, use_cache=False)
-        return pool(output.last_hidden_state, lengths, self.spec.pooling)
+        return pool(output.last_hidden_state, lengths, self.spec.pooling, starts)
 
     def _load(self) -> Any:
         if self._model is None:
-            model = _load_body(self.folder, self.spec, self.dtype, self.device)
+            model = load_body(self.folder, self.adapters, self.spec, self.dtype, self.device)
             check_attention(model, self.spec.attention, self.spec.name)
             self._model = model
         return self._model
 
 
-def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> Any:
-    """Load a model folder's fast tokenizer.
-
-    :param folder: A model folder.
-    :param trust_remote_code: Whether code in the folder may run.
-    :return: A `tokenizers.Tokenizer` that adds the model's own special tokens, cuts and pads nothing, and reads what
-        looks like a special token inside a text as plain text.
-    :raises EmbedderError: The folder holds none.
-    """
-    from tokenizers import Tokenizer
-
-    file = folder / "tokenizer.json"
-    if file.is_file():
-        try:
-            tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises nothing more precise
-            reason = " ".join(str(error).split())[:160]
-            raise EmbedderError(f"{file} is damaged ({reason}): fetch or build it again") from None
-    else:
-        with quiet_hub():
-            from transformers import AutoTokenizer
-
-            try:
-                loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-                tokenizer = loaded.backend_tokenizer
-            except Exception as error:  # each tokenizer class fails in its own way
-                reason = " ".join(str(error).split())[:200]
-                raise EmbedderError(f"cannot load a fast tokenizer from {folder}: {reason}") from None
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.encode_special_tokens = True
-    return tokenizer
-
-
-def _load_body(folder: Path, spec: EmbedderSpec, dtype: str, device: str) -> Any:
-    with quiet_hub():
-        import torch
-        from transformers import AutoModel
-
-        try:
-            model, info = AutoModel.from_pretrained(
-                folder,
-                dtype=getattr(torch, dtype),
-                trust_remote_code=spec.trust_remote_code,
-                output_loading_info=True,
-            )
-        except Exception as error:  # a broken folder shows as any of a dozen types
-            reason = " ".join(str(error).split())[:200]
-            raise EmbedderError(f"cannot load the model in {folder}: {reason}") from None
-        missing = [key for key in info["missing_keys"] if "pooler" not in key]
-        if missing:
-            # transformers would go on with random numbers in their place.
-            raise EmbedderError(
-                f"the model in {folder} lacks {len(missing)} of its weights (the first is {sorted(missing)[0]}): "
-                "the checkpoint is incomplete or of another architecture"
-            )
-        try:
-            return model.eval().to(device)
-        except (RuntimeError, AssertionError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise EmbedderError(f"cannot put the model on device {device!r}: {reason}") from None
-
-
-def _has_bfloat16(device: str) -> bool:
-    import torch
-
-    if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported()
-    if device != "cpu":
-        return False
-    try:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    except (AttributeError, RuntimeError):
-        return False
+def _name(names: Sequence[str] | None, row: int) -> str:
+    return names[row] if names else f"number {row + 1}"

@@ -157,8 +157,8 @@ class _Build:
         matrix = decoding_matrix(self._embedder)
         contents = [document.contents for document in self._corpus]
         analysed = BUILDERS[self._config.terms](contents, self._embedder, len(matrix))
-        adjustment = fit_adjustment(self._config.adjustment, sample(self._encoded.documents))
-        query_adjustment = fit_adjustment(self._config.adjustment, self._encoded.query_like.matrix())
+        adjustment = fit_adjustment(self._config.adjustment, sample(self._encoded.documents), matrix)
+        query_adjustment = fit_adjustment(self._config.adjustment, self._encoded.query_like.matrix(), matrix)
         decoder = Decoder(analysed.space.rows(matrix, self._embedder.tokenizer), self._embedder.device)
         sparsifier = Sparsifier(self._config, analysed.counts, decoder, adjustment)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:

@@ -1,11 +1,14 @@
 """The decoding matrix, from every form of checkpoint."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from sparseembed.alignment.matrix import check_head, decoding_matrix, read_matrix
+from sparseembed.alignment.tensor_file import read_header, read_tensor
 from sparseembed.errors import EmbedderError
 
 
@@ -31,7 +34,7 @@ def error_of(folder, call=read_matrix):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["tied", "untied", "gpt2", "neox"])
+@pytest.mark.parametrize("kind", ["tied", "untied", "gpt2", "neox", "gptneo", "opt", "mistral", "qwen3", "gemma3"])
 def test_is_the_output_matrix(tiny_model, tiny_embedder, kind):
     matrix = decoding_matrix(tiny_embedder(kind))
     np.testing.assert_array_equal(matrix, loaded_head(tiny_model(kind)))
@@ -97,6 +100,93 @@ def test_half_precision_weights(tiny_model, model_copy):
     matrix = read_matrix(folder)
     assert matrix.dtype == np.float32
     np.testing.assert_allclose(matrix, read_matrix(tiny_model("tied")), rtol=0.005)
+
+
+def write_sparse(file, tensors, stored):
+    """Write a safetensors file: the bytes given, and holes for what has only a size."""
+    header, place = {}, 0
+    for name, (shape, contents) in tensors.items():
+        size = len(contents) if isinstance(contents, bytes) else contents
+        header[name] = {"dtype": stored, "shape": shape, "data_offsets": [place, place + size]}
+        place += size
+    encoded = json.dumps(header).encode()
+    with file.open("wb") as handle:
+        handle.write(len(encoded).to_bytes(8, "little") + encoded)
+        for _, contents in tensors.values():
+            if isinstance(contents, bytes):
+                handle.write(contents)
+            else:
+                handle.seek(contents, 1)
+        handle.truncate(8 + len(encoded) + place)
+
+
+# The peak is the process's own (VmHWM): getrusage's, ru_maxrss, begins at that of the process that started it.
+MEASURE = """
+import re, sys, zlib
+from pathlib import Path
+from sparseembed.alignment.matrix import read_matrix
+def number(file, field):
+    return int(re.search(field + r":\\s+(\\d+)", Path("/proc/self", file).read_text())[1])
+resident, read = number("status", "VmRSS"), number("io", "rchar")
+matrix = read_matrix(Path(sys.argv[1]))
+peak, read = number("status", "VmHWM") - resident, number("io", "rchar") - read
+sys.stdout.write(f"{peak * 1024} {read} {zlib.crc32(matrix)} {'torch' in sys.modules}")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured through /proc")
+@pytest.mark.parametrize("stored", ["F32", "BF16", "F16"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_of_a_sharded_checkpoint_one_tensor_is_read_and_memory_is_its_own_size(tmp_path, stored, tied):
+    import zlib
+
+    rows, width, other = 16_384, 1_024, 160 << 20
+    upper = np.random.default_rng(1).integers(0, 0x4000, (rows, width), dtype=np.uint16)  # finite in all three types
+    expected = {
+        "F32": lambda: upper.astype(np.float32),
+        "BF16": lambda: (upper.astype(np.uint32) << 16).view(np.float32),
+        "F16": lambda: upper.view(np.float16).astype(np.float32),
+    }[stored]()
+    contents = expected.tobytes() if stored == "F32" else upper.tobytes()
+    name = "model.embed_tokens.weight" if tied else "lm_head.weight"
+    itemsize = 4 if stored == "F32" else 2
+    body = {f"model.layers.{layer}.mlp.up_proj.weight": ([other // itemsize], other) for layer in range(2)}
+    first, second = body.items()
+    write_sparse(tmp_path / "model-00001-of-00002.safetensors", dict([first]), stored)
+    write_sparse(
+        tmp_path / "model-00002-of-00002.safetensors", {second[0]: second[1], name: ([rows, width], contents)}, stored
+    )
+    (tmp_path / "config.json").write_text(json.dumps({"tie_word_embeddings": tied}))
+    command = [sys.executable, "-c", MEASURE, str(tmp_path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    peak, read, digest, torch_loaded = output.split()
+    assert int(digest) == zlib.crc32(expected)
+    assert int(read) < len(contents) + (1 << 20)
+    assert int(peak) < 1.2 * expected.nbytes
+    assert torch_loaded == "False"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_every_stored_type_is_read_as_the_library_reads_it(tmp_path, dtype):
+    import torch
+    from safetensors.torch import save_file
+
+    values = torch.cat([torch.randn(500) * 10.0 ** torch.arange(-4, 4).repeat(63)[:500], torch.tensor([0.0, -0.0])])
+    tensors = {"a": torch.ones(3), "m": values.to(getattr(torch, dtype)).reshape(2, 251), "z": torch.ones(2)}
+    save_file(tensors, tmp_path / "x.safetensors", metadata={"format": "pt"})
+    np.testing.assert_array_equal(read_tensor(tmp_path / "x.safetensors", "m"), tensors["m"].float().numpy())
+    assert set(read_header(tmp_path / "x.safetensors")) == {"a", "m", "z"}
+
+
+def test_a_quantised_matrix_is_one_line(model_copy):
+    import torch
+    from safetensors.torch import save_file
+
+    folder = model_copy("untied")
+    state = state_of(folder)
+    state["lm_head.weight"] = torch.ones(4, 4, dtype=torch.int8)
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    assert "is stored as I8, not as F64, F32, F16, BF16" in error_of(folder)
 
 
 def test_a_body_without_its_head_is_an_error_before_any_encoding(model_copy, tiny_embedder):

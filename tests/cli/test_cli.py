@@ -59,7 +59,8 @@ def test_each_command_teaches_by_example(capsys):
         told = capsys.readouterr().out
         assert "examples:\n" in told
         assert told.count(f"  sparseembed {' '.join(words)}") >= 2
-    assert {command.NAME for command in COMMANDS} == {"index", "encode", "search", "explain", "inspect", "eval"}
+    names = {"index", "encode", "search", "explain", "inspect", "eval", "embedders", "analyze"}
+    assert {command.NAME for command in COMMANDS} == names
 
 
 def test_version(capsys):

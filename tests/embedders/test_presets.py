@@ -63,16 +63,18 @@ def test_a_name_nearly_right_is_told_the_right_one(named):
     assert "did you mean smollm2-135m?" in error_of(find_spec, named)
 
 
-def test_a_name_far_off_is_told_the_presets():
+def test_a_name_far_off_is_told_where_the_presets_are_listed():
     message = error_of(find_spec, "zzz")
-    assert "unknown embedder 'zzz': presets are smollm2-135m, " in message
+    assert message.startswith("unknown embedder 'zzz': `sparseembed embedders` lists the presets; a model folder, ")
 
 
 @pytest.mark.parametrize(
     "named", ["./nowhere", "/no/such/folder", "a/b/c", "nowhere.gguf", "~/nowhere/at/all", "a/b\nc"]
 )
 def test_a_path_to_nothing_is_one_line(named):
-    assert "there is no model at" in error_of(find_spec, named)
+    message = error_of(find_spec, named)
+    assert "there is no model at" in message
+    assert "`sparseembed embedders` lists the presets" in message
 
 
 def test_odd_names_are_one_line():
@@ -91,8 +93,9 @@ def test_a_file_that_is_no_gguf(tmp_path):
         ({"pooling": "best"}, "pooling must be one of"),
         ({"attention": "none"}, "attention must be one of causal, bidirectional, not 'none'"),
         ({"max_length": 7}, "max length must be at least 8 tokens, not 7"),
-        ({"document_prompt": "no text"}, "document_prompt must hold {text} exactly once"),
-        ({"query_prompt": "{text} {text}"}, "query_prompt must hold {text} exactly once"),
+        ({"document_prompt": "no text"}, "document_prompt must hold {text} once, or twice for an echo, not 'no text'"),
+        ({"query_prompt": "{text} {text} {text}"}, "query_prompt must hold {text} once, or twice for an echo"),
+        ({"pool_over": "prompt"}, "pool over must be one of all, text, not 'prompt'"),
     ],
 )
 def test_parts_outside_their_range(parts, message):

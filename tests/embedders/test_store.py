@@ -197,7 +197,7 @@ class Slow:
 store.SHARD_SIZE = 4
 set_reporter(Slow())
 embedder = load_embedder(sys.argv[2], dtype="float32", device="cpu").spec.with_changes(document_prompt="{text}",
-    query_prompt="{text}", max_length=512)
+    query_prompt="{text}", max_length=2048)
 store.encode_to_store(Path(sys.argv[1]), make_texts(), load_embedder(embedder))
 """
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sparseembed.embedders import transformer
+from sparseembed.embedders.attention import model_mask
 from sparseembed.embedders.load import load_embedder
 from sparseembed.errors import ConfigError, EmbedderError
 
@@ -19,11 +20,20 @@ TEXTS = [
     "Rivers carry sand 😀",
 ]
 POOLINGS = ["last", "mean", "weighted-mean", "token:0", "token:2", "token:-2"]
+KINDS = ("gptneo", "opt", "mistral", "qwen3", "gemma3", "gemma3-bi", "mpnet")
+# Encoders cannot be causal; GPT-Neo's causal mask is built in, OPT counts positions by a 2-D mask.
+REFUSED = [
+    ("bert", "causal"),
+    ("mpnet", "causal"),
+    ("gemma3-bi", "causal"),
+    ("gptneo", "bidirectional"),
+    ("opt", "bidirectional"),
+]
 MODELS = [
     (model, attention)
-    for model in ("tied", "untied", "gpt2", "neox", "bert")
+    for model in ("tied", "untied", "gpt2", "neox", "bert", *KINDS)
     for attention in ("causal", "bidirectional")
-    if (model, attention) != ("bert", "causal")
+    if (model, attention) not in REFUSED
 ]
 
 
@@ -34,6 +44,7 @@ def naive_states(folder, rows, attention):
 
     model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
     if attention == "bidirectional":
+        model.config.use_bidirectional_attention = True  # Gemma 3, which always builds a mask for its windows
         for module in model.modules():
             if hasattr(module, "is_causal"):
                 module.is_causal = False  # with this and no mask, everything sees everything
@@ -41,8 +52,9 @@ def naive_states(folder, rows, attention):
         return [model(input_ids=torch.tensor([ids]), use_cache=False).last_hidden_state[0].numpy() for ids in rows]
 
 
-def naive_pool(states, pooling):
+def naive_pool(states, pooling, start=0):
     """Pool one text's states in numpy."""
+    states = states[start:]
     n = len(states)
     if pooling == "mean":
         return states.sum(axis=0) / n
@@ -87,9 +99,57 @@ def test_only_bidirectional_tokens_see_later_ones(tiny_embedder, model, attentio
         assert changed > 100 * TOLERANCE
 
 
-def test_an_encoder_cannot_be_causal(tiny_embedder):
-    with pytest.raises(EmbedderError, match=r"bert is no causal model.*--attention bidirectional"):
-        tiny_embedder("bert").encode(["cat"])
+@pytest.mark.parametrize(("model", "attention"), REFUSED)
+def test_attention_that_a_model_cannot_have_is_one_line(tiny_embedder, model, attention):
+    if attention == "causal":
+        message = rf"{model} is no causal model.*--attention bidirectional"
+    else:
+        message = rf"{model} (takes no bidirectional mask: pass|does not run .*try) --attention causal"
+    with pytest.raises(EmbedderError, match=message) as caught:
+        tiny_embedder(model, attention=attention).encode(["cat"])
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("model", "attention"), [("mistral", "bidirectional"), ("gptneo", "causal"), ("gemma3-bi", "bidirectional")]
+)
+@pytest.mark.parametrize("prompt", ["about rivers: {text}", "say again: {text} so: {text} !"])
+def test_pooling_over_the_text_leaves_the_instruction_out(tiny_model, tiny_embedder, model, attention, prompt):
+    plain = tiny_embedder(model).tokenizer
+    before = prompt[: prompt.rindex("{text}")]
+    whole = [plain.encode(prompt.replace("{text}", text)) for text in TEXTS]
+    starts = [
+        next(place for place, (_, end) in enumerate(encoding.offsets) if end > len(before.replace("{text}", text)))
+        for text, encoding in zip(TEXTS, whole, strict=True)
+    ]
+    assert min(starts) > 1
+    states = naive_states(tiny_model(model), [encoding.ids for encoding in whole], attention)
+    for pooling in POOLINGS:
+        parts = {"pooling": pooling, "attention": attention, "document_prompt": prompt}
+        embedder = tiny_embedder(model, pool_over="text", **parts)
+        expected = [naive_pool(each, pooling, start) for each, start in zip(states, starts, strict=True)]
+        vectors = embedder.encode(TEXTS)
+        np.testing.assert_allclose(vectors, expected, atol=TOLERANCE, err_msg=pooling)
+        if pooling in ("mean", "weighted-mean", "token:0"):
+            assert np.abs(vectors - tiny_embedder(model, **parts).encode(TEXTS)).max() > 100 * TOLERANCE
+        alone = np.concatenate([embedder.encode([text]) for text in reversed(TEXTS)])[::-1]
+        np.testing.assert_allclose(alone, vectors, atol=TOLERANCE)
+
+
+def test_the_task_is_part_of_the_prompt_and_of_the_identity(tiny_embedder):
+    prompt = "{task}: {text}"
+    told = tiny_embedder("tied", task="find whales", query_prompt=prompt)
+    written = tiny_embedder("tied", query_prompt="find whales: {text}")
+    np.testing.assert_array_equal(told.encode(["cat"], "query"), written.encode(["cat"], "query"))
+    assert told.identity() == written.identity()
+    assert told.identity() != tiny_embedder("tied", task="find cats", query_prompt=prompt).identity()
+
+
+def test_a_model_whose_positions_begin_late_takes_fewer_tokens(tiny_embedder):
+    # Of MPNet's 128 positions two lie before the text's first: of the padding token and of what is below it.
+    encoded = tiny_embedder("mpnet", attention="bidirectional", pooling="mean").encode_counted(["cat " * 300])
+    assert (encoded.tokens, encoded.cut) == (126, 1)
+    assert encoded.vectors.any()
 
 
 def test_half_precision_is_near(tiny_embedder):
@@ -99,6 +159,19 @@ def test_half_precision_is_near(tiny_embedder):
     cosines = (exact * near).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(near, axis=1)
     assert cosines.min() > 0.99
     assert not np.array_equal(exact, near)
+
+
+def test_no_row_of_a_mask_hides_everything(tiny_embedder):
+    # In half precision such a row of padding can overflow to NaN, and NaN times no weight is NaN.
+    import torch
+
+    model = tiny_embedder("gemma3", attention="bidirectional")._load()
+    masks = model_mask(model, torch.tensor([1, 12]), 12, "bidirectional")
+    assert set(masks) == {"sliding_attention", "full_attention"}
+    for mask in masks.values():
+        assert (mask == 0).any(dim=-1).all()
+    seen = masks["sliding_attention"][1, 0] == 0
+    assert [place for place in range(12) if seen[5, place]] == [2, 3, 4, 5, 6, 7, 8]  # a window of four, either way
 
 
 def test_blank_texts_have_zero_rows_and_cost_nothing(tiny_embedder):
@@ -226,6 +299,18 @@ def test_identity_holds_what_decides_the_vectors_and_no_more(tiny_embedder, tmp_
     ]:
         assert tiny_embedder("tied", **{part: value}).identity() != base.identity(), part
     assert tiny_embedder("untied").identity() != base.identity()
+
+
+def test_the_identity_of_the_usual_parts_has_the_same_fields_as_ever(tiny_embedder):
+    # Stores and indexes on disk hold them: another field would make all of them another embedder's.
+    parts = ["pooling", "attention", "max_length", "dtype", "weights_fingerprint"]
+    embedder = tiny_embedder("tied", query_prompt="find: {text}")
+    assert list(embedder.identity()) == ["document_prompt", "query_prompt", *parts]
+    assert list(embedder.identity("document")) == ["document_prompt", *parts]
+    assert list(embedder.identity("query")) == ["query_prompt", *parts]
+    assert embedder.identity("query")["query_prompt"] == "find: {text}"
+    other = tiny_embedder("tied", query_prompt="find: {text}", pool_over="text").identity("query")
+    assert other == {**embedder.identity("query"), "pool_over": "text"}
 
 
 def broken(folder, how):

@@ -1,0 +1,1 @@
+"""Does an embedder align with its texts' tokens, and why: metrics, spectrum, verdict, report."""

@@ -1,0 +1,148 @@
+"""Line and bar charts as SVG, written by hand: a report then needs no plotting library and no network."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+WIDTH, HEIGHT = 420, 290  # small, so that its text can be read at a phone's width
+LEFT, RIGHT, TOP, BOTTOM = 48, 12, 56, 42
+COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea")
+STYLE = (
+    ".chart text{font:11px system-ui,sans-serif;fill:#222}.chart .grid{stroke:#ddd}.chart .axis{stroke:#888}"
+    "@media(prefers-color-scheme:dark){.chart text{fill:#ddd}.chart .grid{stroke:#3a3a3a}}"
+)
+
+
+class Series(NamedTuple):
+    """A named line: (x, y) points."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+class _Scale(NamedTuple):
+    """A map from values to pixels."""
+
+    low: float
+    high: float
+    start: float
+    stop: float
+
+    def at(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.stop - self.start), 2)
+
+
+def lines(series: Sequence[Series], x_name: str, y_name: str, *, log: bool = False) -> str:
+    """Draw lines over one pair of axes.
+
+    :param series: The lines, at most four.
+    :param x_name: What x is.
+    :param y_name: What y is.
+    :param log: Whether y is on a logarithmic scale; values of 0 are then left out.
+    :return: An `<svg>` element.
+    """
+    drawn = [_logged(one) for one in series] if log else list(series)
+    across = _scale([x for one in drawn for x in one.x], LEFT, WIDTH - RIGHT)
+    up = _scale([y for one in drawn for y in one.y], HEIGHT - BOTTOM, TOP, zero=not log)
+    parts = [_axes(across, up, x_name, y_name, log)]
+    for colour, one in zip(COLOURS, drawn, strict=False):
+        points = " ".join(f"{across.at(x)},{up.at(y)}" for x, y in zip(one.x, one.y, strict=True))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+    return _svg(parts, [one.name for one in series], f"{y_name} by {x_name}")
+
+
+def bars(series: Sequence[Series], x_name: str, y_name: str) -> str:
+    """Draw bars, those of several series side by side.
+
+    :param series: The series, with the same whole-numbered x.
+    :param x_name: What x is.
+    :param y_name: What y is.
+    :return: An `<svg>` element.
+    """
+    xs = series[0].x
+    across = _scale([min(xs, default=0) - 0.5, max(xs, default=0) + 0.5], LEFT, WIDTH - RIGHT)
+    up = _scale([y for one in series for y in one.y], HEIGHT - BOTTOM, TOP, zero=True)
+    width = max(1.0, 0.8 * (across.at(1) - across.at(0)) / len(series))
+    parts = [_axes(across, up, x_name, y_name, False)]
+    for place, (colour, one) in enumerate(zip(COLOURS, series, strict=False)):
+        for x, y in zip(one.x, one.y, strict=True):
+            left = across.at(x) - 0.5 * width * len(series) + place * width
+            top, bottom = sorted((up.at(y), up.at(0)))
+            parts.append(_bar(left, top, width, bottom - top, colour))
+    return _svg(parts, [one.name for one in series], f"{y_name} by {x_name}")
+
+
+def named_bars(names: Sequence[str], values: Sequence[float], value_name: str) -> str:
+    """Draw one horizontal bar a name.
+
+    :param names: The names, from the top.
+    :param values: Their values.
+    :param value_name: What the values are.
+    :return: An `<svg>` element.
+    """
+    step, start = 18, 30
+    height = start + step * len(names) + 8
+    across = _scale(list(values), 110, WIDTH - 50, zero=True)
+    parts = []
+    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+        top = start + row * step
+        left, right = sorted((across.at(0), across.at(value)))
+        parts.append(_bar(left, top, right - left, step - 4, COLOURS[0]))
+        parts.append(_text(104, top + 11, name if len(name) <= 16 else name[:15] + "…", "end"))
+        parts.append(_text(right + 4, top + 11, _number(value), "start"))
+    return _svg(parts, [], value_name, height)
+
+
+def _svg(parts: Sequence[str], names: Sequence[str], title: str, height: int = HEIGHT) -> str:
+    legend = []
+    for place, (colour, name) in enumerate(zip(COLOURS, names, strict=False)):
+        x, y = LEFT + 185 * (place % 2), 4 + 16 * (place // 2)
+        legend += [_bar(x, y, 11, 11, colour), _text(x + 16, y + 10, name, "start")]
+    if not names:
+        legend = [_text(LEFT, 18, title, "start")]
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
+        f"<style>{STYLE}</style>{''.join(legend)}{''.join(parts)}</svg>"
+    )
+
+
+def _axes(across: _Scale, up: _Scale, x_name: str, y_name: str, log: bool) -> str:
+    parts = []
+    for share in range(5):
+        y = up.low + share / 4 * (up.high - up.low)
+        label = _number(10**y if log else y)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.at(y)}" y2="{up.at(y)}"/>')
+        parts.append(_text(LEFT - 6, up.at(y) + 4, label, "end"))
+        x = across.low + share / 4 * (across.high - across.low)
+        parts.append(_text(across.at(x), HEIGHT - BOTTOM + 16, _number(x), "middle"))
+    base = up.at(min(max(0.0, up.low), up.high))
+    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 34, x_name, "middle"))
+    parts.append(_text(LEFT, TOP - 8, y_name, "start"))
+    return "".join(parts)
+
+
+def _scale(values: Sequence[float], start: float, stop: float, zero: bool = False) -> _Scale:
+    known = [*values, *([0.0] if zero else [])] or [0.0]
+    low, high = min(known), max(known)
+    return _Scale(low, high if high > low else low + 1.0, start, stop)
+
+
+def _logged(one: Series) -> Series:
+    kept = [(x, math.log10(y)) for x, y in zip(one.x, one.y, strict=True) if y > 0]
+    return Series(one.name, [x for x, _ in kept], [y for _, y in kept])
+
+
+def _bar(x: float, y: float, width: float, height: float, colour: str) -> str:
+    return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{max(height, 0.5):.2f}" fill="{colour}"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"

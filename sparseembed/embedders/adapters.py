@@ -1,0 +1,182 @@
+"""PEFT adapters: LoRA merged into a model's weights at load.
+
+The merge is W + scale * B A for each layer, so little that it is done here rather than by the package peft, which
+would be a dependency for these lines alone; what is more than LoRA of linear layers is refused.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sparseembed.embedders.sources import fetch, hash_file
+from sparseembed.errors import EmbedderError
+
+CONFIG = "adapter_config.json"
+WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+HEADS = ("lm_head", "embed_out")  # no part of an embedder's body
+# Settings that make an adapter more than W + scale * B A.
+_BEYOND = ("use_dora", "use_qalora", "layer_replication", "alora_invocation_tokens", "megatron_config", "arrow_config")
+_PART = re.compile(r"(.+)\.lora_([AB])(?:\.default)?\.weight")
+
+
+def adapter_folder(adapter: str) -> Path:
+    """Return an adapter's local folder, fetching it if need be.
+
+    :param adapter: A folder, or a Hugging Face id (`owner/model`, with `@revision` if wanted).
+    :return: The folder, which has an adapter's config and weights.
+    :raises EmbedderError: It cannot be found or fetched, or is no adapter.
+    """
+    folder = Path(adapter).expanduser()
+    if not folder.is_dir():
+        model, _, revision = adapter.partition("@")
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", model) or model.startswith("."):
+            raise EmbedderError(f"there is no adapter at {' '.join(adapter.split())}: check the path")
+        folder = fetch(model, revision or None, [CONFIG, *WEIGHTS])
+    if not (folder / CONFIG).is_file():
+        raise EmbedderError(f"{folder} is no adapter: it has no {CONFIG}")
+    _weights_file(folder)
+    return folder
+
+
+def adapters_fingerprint(folders: Sequence[Path]) -> str:
+    """Return a fingerprint of adapters and their order, as `sources.weights_fingerprint` of a model.
+
+    :param folders: Adapter folders, in the order in which they are merged.
+    :return: 64 hexadecimal digits.
+    """
+    state = hashlib.sha256()
+    for folder in folders:
+        for file in (folder / CONFIG, _weights_file(folder)):
+            hash_file(state, file)
+    return state.hexdigest()
+
+
+def merge_adapter(model: Any, folder: Path) -> None:
+    """Add an adapter's change to a model's weights, in float32 whatever their type.
+
+    For each adapted layer W becomes W + s B A (Hu et al., LoRA, 2021), with s = alpha / r, or alpha / sqrt(r) where
+    the adapter is rank-stabilised (Kalajdzievski, 2023).
+
+    :param model: The body of a transformer, changed in place.
+    :param folder: An adapter folder.
+    :raises EmbedderError: The adapter is damaged, made for another model, or more than LoRA of linear layers.
+    """
+    config = _read_config(folder)
+    layers = {name: parts for name, parts in _layers(folder).items() if name.rpartition(".")[2] not in HEADS}
+    if not layers:
+        raise EmbedderError(f"the adapter {folder} changes no layer of an embedder: check the path")
+    modules = dict(model.named_modules())
+    for name, parts in layers.items():
+        module = _module(modules, name)
+        if module is None:
+            raise EmbedderError(f"{_other_base(folder, config)}: that one has no linear layer {name}")
+        if set(parts) != {"A", "B"} or any(part.dim() != 2 for part in parts.values()):
+            raise EmbedderError(f"{folder} is damaged: its weights for {name} are incomplete; fetch the adapter again")
+        _add(module, name, parts, config, folder)
+
+
+def _add(module: Any, name: str, parts: dict[str, Any], config: dict[str, Any], folder: Path) -> None:
+    import torch
+
+    inner, outer = parts["A"].float(), parts["B"].float()
+    turned = type(module).__name__ == "Conv1D"  # GPT-2's layers keep their matrices the other way round
+    weight = module.weight.T if turned else module.weight
+    if inner.shape[0] != outer.shape[1] or (outer.shape[0], inner.shape[1]) != tuple(weight.shape):
+        raise EmbedderError(
+            f"{_other_base(folder, config)}: {name} is {' x '.join(map(str, weight.shape))} there and "
+            f"{outer.shape[0]} x {inner.shape[1]} in the adapter"
+        )
+    change = _scale(config, name, inner.shape[0]) * (outer @ inner)
+    if not bool(torch.isfinite(change).all()):
+        raise EmbedderError(f"{folder} holds NaN or infinity for {name}: fetch the adapter again")
+    with torch.no_grad():
+        weight.copy_(weight.float() + change)
+
+
+def _other_base(folder: Path, config: dict[str, Any]) -> str:
+    base = config.get("base_model_name_or_path") or "a model it does not name"
+    return f"the adapter {folder} is for {base}, and does not fit the embedder's weights"
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        kind = config.get("peft_type", "LORA")
+        if kind == "LORA" and not (int(config["r"]) > 0 and math.isfinite(float(config["lora_alpha"]))):
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError):
+        raise EmbedderError(f"{folder}/{CONFIG} is damaged: fetch the adapter again") from None
+    if kind != "LORA":
+        raise _unsupported(folder, f"its kind is {kind}")
+    for setting in _BEYOND:
+        if config.get(setting):
+            raise _unsupported(folder, f"it sets {setting}")
+    start = str(config.get("init_lora_weights"))
+    if start.startswith(("pissa", "olora", "loftq", "corda")):
+        raise _unsupported(folder, f"it was started by {start}, which changes the base as well")
+    return config
+
+
+def _unsupported(folder: Path, why: str) -> EmbedderError:
+    return EmbedderError(
+        f"the adapter {folder} is more than LoRA of linear layers ({why}): merge it with the package peft "
+        "(merge_and_unload, save_pretrained) and give the merged model's folder as the embedder"
+    )
+
+
+def _weights_file(folder: Path) -> Path:
+    for name in WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise EmbedderError(f"{folder} is no adapter: it has no {' or '.join(WEIGHTS)}")
+
+
+def _layers(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read an adapter's matrices: layer's name in the adapter's base -> `A` and `B`."""
+    file = _weights_file(folder)
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            tensors = load_file(file)
+        else:
+            import torch
+
+            tensors = torch.load(file, map_location="cpu", weights_only=True)
+        items = list(tensors.items())
+    except Exception:  # damage shows as any of a dozen types
+        raise EmbedderError(f"{file} is damaged: fetch the adapter again") from None
+    layers: dict[str, dict[str, Any]] = defaultdict(dict)
+    for key, tensor in items:
+        match = _PART.fullmatch(key)
+        name = (match[1] if match else key.rpartition(".")[0]).removeprefix("base_model.model.")
+        if match:
+            layers[name][match[2]] = tensor
+        elif name.rpartition(".")[2] not in HEADS:
+            raise _unsupported(folder, f"it holds {key}")
+    return layers
+
+
+def _module(modules: dict[str, Any], name: str) -> Any:
+    """Find a layer by its name in a model with a head, which is longer at the front."""
+    parts = name.split(".")
+    for first in range(len(parts)):
+        module = modules.get(".".join(parts[first:]))
+        if module is not None:
+            weight = getattr(module, "weight", None)
+            return module if weight is not None and weight.dim() == 2 and hasattr(module, "bias") else None
+    return None
+
+
+def _scale(config: dict[str, Any], name: str, rank: int) -> float:
+    alpha = float(config["lora_alpha"])
+    for pattern, value in (config.get("alpha_pattern") or {}).items():
+        if re.fullmatch(rf"(.*\.)?({pattern})", name):
+            alpha = float(value)
+            break
+    return alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank

@@ -1,0 +1,10 @@
+"""Every embedder that goes by a name. A new model is a new entry here, not a new branch elsewhere."""
+
+from sparseembed.embedders.catalogue.backbones import BACKBONES
+from sparseembed.embedders.catalogue.paper import PAPER
+from sparseembed.embedders.catalogue.preset import Preset
+from sparseembed.embedders.catalogue.today import TODAY
+
+CATALOGUE: tuple[Preset, ...] = (*PAPER, *BACKBONES, *TODAY)
+
+__all__ = ["CATALOGUE", "Preset"]

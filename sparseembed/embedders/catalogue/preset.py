@@ -1,0 +1,36 @@
+"""What is known of an embedder besides its parts."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sparseembed.embedders.spec import EmbedderSpec
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An embedder by name.
+
+    :param spec: Its parts.
+    :param group: `paper`, `backbone` or `today`.
+    :param source: Model card or authors' code in which the parts were looked up.
+    :param licence: Licence of the weights, and of the backbone and the adapters where they differ.
+    :param verified: Whether prompt, pooling, attention, adapter order and closing token were read in the source.
+    :param note: What is not verified, and where this embedder is known to differ from its authors'.
+    """
+
+    spec: EmbedderSpec
+    group: str
+    source: str
+    licence: str
+    verified: bool
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return self.spec.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parts and what is known of them as plain values."""
+        known = {key: getattr(self, key) for key in ("group", "source", "licence", "verified", "note")}
+        return {**asdict(self.spec), **known}
