@@ -85,4 +85,4 @@ class EmbedderSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parts as plain values, for a manifest."""
-        return asdict(self)
+        return {**asdict(self), "adapters": list(self.adapters)}

@@ -260,7 +260,7 @@ def test_k_below_one(refused, index, model, k):
         (["cat", "--expand", "-1"], "expand"),
         (["cat", "--expand", "2", "--expansion-weight", "0"], "expansion weight"),
         (["cat", "--engine", "oracle"], "'oracle'"),
-        (["cat", "--engine", "exact", "--embedder", "smolm2"], "smollm2-135m"),
+        (["cat", "--engine", "exact", "--embedder", "smolm2-135m"], "smollm2-135m"),
         (["--engine", "exact", "--queries", "./none.jsonl", "--run", "x.trec"], "none.jsonl: no such file"),
     ],
 )

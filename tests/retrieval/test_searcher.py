@@ -276,7 +276,7 @@ def test_the_manifest_names_the_embedder_that_expands(small):
     [
         ({"pooling": "mean"}, "pooling is 'last' there and 'mean' here"),
         ({"query_prompt": "{text}"}, "query_prompt is 'ask {text}' there and '{text}' here"),
-        ({"max_length": 64}, "max_length is 512 there and 64 here"),
+        ({"max_length": 64}, "max_length is 2048 there and 64 here"),
         ({"dtype": "bfloat16"}, "dtype is 'float32' there and 'bfloat16' here"),
         ({"weights": "untied"}, "weights is "),
     ],
