@@ -111,18 +111,33 @@ def _svg(parts: Sequence[str], names: Sequence[str], title: str, height: int = H
 
 def _axes(across: _Scale, up: _Scale, x_name: str, y_name: str, log: bool) -> str:
     parts = []
-    for share in range(5):
-        y = up.low + share / 4 * (up.high - up.low)
+    for y in ticks(up.low, up.high):
         label = _number(10**y if log else y)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.at(y)}" y2="{up.at(y)}"/>')
         parts.append(_text(LEFT - 6, up.at(y) + 4, label, "end"))
-        x = across.low + share / 4 * (across.high - across.low)
+    for x in ticks(across.low, across.high):
         parts.append(_text(across.at(x), HEIGHT - BOTTOM + 16, _number(x), "middle"))
     base = up.at(min(max(0.0, up.low), up.high))
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 34, x_name, "middle"))
     parts.append(_text(LEFT, TOP - 8, y_name, "start"))
     return "".join(parts)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return the round numbers of a range, four to ten of them, a step of 1, 2 or 5 times a power of ten apart.
+
+    :param low: Lower end.
+    :param high: Upper end, above `low`.
+    :return: Multiples of the step from `low` to `high`.
+
+    >>> ticks(-23.9, 8.6), ticks(0.5, 30.5)
+    ([-20.0, -15.0, -10.0, -5.0, 0.0, 5.0], [5.0, 10.0, 15.0, 20.0, 25.0, 30.0])
+    """
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = max(factor * power for factor in (1, 2, 5) if factor * power <= (high - low) / 4 * (1 + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(number * step, 12) + 0.0 for number in range(first, last + 1)]
 
 
 def _scale(values: Sequence[float], start: float, stop: float, zero: bool = False) -> _Scale:
