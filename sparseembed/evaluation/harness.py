@@ -82,7 +82,8 @@ def run_evaluation(
     if runs is not None:
         runs.mkdir(parents=True, exist_ok=True)
         for row in rows:
-            write_trec_run(runs / f"{bench.corpus.name}.{row.system}-{row.variant}.trec", row.run, _name(row))
+            tag = f"{row.system}-{row.variant}"
+            write_trec_run(runs / f"{bench.corpus.name}.{tag}.trec", row.run, tag)
         note(f"wrote {len(rows)} run files to {runs}")
     return Report(_content(bench, rows, evaluations))
 
