@@ -19,22 +19,6 @@ class Prompted(NamedTuple):
     start: int = 0  # position where pooling starts
 
 
-def prompt_texts(
-    tokenizer: Any, template: str, texts: Sequence[str], max_length: int, pool_over: str = "all"
-) -> list[Prompted]:
-    """Tokenize texts inside a prompt, once; see `Prompter`.
-
-    :param tokenizer: A `tokenizers.Tokenizer`.
-    :param template: As in `Prompter`.
-    :param texts: The texts.
-    :param max_length: Tokens at most, those of the prompt and special ones included.
-    :param pool_over: As in `Prompter`.
-    :return: One entry a text.
-    :raises EmbedderError: As in `Prompter.encode`.
-    """
-    return Prompter(tokenizer, template, pool_over).encode(texts, max_length)
-
-
 class Prompter:
     """A prompt over a tokenizer: texts -> token ids.
 

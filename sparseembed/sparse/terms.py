@@ -10,7 +10,8 @@ import numpy as np
 
 from sparseembed.alignment.composed import compose_rows
 from sparseembed.alignment.decoding import DecodingRows, Vectors
-from sparseembed.embedders.transformer import TransformerEmbedder, load_tokenizer
+from sparseembed.embedders.tokenizer import load_tokenizer
+from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import write_json
 from sparseembed.sparse.counts import TermCounts

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from sparseembed import progress
 from sparseembed.cli import main
 
 WORDS = [
@@ -32,13 +31,6 @@ WORDS = [
 LINES = [
     f"The {WORDS[row % 20]} and the {WORDS[(3 * row + 1) % 20]} near a {WORDS[(7 * row) % 20]}." for row in range(30)
 ]
-
-
-@pytest.fixture(autouse=True)
-def listener():
-    before = progress.set_reporter(progress.SilentReporter())
-    yield
-    progress.set_reporter(before)
 
 
 @pytest.fixture

@@ -17,14 +17,6 @@ GOOD = '{"_id": "d1", "text": "A cat sat."}\n{"_id": "d2", "title": "Whales", "t
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.fixture(autouse=True)
-def listener():
-    """Put back whoever listened to progress before a command ran."""
-    before = progress.set_reporter(progress.SilentReporter())
-    yield
-    progress.set_reporter(before)
-
-
 @pytest.fixture
 def refused(capfd):
     """Return a function that runs a quiet command and gives the one line it must end with, without the prefix."""

@@ -17,8 +17,8 @@ ONE_DOCUMENT = [{"_id": "only", "text": "x"}]
 @pytest.fixture(autouse=True)
 def places(tmp_path, monkeypatch):
     """Work in an empty folder, with no data folder set and with ir_datasets' files out of the user's home."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("SPARSEEMBED_DATA", raising=False)
     monkeypatch.setenv("IR_DATASETS_HOME", str(tmp_path / "irds"))
 
@@ -40,7 +40,7 @@ def data(tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-@pytest.mark.parametrize("name", ["set", "./set", "set/", "sub/../set", "../work/set"])
+@pytest.mark.parametrize("name", ["set", "./set", "set/", "sub/../set", "../here/set"])
 def test_folder(name, write_beir):
     write_beir(Path("set"))
     Path("sub").mkdir()

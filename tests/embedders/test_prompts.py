@@ -5,13 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparseembed.embedders.presets import DOCUMENT_PROMPT
-from sparseembed.embedders.prompts import prompt_texts
-from sparseembed.embedders.transformer import load_tokenizer
+from sparseembed.embedders.prompts import Prompter
+from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
 
 PROMPT = 'Passage: "{text}". The word is: "'
 AFTER = '". The word is: "'
 printable = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def prompt_texts(tokenizer, template, texts, max_length, pool_over="all"):
+    return Prompter(tokenizer, template, pool_over).encode(texts, max_length)
 
 
 @pytest.fixture(scope="module")
