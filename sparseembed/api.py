@@ -1,6 +1,6 @@
 """Texts to embeddings and embeddings to tokens, in one call each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +12,7 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sparseembed.alignment.adjustment import Adjustment
     from sparseembed.alignment.decoding import Decoder
     from sparseembed.sparse.pieces import PieceSpace
 
@@ -48,14 +49,19 @@ def encode_query(texts: str | Sequence[str], embedder: EmbedderLike | None = Non
 
 
 def decode(
-    embedding: Vectors, embedder: EmbedderLike | None = None, k: int = 20, terms: str = "folded"
+    embedding: Vectors,
+    embedder: EmbedderLike | None = None,
+    k: int = 20,
+    terms: str = "folded",
+    adjustment: "Adjustment | None" = None,
 ) -> list[AlignedToken]:
     """Return the tokens that an embedding scores highest: its aligned tokens.
 
-    :param embedding: Shape (d,), from `encode_document` or `encode_query`, adjusted or not.
-    :param embedder: The embedder it came from; its backbone's decoding matrix is used.
+    :param embedding: Shape (d,), from `encode_document` or `encode_query`.
+    :param embedder: The embedder it came from; its backbone's LM head is used, of an encoder the whole MLM head.
     :param k: Tokens wanted.
     :param terms: `folded` (tokens that differ only in case and leading space count as one) or `token`.
+    :param adjustment: What is done before the decoding matrix, such as an index's; nothing when None.
     :return: The tokens, best first.
     :raises ConfigError: Wrong shape, k < 1 or unknown `terms`.
     :raises EmbedderError: The model has no LM head.
@@ -64,11 +70,13 @@ def decode(
         raise ConfigError(f"terms must be folded or token to decode one embedding, not {terms!r}")
     if k < 1:
         raise ConfigError(f"k, the tokens wanted, must be at least 1, not {k}")
-    space, decoder = _decoder(load_embedder(embedder), terms)
+    chosen = load_embedder(embedder)
+    space, decoder, inputs = _decoder(chosen, terms)
     vector = np.asarray(embedding, dtype=np.float32)
-    if vector.shape != (decoder.dimension,):
-        raise ConfigError(f"the embedding has the shape {vector.shape}, this embedder's have ({decoder.dimension},)")
-    aligned = decoder.top(vector[None, :], k)
+    if vector.shape != (chosen.dimension,):
+        raise ConfigError(f"the embedding has the shape {vector.shape}, this embedder's have ({chosen.dimension},)")
+    apply = inputs if adjustment is None else adjustment.after(inputs).apply
+    aligned = decoder.top(apply(vector[None, :]), k)
     return [
         AlignedToken(space.labels[int(term)], float(score))
         for term, score in zip(aligned.terms[0], aligned.scores[0], strict=True)
@@ -84,11 +92,11 @@ def _encode(texts: str | Sequence[str], embedder: EmbedderLike | None, side: str
 
 
 @lru_cache(maxsize=2)
-def _decoder(embedder: TransformerEmbedder, terms: str) -> "tuple[PieceSpace, Decoder]":
+def _decoder(embedder: TransformerEmbedder, terms: str) -> "tuple[PieceSpace, Decoder, Callable[[Vectors], Vectors]]":
     from sparseembed.alignment.decoding import Decoder
-    from sparseembed.alignment.matrix import decoding_matrix
+    from sparseembed.alignment.head import decoding_head
     from sparseembed.sparse.pieces import piece_rows, piece_space
 
-    matrix = decoding_matrix(embedder)
-    space = piece_space(terms, embedder.tokenizer, len(matrix))
-    return space, Decoder(piece_rows(space, matrix), embedder.device)
+    head = decoding_head(embedder)
+    space = piece_space(terms, embedder.tokenizer, len(head.matrix))
+    return space, Decoder(piece_rows(space, head.matrix), embedder.device), head.inputs

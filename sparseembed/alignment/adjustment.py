@@ -1,7 +1,8 @@
 """What is done to an embedding before it is decoded."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,18 +27,26 @@ class Adjustment:
     :param vector: The direction or the mean, shape (d,); for `bulk` the r directions that are dropped, one after the
         other, shape (r * d,); empty for `none`.
     :param shift: For `pc1:LAMBDA`, LAMBDA times the mean coordinate; else 0.
+    :param inputs: What is done before it, the transform of an MLM head: it was fitted on what that makes; or None.
     """
 
     kind: str
     vector: Vectors
     shift: float = 0.0
+    inputs: Callable[[Vectors], Vectors] | None = None
+
+    def after(self, inputs: Callable[[Vectors], Vectors]) -> "Adjustment":
+        """Return the adjustment of embeddings that go through `inputs` first (see `Head.inputs`)."""
+        return replace(self, inputs=inputs)
 
     def apply(self, vectors: Vectors) -> Vectors:
         """Adjust embeddings.
 
         :param vectors: Shape (n, d). A row of zeros, a blank text, stays as it is.
-        :return: Shape (n, d), float32.
+        :return: Shape (n, d), or as wide as `inputs` makes them; float32.
         """
+        if self.inputs is not None:
+            vectors = self.inputs(vectors)
         if self.kind == "none":
             return vectors
         if self.kind == "centred":
@@ -71,7 +80,8 @@ def fit_adjustment(kind: str, vectors: Vectors, matrix: Vectors | None = None) -
     positive; the paper finds the change between embedder and backbone concentrated there (section 4).
 
     :param kind: See `Adjustment`.
-    :param vectors: Shape (n, d); rows of zeros are left out, and of more than 20,000 rows an even sample is taken.
+    :param vectors: What the head makes of them (`Head.inputs`), shape (n, d); rows of zeros are left out, and of more
+        than 20,000 rows an even sample is taken.
     :param matrix: The decoding matrix, shape (V, d); needed by `bulk` alone, which looks at no embedding.
     :return: The fitted adjustment; `none` where there is not a single usable row.
     :raises ConfigError: Unknown kind, or `bulk` without a matrix.

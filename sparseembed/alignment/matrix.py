@@ -1,18 +1,17 @@
-"""The decoding matrix: the backbone's unembedding, read alone from its checkpoint."""
+"""The decoding matrix: a causal LM's unembedding, read alone from its checkpoint."""
 
-import json
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sparseembed.alignment.tensor_file import read_header, read_tensor
-from sparseembed.embedders.sources import model_folder, quiet_hub, weight_files
-from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
+from sparseembed.alignment.checkpoint import Checkpoint
+from sparseembed.alignment.masked import find_layout
+from sparseembed.embedders.sources import model_folder
+from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import EmbedderError
 
-ROWS = 4_096  # checked at once
+Vectors = npt.NDArray[np.float32]
 # Names of the output matrix in the checkpoints of causal LMs, then of the input matrix that a tied head shares.
 HEADS = ("lm_head.weight", "embed_out.weight", "output.weight", "model.lm_head.weight")
 TIED = (
@@ -24,31 +23,37 @@ TIED = (
 )
 
 
+def decoding_folder(embedder: TransformerEmbedder) -> Path:
+    """Return the model folder whose LM head decodes an embedder's vectors: its backbone's, or its own."""
+    source = embedder.spec.decoding
+    return model_folder(source) if source else embedder.folder
+
+
 def decoding_matrix(embedder: TransformerEmbedder) -> Vectors:
-    """Return the decoding matrix of an embedder's backbone.
+    """Return the decoding matrix of an embedder whose backbone is a causal LM.
 
     :param embedder: The embedder; its spec's `decoding` names another checkpoint to read it from, if any.
     :return: Shape (V, d), float32.
     :raises EmbedderError: The checkpoint has no LM head, or one that does not fit the embeddings.
     """
-    source = embedder.spec.decoding
-    folder = model_folder(source) if source else embedder.folder
+    folder = decoding_folder(embedder)
     matrix = read_matrix(folder)
-    if matrix.shape[1] != embedder.dimension:
-        raise EmbedderError(
-            f"the decoding matrix in {folder} has rows of {matrix.shape[1]}, the embeddings have {embedder.dimension} "
-            "numbers: it must come from the embedder's own backbone"
-        )
+    check_width(folder, matrix.shape[1], embedder)
     return matrix
 
 
-def check_head(embedder: TransformerEmbedder) -> None:
-    """Make sure that a decoding matrix is there, without reading it: called before hours of encoding.
+def check_width(folder: Path, width: int, embedder: TransformerEmbedder) -> None:
+    """Make sure that an LM head takes an embedder's vectors.
 
-    :raises EmbedderError: As in `decoding_matrix`.
+    :param folder: Where the head was read.
+    :param width: Numbers that it takes.
+    :raises EmbedderError: The embedder gives more or fewer.
     """
-    source = embedder.spec.decoding
-    _find_tensor(model_folder(source) if source else embedder.folder)
+    if width != embedder.dimension:
+        raise EmbedderError(
+            f"the decoding matrix in {folder} has rows of {width}, the embeddings have {embedder.dimension} "
+            "numbers: it must come from the embedder's own backbone"
+        )
 
 
 def read_matrix(folder: Path) -> Vectors:
@@ -58,72 +63,30 @@ def read_matrix(folder: Path) -> Vectors:
 
     :param folder: A model folder.
     :return: Shape (V, d), float32.
+    :raises EmbedderError: There is none, or an MLM head in its place (see `head.decoding_head`).
+    """
+    checkpoint = Checkpoint(folder)
+    if find_layout(checkpoint) is not None:
+        raise EmbedderError(f"the encoder in {folder} has an MLM head, which is more than a matrix: give a causal LM")
+    return checkpoint.read(find_matrix(checkpoint), "the decoding matrix")
+
+
+def find_matrix(checkpoint: Checkpoint) -> str:
+    """Return the name of a causal LM's decoding matrix.
+
     :raises EmbedderError: There is none.
     """
-    file, name = _find_tensor(folder)
-    if file.suffix == ".safetensors":
-        result = read_tensor(file, name)
-    else:
-        import torch
-
-        new_format = zipfile.is_zipfile(file)  # the older one cannot be mapped into memory
-        matrix = torch.load(file, map_location="cpu", weights_only=True, mmap=new_format)[name].detach()
-        result = matrix.float().numpy()
-    if not all(np.isfinite(result[row : row + ROWS]).all() for row in range(0, len(result), ROWS)):
-        raise EmbedderError(f"the decoding matrix {name} in {file} holds NaN or infinity")
-    return result
-
-
-def _find_tensor(folder: Path) -> tuple[Path, str]:
-    names = _tensor_names(folder)
-    for head in HEADS:
-        if head in names:
-            return names[head], head
-    if _is_tied(folder):
+    head = checkpoint.first(HEADS)
+    if head is not None:
+        return head
+    if checkpoint.is_tied:
         for ending in TIED:
-            for name, file in names.items():
+            for name in checkpoint.files:
                 # An encoder (embeddings.word_embeddings) has layers between its states and such a matrix.
                 if f".{name}".endswith("." + ending) and ".embeddings." not in f".{name}":
-                    return file, name
+                    return name
     raise EmbedderError(
-        f"the model in {folder} has no LM head (none of {', '.join(HEADS[:3])}, and no tied embeddings), so its "
-        "embeddings cannot be decoded: name the backbone it was made from with --decoding"
+        f"the model in {checkpoint.folder} has no LM head (none of {', '.join(HEADS[:3])}, no tied embeddings, and no "
+        "MLM head of an encoder), so its embeddings cannot be decoded: name the backbone it was made from with "
+        "--decoding"
     )
-
-
-def _tensor_names(folder: Path) -> dict[str, Path]:
-    names: dict[str, Path] = {}
-    for file in weight_files(folder):
-        names.update((name, file) for name in _names_in(file))
-    return names
-
-
-def _names_in(file: Path) -> list[str]:
-    if file.suffix == ".safetensors":
-        return list(read_header(file))
-    import torch
-
-    try:
-        return list(torch.load(file, map_location="meta", weights_only=True))
-    except Exception:  # unpickling fails in many ways, and says so in many lines
-        raise EmbedderError(f"{file} cannot be read as PyTorch weights: fetch the model again") from None
-
-
-def _is_tied(folder: Path) -> bool:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        for part in (config.get("text_config") or {}, config):
-            if "tie_word_embeddings" in part:
-                return bool(part["tie_word_embeddings"])
-    except (OSError, ValueError, AttributeError):
-        raise EmbedderError(f"{folder}/config.json is damaged: fetch the model again") from None
-    # A config says nothing where its architecture's default holds.
-    with quiet_hub():
-        from transformers import AutoConfig
-
-        try:
-            loaded: Any = AutoConfig.from_pretrained(folder)
-        except Exception as error:  # an unknown architecture shows as one of several types
-            reason = " ".join(str(error).split())[:160]
-            raise EmbedderError(f"cannot read {folder}/config.json: {reason}") from None
-    return bool(getattr(loaded, "tie_word_embeddings", False))

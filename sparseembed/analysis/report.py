@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sparseembed.analysis.charts import Series, bars, lines, named_bars
+from sparseembed.analysis.demonstrations.page import CSS as SAYS_CSS
+from sparseembed.analysis.demonstrations.page import says
 from sparseembed.files import write_json
 
 SHOWN_COMPONENTS = 30
@@ -117,6 +119,7 @@ def page(report: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
         _figure(drawn["pc1-tokens"], "The tokens that the embedder's PC1 feeds."),
         "<h2>Spectrum of the decoding matrix</h2>",
         _figure(drawn["singular-values"], "Singular values; the bulk filter keeps the middle ones."),
+        says(report["demonstrations"]) if "demonstrations" in report else "",
         "<h2>Examples</h2>",
         '<p class="note">Aligned tokens, best first; those that stand in the text are filled; ␣ is a space.</p>',
         *(_example(entry) for entry in report["examples"]),
@@ -124,7 +127,7 @@ def page(report: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{CSS}</style></head><body>\n"
+        f"<title>{escape(title)}</title><style>{CSS}{SAYS_CSS}</style></head><body>\n"
         + "\n".join(sections)
         + "\n</body></html>\n"
     )

@@ -6,11 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparseembed.alignment.matrix import check_head, decoding_matrix
+from sparseembed.alignment.decoding import Decoder
+from sparseembed.alignment.head import check_head, decoding_head, is_encoder
+from sparseembed.analysis.demonstrations.demonstrate import section
+from sparseembed.analysis.demonstrations.lens import Lens
 from sparseembed.analysis.findings import LEAST, Vocabulary, find
 from sparseembed.analysis.report import write_report
 from sparseembed.analysis.tokens import make_sets, text_terms
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.embedders.sources import model_folder
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.store import Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
@@ -36,13 +40,20 @@ class Chosen(NamedTuple):
 
 
 def raw_backbone(spec: EmbedderSpec) -> EmbedderSpec:
-    """Return the paper's "before": the embedder's backbone, mean over the bare text, no adapter, causal attention."""
+    """Return the paper's "before": the embedder's backbone, mean over the bare text, no adapter, causal attention.
+
+    :param spec: The embedder's parts.
+    :return: Its backbone's; attention is bidirectional where that is an encoder with an MLM head.
+    :raises EmbedderError: The backbone cannot be found.
+    """
     weights = spec.decoding or spec.weights
+    revision = spec.revision if weights == spec.weights else None
     return EmbedderSpec(
         f"{spec.name}-raw",
         weights,
-        spec.revision if weights == spec.weights else None,
+        revision,
         pooling="mean",
+        attention="bidirectional" if is_encoder(model_folder(weights, revision)) else "causal",
         max_length=spec.max_length,
         dtype=spec.dtype,
         device=spec.device,
@@ -98,11 +109,11 @@ def analyze(
         raise ConfigError(f"{out} exists and is no report: choose another folder with --out")
     check_head(embedder)
     _check_fit(embedder, backbone)
-    matrix = decoding_matrix(embedder)
+    matrix, inputs = decoding_head(embedder)
     space = piece_space(terms, embedder.tokenizer, len(matrix))
     chosen = _choose(corpus, limit, embedder, space.term_of_piece)
     sets = make_sets(chosen.terms, len(space.terms))
-    sides = {side: _encode(each, chosen) for side, each in (("embedder", embedder), ("backbone", backbone))}
+    sides = {side: inputs(_encode(each, chosen)) for side, each in (("embedder", embedder), ("backbone", backbone))}
     vocabulary = Vocabulary(matrix, piece_rows(space, matrix), space.labels)
     report = {
         "format": FORMAT,
@@ -115,6 +126,9 @@ def analyze(
             "terms": terms,
         },
         **find(sides, chosen.texts, sets, vocabulary, device=embedder.device),
+        "demonstrations": section(
+            embedder, Lens(Decoder(vocabulary.rows, embedder.device), space, inputs), sides["embedder"]
+        ),
     }
     with atomic_folder(out) as folder:
         write_report(report, folder)

@@ -3,28 +3,35 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
+from sparseembed.cli import compare
 from sparseembed.cli.options import add_embedder_options, chosen_embedder, positive
 from sparseembed.cli.text import columns, visible
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 
+if TYPE_CHECKING:
+    from sparseembed.alignment.adjustment import Adjustment
+
 NAME = "inspect"
 HELP = "show a text's aligned tokens"
 DESCRIPTION = """\
 Embed a text, decode the embedding with the backbone's LM head, and show the tokens it ranks first. With --index, the
-embedding is adjusted as that index adjusts it, by the mean or first component of its own collection.
+embedding is adjusted as that index adjusts it, by the mean or first component of its own collection. --instruction
+shows the text under several instructions side by side; --with shows what brings two texts together or holds them apart.
 """
 EPILOG = """\
 examples:
   sparseembed inspect "What can a person do about high blood pressure?"
   sparseembed inspect "What can a person do about high blood pressure?" --index indexes/pydocs --side query
   sparseembed inspect "$(cat abstract.txt)" --embedder owner/model -k 50 --json
+  sparseembed inspect "The soup was cold and the waiter rude." \\
+    --instruction 'Text: "{text}". In one word, the topic of the text is: "' \\
+    --instruction 'Text: "{text}". In one word, the sentiment of the text is: "'
+  sparseembed inspect "The soup was cold." --embedder qwen3-embedding-0.6b --instruction "Classify the sentiment"
+  sparseembed inspect "The medicine is safe." --with "The medicine is not safe."
 """
 
 
@@ -42,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--side", choices=("document", "query"), default="document", help="whose prompt to use")
     parser.add_argument("--terms", choices=("folded", "token"), default="folded", help="fold case and leading space")
     parser.add_argument("--index", metavar="INDEX", help="use the embedder and the adjustment of an index")
-    parser.add_argument("--json", action="store_true", help="one JSON object a token")
+    parser.add_argument("--json", action="store_true", help="one JSON object a token; when comparing, one in all")
+    compare.add_arguments(parser)
     add_embedder_options(parser)
 
 
@@ -51,6 +59,9 @@ def run(options: argparse.Namespace) -> None:
     positive(options.k, "-k, the tokens wanted,")
     if not options.text.strip():
         raise ConfigError("the text is blank: there is nothing to embed")
+    if compare.wanted(options):
+        compare.run(options, *_embedder(options))
+        return
     tokens = _tokens(options)
     if options.json:
         for token in tokens:
@@ -67,22 +78,22 @@ def _tokens(options: argparse.Namespace) -> list[_Token]:
     from sparseembed.data.corpus import clean_text
     from sparseembed.sparse.pieces import piece_space
 
-    embedder, adjust = _embedder(options)
+    embedder, adjustment = _embedder(options)
     text = clean_text(options.text)
-    vector = adjust(embedder.encode([text], options.side))[0]
+    vector = embedder.encode([text], options.side)[0]
     pieces = embedder.tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids
     space = piece_space(options.terms, embedder.tokenizer, max(pieces, default=0) + 1)
     numbers = {space.term_of_piece[piece] for piece in pieces} - {-1}
     literal = {space.labels[number] for number in numbers}
     return [
         _Token(rank, token, float(score), token in literal)
-        for rank, (token, score) in enumerate(decode(vector, embedder, options.k, options.terms), 1)
+        for rank, (token, score) in enumerate(decode(vector, embedder, options.k, options.terms, adjustment), 1)
     ]
 
 
-def _embedder(options: argparse.Namespace) -> tuple[TransformerEmbedder, Callable[[np.ndarray], np.ndarray]]:
+def _embedder(options: argparse.Namespace) -> "tuple[TransformerEmbedder, Adjustment | None]":
     if options.index is None:
-        return chosen_embedder(options), lambda vectors: vectors
+        return chosen_embedder(options), None
     from sparseembed.engines.manifest import read_manifest
     from sparseembed.indexing.build import load_adjustment
     from sparseembed.retrieval.searcher import matching_embedder
@@ -90,4 +101,4 @@ def _embedder(options: argparse.Namespace) -> tuple[TransformerEmbedder, Callabl
     manifest = read_manifest(Path(options.index))
     embedder = matching_embedder(manifest, chosen_embedder(options) if options.embedder else None)
     folder = Path(options.index) / "adjustment"
-    return embedder, load_adjustment(folder, options.side, manifest.sparse["adjustment"]).apply
+    return embedder, load_adjustment(folder, options.side, manifest.sparse["adjustment"])

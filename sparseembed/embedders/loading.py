@@ -9,6 +9,9 @@ from sparseembed.embedders.sources import quiet_hub
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import EmbedderError
 
+# Types of models that wrap another one's body -> its class, and the prefix of its weights' names.
+_WRAPPED = {"dpr": ("BertModel", r"^(?:ctx_encoder|question_encoder)\.bert_model\.")}
+
 
 def load_body(folder: Path, adapters: Sequence[Path], spec: EmbedderSpec, dtype: str, device: str) -> Any:
     """Load a transformer without its head, its adapters merged.
@@ -22,16 +25,8 @@ def load_body(folder: Path, adapters: Sequence[Path], spec: EmbedderSpec, dtype:
     :raises EmbedderError: It cannot be loaded, or an adapter does not fit it.
     """
     with quiet_hub():
-        import torch
-        from transformers import AutoModel
-
         try:
-            model, info = AutoModel.from_pretrained(
-                folder,
-                dtype=getattr(torch, dtype),
-                trust_remote_code=spec.trust_remote_code,
-                output_loading_info=True,
-            )
+            model, info = _from_pretrained(folder, spec, dtype)
         except Exception as error:  # a broken folder shows as any of a dozen types
             reason = " ".join(str(error).split())[:200]
             raise EmbedderError(f"cannot load the model in {folder}: {reason}") from None
@@ -49,6 +44,18 @@ def load_body(folder: Path, adapters: Sequence[Path], spec: EmbedderSpec, dtype:
         except (RuntimeError, AssertionError) as error:
             reason = " ".join(str(error).split())[:160]
             raise EmbedderError(f"cannot put the model on device {device!r}: {reason}") from None
+
+
+def _from_pretrained(folder: Path, spec: EmbedderSpec, dtype: str) -> Any:
+    import torch
+    import transformers
+
+    trusted = spec.trust_remote_code
+    common: dict[str, Any] = {"dtype": getattr(torch, dtype), "output_loading_info": True}
+    wrapped = _WRAPPED.get(transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trusted).model_type)
+    if wrapped is None:
+        return transformers.AutoModel.from_pretrained(folder, trust_remote_code=trusted, **common)
+    return getattr(transformers, wrapped[0]).from_pretrained(folder, key_mapping={wrapped[1]: ""}, **common)
 
 
 def has_bfloat16(device: str) -> bool:

@@ -1,6 +1,7 @@
 """A transformer of transformers as an embedder."""
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -119,6 +120,20 @@ class TransformerEmbedder:
                 self._adapters_fingerprint = adapters_fingerprint(self.adapters)
             values["adapters_fingerprint"] = self._adapters_fingerprint
         return values
+
+    def with_prompts(self, **prompts: str) -> "TransformerEmbedder":
+        """Return this embedder under other prompts; both share the loaded model.
+
+        :param prompts: `document_prompt`, `query_prompt` or `task`: those to change.
+        :return: The embedder; its own count of model calls starts at 0.
+        :raises ConfigError: A prompt is none.
+        """
+        self._load()
+        other = copy(self)
+        other.spec = self.spec.with_changes(**prompts)
+        other.model_calls = 0
+        other._prompters = {}
+        return other
 
     def encode(self, texts: Sequence[str], side: str = "document") -> Vectors:
         """Embed texts.

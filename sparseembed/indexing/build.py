@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparseembed.alignment.adjustment import SAMPLE, Adjustment, fit_adjustment
 from sparseembed.alignment.decoding import Decoder
-from sparseembed.alignment.matrix import check_head, decoding_matrix
+from sparseembed.alignment.head import check_head, decoding_head
 from sparseembed.data.corpus import Corpus
 from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.embedders.store import EmbeddingStore
@@ -154,13 +154,13 @@ class _Build:
         self._order = np.asarray(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
 
     def into(self, folder: Path) -> Manifest:
-        matrix = decoding_matrix(self._embedder)
+        matrix, inputs = decoding_head(self._embedder)
         contents = [document.contents for document in self._corpus]
         analysed = BUILDERS[self._config.terms](contents, self._embedder, len(matrix))
-        adjustment = fit_adjustment(self._config.adjustment, sample(self._encoded.documents), matrix)
-        query_adjustment = fit_adjustment(self._config.adjustment, self._encoded.query_like.matrix(), matrix)
+        adjustment = fit_adjustment(self._config.adjustment, inputs(sample(self._encoded.documents)), matrix)
+        query_adjustment = fit_adjustment(self._config.adjustment, inputs(self._encoded.query_like.matrix()), matrix)
         decoder = Decoder(analysed.space.rows(matrix, self._embedder.tokenizer), self._embedder.device)
-        sparsifier = Sparsifier(self._config, analysed.counts, decoder, adjustment)
+        sparsifier = Sparsifier(self._config, analysed.counts, decoder, adjustment.after(inputs))
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             spill = Spill(Path(scratch) / "blocks")
             self._sparsify(sparsifier, spill)

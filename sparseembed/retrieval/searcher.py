@@ -117,12 +117,14 @@ class Searcher:
         :param embedder: The index's embedder.
         """
         from sparseembed.alignment.decoding import Decoder
-        from sparseembed.alignment.matrix import decoding_matrix
+        from sparseembed.alignment.head import decoding_head
         from sparseembed.indexing.build import load_adjustment
 
         base = InferenceFree(self._literal, counted=self.manifest.sparse["terms"] == "word")
-        rows = self.term_space.rows(decoding_matrix(embedder), embedder.tokenizer)
+        head = decoding_head(embedder)
+        rows = self.term_space.rows(head.matrix, embedder.tokenizer)
         adjustment = load_adjustment(self.path / "adjustment", "query", self.manifest.sparse["adjustment"])
+        adjustment = adjustment.after(head.inputs)
         return Expanded(base, self.term_space, embedder, Decoder(rows, embedder.device), adjustment, m, weight)
 
     def search(self, text: str, k: int = 10) -> list[Hit]:

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from sparseembed.alignment.matrix import check_head, decoding_matrix, read_matrix
+from sparseembed.alignment.head import check_head
+from sparseembed.alignment.matrix import decoding_matrix, read_matrix
 from sparseembed.alignment.tensor_file import read_header, read_tensor
 from sparseembed.errors import EmbedderError
 

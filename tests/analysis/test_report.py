@@ -7,10 +7,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from sparseembed.alignment.decoding import DecodingRows
+from sparseembed.alignment.decoding import Decoder, DecodingRows
+from sparseembed.analysis.demonstrations.instructions import follow
+from sparseembed.analysis.demonstrations.lens import Lens
+from sparseembed.analysis.demonstrations.relatedness import relate
+from sparseembed.analysis.demonstrations.texts import Instruction, Pair
 from sparseembed.analysis.findings import Vocabulary, find
 from sparseembed.analysis.report import write_report
 from sparseembed.analysis.tokens import make_sets
+from sparseembed.sparse.pieces import PieceSpace
 
 VOID = {"meta", "br", "line", "rect", "polyline"}
 NASTY = '<script>alert("x")</script> & '
@@ -127,3 +132,61 @@ def test_the_charts_are_xml_and_stay_within_their_frame(written):
             points += [(x, y), (x + w, y + h)]
         assert points
         assert all(-0.5 <= x <= width + 0.5 and -0.5 <= y <= height + 0.5 for x, y in points)
+
+
+@pytest.fixture(scope="module")
+def telling(written, tmp_path_factory):
+    """The same report with demonstrations, whose names, texts and tokens are spelled like markup."""
+    space = PieceSpace(list("012345"), [NASTY, "b", "c", "d", "e", "f"], list(range(6)))
+    seen = Lens(Decoder(DecodingRows(np.eye(6, dtype=np.float32), np.arange(6))), space, lambda vectors: vectors)
+    vectors = np.random.default_rng(1).normal(size=(2, 3, 6)).astype(np.float32)
+    asked = [Instruction(NASTY, prompt=NASTY, words=("b",)), Instruction("other", words=("x",))]
+    followed = follow(asked, [NASTY, "b", "c"], {NASTY: vectors[0], "other": vectors[1]}, seen, [{"b"}, set(), set()])
+    for entry in followed["instructions"]:
+        entry["prompt"] = NASTY
+    pairs = [Pair(kind, NASTY, text) for kind, text in (("paraphrase", "b"), ("negation", NASTY), (NASTY, "c"))]
+    related = relate(pairs, [NASTY, "b", "c"], vectors[0], vectors[0], seen)
+    found = {
+        "adjustment": "pc1",
+        "instructions": {"fitted_on": NASTY, **followed},
+        "relatedness": {"fitted_on": NASTY, **related},
+    }
+    folder = tmp_path_factory.mktemp("telling")
+    report = json.loads((written / "report.json").read_text(encoding="utf-8"))
+    write_report({**report, "demonstrations": found}, folder)
+    return folder
+
+
+def test_what_the_embedding_says_is_told_and_can_be_read_from_the_json(telling):
+    page = (telling / "report.html").read_text(encoding="utf-8")
+    outline = Outline()
+    outline.feed(page)
+    outline.close()
+    assert outline.open == []
+    assert not {"script", "link", "img"} & {tag for tag, _ in outline.seen}
+    assert sum(tag == "details" for tag, _ in outline.seen) == 20 + 3 + 3
+    classes = [attributes.get("class", "") for tag, attributes in outline.seen if tag == "span"]
+    assert "literal own" in classes
+    found = json.loads((telling / "report.json").read_text(encoding="utf-8"))["demonstrations"]
+    first, other = found["instructions"]["instructions"]
+    up = sum(shift > 0 for shift in first["moved"])
+    assert f"<td>{first['score']:+.2f} [{first['low']:+.2f}, {first['high']:+.2f}]</td><td>{up} of 3</td>" in page
+    assert other["score"] is None
+    assert "<td>none of its words is a token</td>" in page
+    negation = found["relatedness"]["kinds"][1]
+    assert negation["vocabulary_cosine"] == pytest.approx(1)
+    assert "<td>negation</td><td>1.000</td><td>1.000</td><td>1</td>" in page
+    assert "Negations lie nearer than paraphrases" in page
+    shared = found["relatedness"]["pairs"][0]["together"][0]
+    assert f"{1e4 * shared['share']:+.1f}</span>" in page
+
+
+def test_a_report_without_demonstrations_says_why(written, tmp_path):
+    assert "What the embedding says" not in (written / "report.html").read_text(encoding="utf-8")
+    report = json.loads((written / "report.json").read_text(encoding="utf-8"))
+    write_report({**report, "demonstrations": {"left_out": f"no room {NASTY}"}}, tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "What the embedding says" in page
+    assert "Left out: no room &lt;script&gt;" in page
+    empty = {"adjustment": "pc1", "instructions": None, "relatedness": None}
+    write_report({**report, "demonstrations": empty}, tmp_path)

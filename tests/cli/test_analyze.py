@@ -2,9 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from sparseembed.alignment.adjustment import fit_adjustment
+from sparseembed.analysis.demonstrations.lens import open_lens
 from sparseembed.cli import main
+from sparseembed.embedders.spec import EmbedderSpec
+from sparseembed.embedders.transformer import TransformerEmbedder
 
 WORDS = [
     "cat",
@@ -154,3 +159,46 @@ def test_other_peoples_folders_are_left_alone(words, tmp_path, capsys):
 
 def test_a_limit_below_the_least_is_refused(words, capsys):
     assert "at least 20" in refused([*words, "--limit", "5"], capsys)
+
+
+def test_the_report_holds_what_the_embedding_says(words, tmp_path):
+    assert main([*words, "--document-prompt", '"{text}"']) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    page = (tmp_path / "report" / "report.html").read_text()
+    found = report["demonstrations"]
+    assert [each["kind"] for each in found["relatedness"]["kinds"]] == [
+        "paraphrase",
+        "negation",
+        "related",
+        "unrelated",
+    ]
+    assert [each["name"] for each in found["instructions"]["instructions"]][:2] == ["topic", "sentiment"]
+    assert len(found["instructions"]["texts"]) == 8
+    assert found["relatedness"]["fitted_on"] == "the texts analysed"
+    assert "<h2>What the embedding says</h2>" in page
+    assert found["relatedness"]["pairs"][1]["texts"][1] in page
+
+
+def test_an_embedder_without_room_for_instructions_has_a_report_all_the_same(words, tmp_path, capsys):
+    assert main([*words, "--document-prompt", "{text}", "--max-length", "24"]) == 0
+    assert "the demonstrations are left out" in capsys.readouterr().err
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert "no room" in report["demonstrations"]["left_out"]
+
+
+def test_an_encoders_embeddings_go_through_its_heads_transform(words, tiny_tokenizer, tmp_path):
+    import transformers
+
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.BertConfig(vocab_size=tiny_tokenizer.get_vocab_size(), initializer_range=0.3, **shape)
+    transformers.BertForMaskedLM(config).save_pretrained(tmp_path / "masked")
+    tiny_tokenizer.save(str(tmp_path / "masked" / "tokenizer.json"))
+    model = ["--embedder", str(tmp_path / "masked"), "--pooling", "mean", "--attention", "bidirectional"]
+    assert main([*words, *model, "--document-prompt", "{text}", "--terms", "folded"]) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    embedder = TransformerEmbedder(EmbedderSpec(**report["about"]["embedder"]))
+    seen = open_lens(embedder, "folded")
+    fitted = fit_adjustment("pc1", seen.inputs(embedder.encode(LINES)))
+    for pair in report["demonstrations"]["relatedness"]["pairs"][:3]:
+        scores = seen.scores(fitted.apply(seen.inputs(embedder.encode(pair["texts"]))))
+        assert pair["vocabulary_cosine"] == pytest.approx(np.corrcoef(scores)[0, 1], abs=1e-3)

@@ -44,6 +44,19 @@ GROUPS = {
         "smollm2-360m",
         "gemma-3-270m",
     },
+    "encoder": {
+        "promptbert-unsup",
+        "promptbert-sup",
+        "dpr-context-nq",
+        "dpr-question-nq",
+        "mpnet-base-mean",
+        "all-mpnet-base-v2",
+        "bert-base-mean",
+        "bert-base-cls",
+        "bert-base-prompt",
+        "simcse-unsup-bert",
+        "simcse-sup-bert",
+    },
 }
 WEB = "Given a web search query, retrieve relevant passages that answer the query"
 each_preset = pytest.mark.parametrize("preset", CATALOGUE, ids=lambda preset: preset.name)
@@ -133,6 +146,10 @@ def test_a_preset_survives_a_manifest(preset):
         ("qwen3-embedding-4b", "cats", f"Instruct: {WEB}\nQuery:cats"),
         ("embeddinggemma-300m", "title: none | text: cats", "task: search result | query: cats"),
         ("mistral-7b-last", "cats", "cats"),
+        ("promptbert-unsup", 'This sentence of "cats" means[MASK].', 'This sentence of "cats" means[MASK].'),
+        ("promptbert-sup", 'This sentence of "cats" means[MASK].', 'This sentence of "cats" means[MASK].'),
+        ("bert-base-prompt", 'This sentence : "cats" means[MASK].', 'This sentence : "cats" means[MASK].'),
+        ("dpr-question-nq", "cats", "cats"),
     ],
 )
 def test_prompts_are_those_of_the_authors(name, document, query):
@@ -148,11 +165,23 @@ def test_prompts_are_those_of_the_authors(name, document, query):
         ("llm2vec-mistral-7b", "mean", "text", "bidirectional", "mistralai/Mistral-7B-Instruct-v0.2"),
         ("e5-mistral-7b-instruct", "last", "all", "causal", "mistralai/Mistral-7B-v0.1"),
         ("qwen3-embedding-0.6b", "last", "all", "causal", "Qwen/Qwen3-0.6B-Base"),
+        ("promptbert-sup", "token:-3", "all", "bidirectional", "google-bert/bert-base-uncased"),
+        ("dpr-context-nq", "token:0", "all", "bidirectional", "google-bert/bert-base-uncased"),
+        ("all-mpnet-base-v2", "mean", "all", "bidirectional", "microsoft/mpnet-base"),
+        ("bert-base-mean", "mean", "all", "bidirectional", None),
     ],
 )
 def test_parts_are_those_of_the_authors(name, pooling, pool_over, attention, decoding):
     spec = find_spec(name)
     assert (spec.pooling, spec.pool_over, spec.attention, spec.decoding) == (pooling, pool_over, attention, decoding)
+
+
+@each_preset
+def test_an_encoder_sees_the_whole_text_and_takes_no_more_than_its_positions(preset):
+    if preset.group == "encoder":
+        assert preset.spec.attention == "bidirectional"
+        assert preset.spec.max_length <= 512
+        assert preset.spec.decoding in (None, "google-bert/bert-base-uncased", "microsoft/mpnet-base")
 
 
 @pytest.mark.parametrize("name", ["llm2vec-mistral-7b", "llm2vec-llama-3-8b"])

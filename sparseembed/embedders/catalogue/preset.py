@@ -11,7 +11,7 @@ class Preset:
     """An embedder by name.
 
     :param spec: Its parts.
-    :param group: `paper`, `backbone` or `today`.
+    :param group: `paper`, `backbone`, `today` or `encoder` (one with an MLM head).
     :param source: Model card or authors' code in which the parts were looked up.
     :param licence: Licence of the weights, and of the backbone and the adapters where they differ.
     :param verified: Whether prompt, pooling, attention, adapter order and closing token were read in the source.

@@ -1,0 +1,1 @@
+"""The paper's two demonstrations: embeddings follow instructions, and show similarity apart from relatedness."""
