@@ -207,8 +207,8 @@ def table(rows: Sequence[Row], command: str, options: argparse.Namespace) -> str
         "",
         f"nDCG@10: aligned tokens alone (`folded`, K = {DEFAULTS['folded'].k}), inference-free queries, split "
         f"{options.split} of {sources[0]}, its judged documents and an even sample of others, {options.documents:,} at "
-        f"most. Metrics: tokens as in the paper, of these documents and of {options.limit:,} texts of each further collection. Texts are "
-        f"cut at {options.max_length} tokens, prompt included.",
+        f"most. Metrics: tokens as in the paper, of these documents and of {options.limit:,} texts of each further "
+        f"collection. Texts are cut at {options.max_length} tokens, prompt included.",
         "",
         "Spearman's rank correlation of each metric with nDCG@10, over the rows of the table below:",
         "",
