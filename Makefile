@@ -1,5 +1,5 @@
-# Everything a user runs. Each target sets up what it needs; nothing outside .venv, indexes/, benchmarks/results/ and the
-# user's cache is written.
+# Everything a user runs. Each target sets up what it needs; nothing outside .venv, indexes/, adapters/,
+# benchmarks/results/ and the user's cache is written.
 
 PYTHON  ?= python3.11
 VENV    := .venv
@@ -11,6 +11,8 @@ TERMS   ?=
 K       ?=
 INDEX   ?=
 QUERY   ?=
+PAIRS   ?=
+OUT     ?=
 ARGS    ?=
 
 # An option only where its variable is set.
@@ -19,7 +21,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup eval index search test lint format sweep clean
+.PHONY: help setup eval index search adapt train test lint format sweep clean
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -33,12 +35,16 @@ help: ## show this list
 	@echo "  TERMS, K  term space (word, folded, token) and aligned terms of a document, for index"
 	@echo "  INDEX     index folder, for index and search (default: indexes/NAME)"
 	@echo "  QUERY     the query, for search"
+	@echo "  PAIRS     files or folders of training pairs, for train"
+	@echo "  OUT       folder of the adapter, for adapt (default: adapters/NAME) and train"
 	@echo "  ARGS      further options of the command, such as ARGS='--runs benchmarks/runs'"
 	@echo "  PYTHON    interpreter of the virtual environment (default: python3.11)"
 	@echo
 	@echo "examples:"
 	@echo "  make eval"
 	@echo "  make eval DATASET=path/to/scifact"
+	@echo "  make adapt DATASET=path/to/scifact"
+	@echo "  make train PAIRS=\"pairs/a.jsonl pairs/b.jsonl\" OUT=adapters/general"
 	@echo "  make search QUERY=\"turn a list upside down\""
 
 setup: $(VENV)/.ready ## make .venv with pinned versions, Java included
@@ -74,6 +80,14 @@ else
 	@$(CLI) search "$(INDEX)" "$$QUERY" $(ARGS)
 endif
 export QUERY
+
+adapt: setup ## train an adapter on DATASET's own documents; writes adapters/NAME
+	@$(CLI) adapt "$(DATASET)" --out "$(or $(OUT),adapters/$(notdir $(patsubst %/,%,$(DATASET))))" \
+	  $(call option,--embedder,$(EMBEDDER)) $(ARGS)
+
+train: setup ## train an adapter on PAIRS; writes OUT
+	@test -n "$(PAIRS)" -a -n "$(OUT)" || { echo 'make: give pairs and a folder: make train PAIRS="a.jsonl b.jsonl" OUT=adapters/general' >&2; exit 2; }
+	@$(CLI) train $(PAIRS) --out "$(OUT)" $(call option,--embedder,$(EMBEDDER)) $(ARGS)
 
 test: setup ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sparseembed import __version__
-from sparseembed.cli import analyze, embedders, encode, evaluate, explain, index, inspect, search
+from sparseembed.cli import adapt, analyze, embedders, encode, evaluate, explain, index, inspect, search, train
 from sparseembed.errors import SparseEmbedError
 from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 
-COMMANDS = (index, encode, search, explain, inspect, evaluate, analyze, embedders)
+COMMANDS = (index, encode, search, explain, inspect, evaluate, analyze, embedders, adapt, train)
 EPILOG = """\
 examples:
   sparseembed index pydocs                          the built-in demonstration collection

@@ -3,12 +3,12 @@
 import argparse
 
 from sparseembed.embedders.load import load_embedder
-from sparseembed.embedders.presets import DEFAULT
+from sparseembed.embedders.presets import DEFAULT, find_spec
 from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 
-_PARTS = (
+PARTS = (
     "revision",
     "document_prompt",
     "query_prompt",
@@ -57,7 +57,11 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
 
 def chosen_embedder(options: argparse.Namespace) -> TransformerEmbedder:
     """Return the embedder that the options name."""
-    changes = {part: getattr(options, part) for part in _PARTS}
+    changes = {part: getattr(options, part) for part in PARTS}
+    if options.adapters:
+        # A preset's own adapters come first: the new ones were trained on top of them.
+        own = find_spec(options.embedder or DEFAULT).adapters
+        changes["adapters"] = (*own, *options.adapters)
     return load_embedder(options.embedder, trust_remote_code=options.trust_remote_code, **changes)
 
 

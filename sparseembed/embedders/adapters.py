@@ -17,6 +17,7 @@ from sparseembed.embedders.sources import fetch, hash_file
 from sparseembed.errors import EmbedderError
 
 CONFIG = "adapter_config.json"
+ABOUT = "training.json"  # what an adapter that sparseembed has trained says of itself
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 HEADS = ("lm_head", "embed_out")  # no part of an embedder's body
 # Settings that make an adapter more than W + scale * B A.
@@ -54,6 +55,28 @@ def adapters_fingerprint(folders: Sequence[Path]) -> str:
         for file in (folder / CONFIG, _weights_file(folder)):
             hash_file(state, file)
     return state.hexdigest()
+
+
+def check_base(folder: Path, fingerprint: str) -> None:
+    """Make sure that an adapter which names the weights it was trained on is put onto no others.
+
+    :param folder: An adapter folder; one without training.json fits whatever its matrices fit.
+    :param fingerprint: The embedder's `sources.weights_fingerprint`.
+    :raises EmbedderError: It was trained on other weights.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        trained_on = about["base"]["embedder"]["weights_fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if trained_on != fingerprint:
+        told = about.get("about")
+        base = told.get("base") if isinstance(told, dict) else None
+        named = f" ({base['weights']})" if isinstance(base, dict) and base.get("weights") else ""
+        raise EmbedderError(
+            f"the adapter {folder} was trained for other weights{named} than the embedder's: choose the embedder that "
+            "it was trained from, or train one for this"
+        )
 
 
 def merge_adapter(model: Any, folder: Path) -> None:

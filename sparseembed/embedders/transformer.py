@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.data.corpus import clean_text
-from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint
+from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, check_base
 from sparseembed.embedders.attention import check_attention, model_mask
 from sparseembed.embedders.batching import is_out_of_memory, run_batches
 from sparseembed.embedders.loading import has_bfloat16, load_body
@@ -68,7 +68,10 @@ class TransformerEmbedder:
     def adapters(self) -> list[Path]:
         """The local adapter folders, in the order in which they are merged; fetched at first use."""
         if self._adapters is None:
-            self._adapters = [adapter_folder(adapter) for adapter in self.spec.adapters]
+            folders = [adapter_folder(adapter) for adapter in self.spec.adapters]
+            for folder in folders:
+                check_base(folder, self.fingerprint)
+            self._adapters = folders
         return self._adapters
 
     @property
@@ -201,13 +204,7 @@ class TransformerEmbedder:
 
     @property
     def _limit(self) -> int:
-        model = self._load()
-        config = getattr(model.config, "text_config", model.config)
-        limit = int(getattr(config, "max_position_embeddings", self.spec.max_length))
-        # MPNet and RoBERTa number positions from behind their padding token's: their tables hold so many fewer.
-        table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-        reserved = getattr(table, "padding_idx", None)
-        return min(self.spec.max_length, limit if reserved is None else limit - reserved - 1)
+        return length_limit(self._load(), self.spec.max_length)
 
     def _prompter(self, side: str) -> Prompter:
         if side not in self._prompters:
@@ -237,6 +234,16 @@ class TransformerEmbedder:
             check_attention(model, self.spec.attention, self.spec.name)
             self._model = model
         return self._model
+
+
+def length_limit(model: Any, wanted: int) -> int:
+    """Return how many tokens a text may have: as many as are wanted, and as the model has positions."""
+    config = getattr(model.config, "text_config", model.config)
+    limit = int(getattr(config, "max_position_embeddings", wanted))
+    # MPNet and RoBERTa number positions from behind their padding token's: their tables hold so many fewer.
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    reserved = getattr(table, "padding_idx", None)
+    return min(wanted, limit if reserved is None else limit - reserved - 1)
 
 
 def _name(names: Sequence[str] | None, row: int) -> str:

@@ -59,7 +59,7 @@ def test_each_command_teaches_by_example(capsys):
         told = capsys.readouterr().out
         assert "examples:\n" in told
         assert told.count(f"  sparseembed {' '.join(words)}") >= 2
-    names = {"index", "encode", "search", "explain", "inspect", "eval", "embedders", "analyze"}
+    names = {"index", "encode", "search", "explain", "inspect", "eval", "embedders", "analyze", "adapt", "train"}
     assert {command.NAME for command in COMMANDS} == names
 
 

@@ -1,0 +1,235 @@
+"""What is trained for. Each objective is a cross-entropy over a batch's documents; a new one is an entry in `BUILDERS`.
+
+- `dense`: InfoNCE on the cosine of query and document embedding (van den Oord et al., 2018).
+- `aligned`: InfoNCE on the score that an inference-free query gets from the documents' aligned tokens: the sum over the
+  query's *literal* words w of idf(w) log(1 + relu(E_w · (h_d - mean))). No query goes through the model for it.
+- `residual`: the same score added to BM25's, so that what is learned is what the index adds to BM25.
+
+`aligned` and `residual` carry a FLOPS penalty (Paria et al., 2020): without it each document would raise every token.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sparseembed.alignment.composed import compose_rows
+from sparseembed.training.lexical import WordStatistics, split_words
+from sparseembed.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
+
+MOMENTUM = 0.9  # of the running mean of document embeddings
+Vectors = npt.NDArray[np.float32]
+
+
+class Texts(NamedTuple):
+    """The texts of a batch.
+
+    :param queries: The queries, b.
+    :param documents: Their positives, b, in the same order, then further negatives.
+    """
+
+    queries: Sequence[str]
+    documents: Sequence[str]
+
+
+class Vocabulary:
+    """What documents are decoded into while training: the model's pieces, and words through composed rows."""
+
+    def __init__(self, matrix: Vectors, tokenizer: Any, statistics: WordStatistics, device: str = "cpu") -> None:
+        """Put the decoding matrix where it is used.
+
+        :param matrix: Decoding matrix, shape (V, d).
+        :param tokenizer: The backbone's `tokenizers.Tokenizer`.
+        :param statistics: Counts of words in the documents.
+        :param device: A torch device.
+        """
+        import torch
+
+        self._matrix, self._tokenizer = matrix, tokenizer
+        self.statistics = statistics
+        self.device = device
+        self.pieces: Any = torch.from_numpy(np.ascontiguousarray(matrix)).to(device)
+
+    def rows(self, words: Sequence[str]) -> "torch.Tensor":
+        """Return four rows a word: as written and in lower case, each after a space and without one.
+
+        :param words: The words, n.
+        :return: Shape (n, 4, d); the best of the four scores counts.
+        """
+        import torch
+
+        spelled = [variant for word in words for variant in (word, word.lower())]
+        rows = compose_rows(spelled, self._tokenizer, self._matrix).matrix
+        return torch.from_numpy(rows.reshape(len(words), 4, -1)).to(self.device)
+
+
+class Batch:
+    """A batch's embeddings, and what several objectives make of them, made once."""
+
+    def __init__(
+        self, texts: Texts, queries: "torch.Tensor", documents: "torch.Tensor", state: "State", vocabulary: Vocabulary
+    ) -> None:
+        """Take the embeddings.
+
+        :param texts: The texts.
+        :param queries: Shape (b, d).
+        :param documents: Shape (b + n, d).
+        :param state: What outlives a batch; its mean is not changed here.
+        :param vocabulary: What to decode into.
+        """
+        self.texts, self.queries, self.documents = texts, queries, documents
+        self.state, self.vocabulary = state, vocabulary
+        self._aligned: Any = None
+        self._penalty: Any = None
+
+    def aligned(self) -> "torch.Tensor":
+        """Return the aligned score of each document for each query, shape (b, b + n)."""
+        if self._aligned is None:
+            import torch
+
+            words = sorted({word for query in self.texts.queries for word in split_words(query)})
+            number = {word: place for place, word in enumerate(words)}
+            weights = torch.zeros(len(self.texts.queries), max(1, len(words)))
+            for row, query in enumerate(self.texts.queries):
+                for word in split_words(query):
+                    weights[row, number[word]] = self.vocabulary.statistics.idf(word.lower())
+            rows = self.vocabulary.rows(words or ["a"])
+            scores = torch.einsum("wvd,nd->nwv", rows, self._centred()).amax(dim=2)
+            self._aligned = weights.to(scores.device) @ torch.log1p(torch.relu(scores)).T
+        return self._aligned
+
+    def penalty(self) -> "torch.Tensor":
+        """Return the FLOPS of the documents' scores over all pieces: the sum of squared mean activations."""
+        if self._penalty is None:
+            import torch
+
+            active = torch.log1p(torch.relu(self._centred() @ self.vocabulary.pieces.T))
+            self._penalty = active.mean(dim=0).square().sum()
+        return self._penalty
+
+    def _centred(self) -> "torch.Tensor":
+        mean = self.state.mean
+        return self.documents - (self.documents.detach().mean(dim=0) if mean is None else mean)
+
+
+class State:
+    """What the objectives carry from batch to batch.
+
+    :ivar mean: Running mean of the documents' embeddings, shape (d,); None before the first batch.
+    :ivar flops: The FLOPS penalty's starting value; None before the first batch.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing known."""
+        self.mean: torch.Tensor | None = None
+        self.flops: torch.Tensor | None = None
+
+    def update(self, batch: Batch) -> None:
+        """Take a batch into the running mean; of the first one also the penalty's unit."""
+        import torch
+
+        with torch.no_grad():
+            now = batch.documents.detach().mean(dim=0)
+            self.mean = now if self.mean is None else MOMENTUM * self.mean + (1 - MOMENTUM) * now
+            if self.flops is None:
+                self.flops = batch.penalty().detach().clamp_min(1e-6)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the state for a checkpoint."""
+        return {"mean": self.mean, "flops": self.flops}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take the state of a checkpoint."""
+        self.mean, self.flops = kept["mean"], kept["flops"]
+
+
+class Objective:
+    """A loss with learned parameters of its own, or none."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Take the recipe."""
+        self.recipe = recipe
+        self.parameters: list[torch.Tensor] = []
+
+    def loss(self, batch: Batch) -> "torch.Tensor":
+        """Return the loss of a batch, a scalar."""
+        raise NotImplementedError
+
+    def _learned(self, value: float) -> "torch.Tensor":
+        """Return the logarithm of a positive factor that is learned along."""
+        import torch
+
+        parameter = torch.tensor(float(np.log(value)), requires_grad=True)
+        self.parameters.append(parameter)
+        return parameter
+
+    def _sparsity(self, batch: Batch) -> "torch.Tensor":
+        unit = batch.state.flops
+        penalty = batch.penalty()
+        return self.recipe.sparsity * penalty / (penalty.detach().clamp_min(1e-6) if unit is None else unit)
+
+
+def contrast(logits: "torch.Tensor") -> "torch.Tensor":
+    """Return InfoNCE: the mean cross-entropy of each row with its own document, the diagonal.
+
+    :param logits: Shape (b, b + n).
+    :return: A scalar.
+    """
+    import torch
+
+    return torch.nn.functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+
+
+class Dense(Objective):
+    """InfoNCE on the cosine."""
+
+    def loss(self, batch: Batch) -> "torch.Tensor":
+        """Return the loss of a batch."""
+        import torch
+
+        queries = torch.nn.functional.normalize(batch.queries, dim=1)
+        documents = torch.nn.functional.normalize(batch.documents, dim=1)
+        return contrast(queries @ documents.T / self.recipe.temperature)
+
+
+class Aligned(Objective):
+    """InfoNCE on the aligned score, and the penalty."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Start with a scale at which an untrained model's scores neither drown nor decide."""
+        super().__init__(recipe)
+        self._scale = self._learned(0.2)
+
+    def loss(self, batch: Batch) -> "torch.Tensor":
+        """Return the loss of a batch."""
+        return contrast(self._scale.exp() * batch.aligned()) + self._sparsity(batch)
+
+
+class Residual(Objective):
+    """InfoNCE on BM25 plus the aligned score, and the penalty."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Start with little weight on the aligned score: BM25 leads."""
+        super().__init__(recipe)
+        self._scale = self._learned(0.7)
+        self._mix = self._learned(0.1)
+
+    def loss(self, batch: Batch) -> "torch.Tensor":
+        """Return the loss of a batch."""
+        import torch
+
+        literal = batch.vocabulary.statistics.bm25(batch.texts.queries, batch.texts.documents)
+        total = torch.from_numpy(literal).to(batch.documents.device) + self._mix.exp() * batch.aligned()
+        return contrast(self._scale.exp() * total) + self._sparsity(batch)
+
+
+BUILDERS: dict[str, Callable[[Recipe], Objective]] = {"dense": Dense, "aligned": Aligned, "residual": Residual}
+
+
+def build_objectives(recipe: Recipe) -> dict[str, Objective]:
+    """Return a recipe's objectives by name."""
+    return {name: BUILDERS[name](recipe) for name in recipe.objectives}

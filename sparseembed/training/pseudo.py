@@ -1,0 +1,144 @@
+"""Pseudo-queries of a corpus: training pairs from the documents alone, without a query or a judgement."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from sparseembed.data.corpus import Corpus
+from sparseembed.errors import ConfigError, DataError
+from sparseembed.progress import track
+from sparseembed.training.duplicates import near_groups
+from sparseembed.training.folding import WordTable, squeeze, words_of
+from sparseembed.training.informative import TermWeights
+from sparseembed.training.pairs import Pair, Source
+from sparseembed.training.sentences import split_sentences
+
+KINDS = ("title", "sentence", "keyphrases")
+LEAST_WORDS = 5  # of a positive, and of a sentence that is a query
+LONGEST_SENTENCE = 60  # words
+KEYPHRASE_WORDS = 20  # different words of a text that gives keyphrases
+SENTENCES_FOR_TWO = 6  # a text of so many gives two sentence pairs
+KEYPHRASES = (3, 6)
+LEAST_PAIRS, LEAST_HELD_OUT = 64, 20
+HELD_OUT_SHARE = 5  # at most one usable document in so many is held out
+_USABLE = (
+    f"a usable document has a text of at least {LEAST_WORDS} words with a title of its own or a second sentence, or "
+    f"one of {KEYPHRASE_WORDS} different words, and is no near-duplicate of another"
+)
+
+
+class Pseudo(NamedTuple):
+    """Pairs made of a corpus.
+
+    :param train: Sources "title" (title -> text), "sentence" (sentence -> rest of the text) and "keyphrases" (three to
+        six key terms of the text -> text); those that the corpus gives.
+    :param held_out: One pair of each held-out document: the first kind of those that it gives.
+    :param held_out_ids: The documents of these pairs, which no training pair is made of, in the corpus's order.
+    """
+
+    train: list[Source]
+    held_out: list[Pair]
+    held_out_ids: list[str]
+
+
+def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
+    """Make training pairs of a corpus's documents.
+
+    Of near-duplicate documents (see `near_groups`) only the first is used, so that no copy of a held-out document is
+    trained on. A title that several documents share, or a sentence that does, is no query.
+
+    :param corpus: The documents.
+    :param seed: Which documents are held out, and how many key terms each text gives; 0 or more.
+    :param held_out: Documents to hold out; at most a fifth of the usable ones are.
+    :return: The pairs.
+    :raises ConfigError: If the seed is negative or fewer than 20 documents are to be held out.
+    :raises DataError: If the corpus gives fewer than 64 training pairs or 20 held-out ones.
+    """
+    if held_out < LEAST_HELD_OUT or seed < 0:
+        raise ConfigError(
+            f"held out {held_out} documents with seed {seed}: hold out at least {LEAST_HELD_OUT}, with a seed from 0"
+        )
+    table = WordTable.of(document.contents for document in corpus)
+    group = near_groups(table)
+    _, firsts = np.unique(group, return_index=True)
+    maker = _Maker(corpus, firsts.tolist(), table, seed)
+    made = {number: found for number in maker.numbers if (found := maker.pairs(number))}
+    kept_out = _drawn(list(made), min(held_out, len(made) // HELD_OUT_SHARE), seed)
+    pairs: dict[str, list[Pair]] = {kind: [] for kind in KINDS}
+    for number, of_document in made.items():
+        for kind, pair in of_document if number not in kept_out else ():
+            pairs[kind].append(pair)
+    train = [Source(kind, tuple(pairs[kind])) for kind in KINDS if pairs[kind]]
+    count = sum(len(source.pairs) for source in train)
+    if count < LEAST_PAIRS or len(kept_out) < LEAST_HELD_OUT:
+        raise DataError(
+            f"corpus {corpus.name}: too few pseudo-queries to train on: {len(made):,} of its {len(corpus):,} documents "
+            f"are usable, which gives {count:,} training pairs (at least {LEAST_PAIRS}) and {len(kept_out):,} held-out "
+            f"documents (at least {LEAST_HELD_OUT}); {_USABLE}"
+        )
+    ordered = sorted(kept_out)
+    return Pseudo(train, [made[number][0][1] for number in ordered], [corpus[number].id for number in ordered])
+
+
+def _drawn(usable: Sequence[int], count: int, seed: int) -> set[int]:
+    """Draw documents evenly: one of each of `count` stretches of the corpus."""
+    rng = np.random.default_rng((seed, 2))
+    edges = np.linspace(0, len(usable), count + 1).astype(int)
+    return {usable[int(rng.integers(start, end))] for start, end in pairwise(edges)}
+
+
+class _Maker:
+    """Makes the pairs of a document, given what stands in the others."""
+
+    def __init__(self, corpus: Corpus, numbers: list[int], table: WordTable, seed: int) -> None:
+        """Count titles, sentences and words of the documents that are used."""
+        self.numbers = numbers
+        self._corpus, self._seed = corpus, seed
+        self._weights = TermWeights(table, numbers)
+        self._titles = Counter(_key(corpus[number].title) for number in numbers)
+        self._sentences: Counter[int] = Counter()
+        with track("reading sentences", len(numbers), "documents") as bar:
+            for number in numbers:
+                self._sentences.update({hash(each.casefold()) for each in split_sentences(corpus[number].text)})
+                bar.update(1)
+
+    def pairs(self, number: int) -> list[tuple[str, Pair]]:
+        """Return a document's pairs with their kinds, in the order of KINDS; none where it is not usable."""
+        document = self._corpus[number]
+        text = squeeze(document.text)
+        sentences = split_sentences(document.text)
+        split = [words_of(sentence) for sentence in sentences]
+        words = [word for sentence in split for word in sentence]
+        if len(words) < LEAST_WORDS:
+            return []
+        found = []
+        if words_of(document.title) and self._titles[_key(document.title)] == 1:
+            found.append(("title", Pair(squeeze(document.title), text)))
+        for place in self._informative(sentences, split, len(words)):
+            rest = " ".join(sentences[:place] + sentences[place + 1 :])
+            found.append(("sentence", Pair(sentences[place], rest)))
+        if len(set(words)) >= KEYPHRASE_WORDS:
+            least, most = KEYPHRASES
+            count = int(np.random.default_rng((self._seed, 3, number)).integers(least, most + 1))
+            terms = self._weights.key_terms(words, count)
+            if len(terms) >= least:
+                found.append(("keyphrases", Pair(" ".join(terms), text)))
+        return found
+
+    def _informative(self, sentences: list[str], split: list[list[str]], total: int) -> list[int]:
+        """Return the places of the one or two sentences that are queries, the best first."""
+        scores = {}
+        for place, words in enumerate(split):
+            fits = LEAST_WORDS <= len(words) <= min(LONGEST_SENTENCE, total - LEAST_WORDS)
+            if fits and self._sentences[hash(sentences[place].casefold())] == 1:
+                scores[place] = self._weights.of_sentence(words)
+        best = sorted(scores, key=lambda place: (-scores[place], place))
+        return best[: 2 if len(sentences) >= SENTENCES_FOR_TWO else 1]
+
+
+def _key(text: str) -> int:
+    """Return a number for a text's words, which saves keeping the words; equal within one process only."""
+    return hash(tuple(words_of(text)))

@@ -1,0 +1,209 @@
+"""Each objective against a naive reference in numpy, loop by loop."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparseembed.alignment.composed import compose_rows
+from sparseembed.training.lexical import WordStatistics
+from sparseembed.training.objectives import (
+    MOMENTUM,
+    Batch,
+    State,
+    Texts,
+    Vocabulary,
+    build_objectives,
+    contrast,
+)
+from sparseembed.training.recipe import OBJECTIVES, Recipe
+
+QUERIES = ["Cat cat milk", "rivers, Rivers carry SAND", "whale's air", " - "]
+DOCUMENTS = ["the cat drinks milk", "Rivers carry sand", "a whale breathes air", "earth", "no milk, no cat"]
+COLLECTION = [*DOCUMENTS, "the sun", "green plants", "milk of the cat"]
+WIDTH = 16
+
+
+def vectors_of(count, seed, spread=1.0):
+    import torch
+
+    torch.set_num_threads(1)  # for tensors this small, threads only wait for each other
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, WIDTH, generator=generator) * spread + 0.3
+
+
+@pytest.fixture
+def vocabulary(tiny_tokenizer):
+    matrix = vectors_of(tiny_tokenizer.get_vocab_size(), 7).numpy()
+    return Vocabulary(matrix, tiny_tokenizer, WordStatistics(COLLECTION))
+
+
+@pytest.fixture
+def batch_of(vocabulary):
+    def make(seed=1, mean=None, flops=None, spread=1.0):
+        state = State()
+        state.restore({"mean": mean, "flops": flops})
+        queries = vectors_of(len(QUERIES), seed, spread).requires_grad_(True)
+        documents = vectors_of(len(DOCUMENTS), seed + 100, spread).requires_grad_(True)
+        return Batch(Texts(QUERIES, DOCUMENTS), queries, documents, state, vocabulary)
+
+    return make
+
+
+def naive_contrast(logits):
+    losses = []
+    for row, line in enumerate(np.asarray(logits, dtype=np.float64)):
+        top = max(line)
+        losses.append(top + math.log(sum(math.exp(value - top) for value in line)) - line[row])
+    return sum(losses) / len(losses)
+
+
+def naive_aligned(documents, mean, tokenizer, matrix):
+    """Score a document for a query: sum over its distinct words of idf log(1 + relu(best of four rows))."""
+    scores = np.zeros((len(QUERIES), len(documents)))
+    for column, document in enumerate(documents.astype(np.float64)):
+        for row, query in enumerate(QUERIES):
+            for word in set(re.findall(r"\w+", query)):
+                rows = [
+                    each
+                    for spelling in (word, word.lower())
+                    for each in compose_rows([spelling], tokenizer, matrix).matrix.astype(np.float64)
+                ]
+                assert len(rows) == 4
+                best = max(float(each @ (document - mean)) for each in rows)
+                having = sum(word.lower() in re.findall(r"\w+", text.lower()) for text in COLLECTION)
+                idf = math.log(1 + (len(COLLECTION) - having + 0.5) / (having + 0.5))
+                scores[row, column] += idf * math.log1p(max(best, 0.0))
+    return scores
+
+
+def naive_flops(documents, mean, matrix):
+    active = np.log1p(np.maximum((documents - mean).astype(np.float64) @ matrix.T.astype(np.float64), 0))
+    return float(sum(active[:, piece].mean() ** 2 for piece in range(active.shape[1])))
+
+
+def as_numpy(tensor):
+    return tensor.detach().numpy()
+
+
+@given(size=st.integers(1, 5), more=st.integers(0, 3), seed=st.integers(0, 99), scale=st.sampled_from([0.1, 1, 80]))
+def test_infonce_is_its_formula(size, more, seed, scale):
+    import torch
+
+    logits = torch.randn(size, size + more, generator=torch.Generator().manual_seed(seed)) * scale
+    assert float(contrast(logits)) == pytest.approx(naive_contrast(logits.numpy()), rel=1e-5, abs=1e-6)
+
+
+def test_dense_is_infonce_on_cosines(batch_of):
+    batch, recipe = batch_of(), Recipe(objectives=("dense",), temperature=0.1)
+    (objective,) = build_objectives(recipe).values()
+    queries, documents = as_numpy(batch.queries), as_numpy(batch.documents)
+    cosines = [[q @ d / np.linalg.norm(q) / np.linalg.norm(d) for d in documents] for q in queries]
+    assert float(objective.loss(batch).detach()) == pytest.approx(naive_contrast(np.asarray(cosines) / 0.1), rel=1e-5)
+    assert objective.parameters == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_aligned_score_is_a_loop_over_words(batch_of, vocabulary, tiny_tokenizer, known):
+    mean = vectors_of(1, 5)[0] if known else None
+    batch = batch_of(mean=mean)
+    documents = as_numpy(batch.documents)
+    subtracted = mean.numpy() if known else documents.mean(axis=0)
+    expected = naive_aligned(documents, subtracted, tiny_tokenizer, vocabulary.pieces.numpy())
+    np.testing.assert_allclose(as_numpy(batch.aligned()), expected, rtol=1e-4, atol=1e-5)
+    assert (expected[3] == 0).all()  # a query without a word
+    assert (expected[:3] > 0).any()
+
+
+def test_a_batch_without_any_word(vocabulary):
+    state = State()
+    texts = Texts(["-", "..."], ["a", "b"])
+    batch = Batch(texts, vectors_of(2, 1), vectors_of(2, 2), state, vocabulary)
+    np.testing.assert_array_equal(batch.aligned().numpy(), np.zeros((2, 2)))
+
+
+def test_the_penalty_is_flops(batch_of, vocabulary):
+    mean = vectors_of(1, 5)[0]
+    batch = batch_of(mean=mean)
+    expected = naive_flops(as_numpy(batch.documents), mean.numpy(), vocabulary.pieces.numpy())
+    assert float(batch.penalty().detach()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_aligned_and_residual_add_up(batch_of, vocabulary, tiny_tokenizer):
+    import torch
+
+    mean, unit = vectors_of(1, 5)[0], torch.tensor(3.0)
+    recipe = Recipe(objectives=("aligned", "residual"), sparsity=0.4)
+    found = build_objectives(recipe)
+    aligned, residual = found["aligned"], found["residual"]
+    batch = batch_of(mean=mean, flops=unit)
+    matrix, documents = vocabulary.pieces.numpy(), as_numpy(batch.documents)
+    scores = naive_aligned(documents, mean.numpy(), tiny_tokenizer, matrix)
+    penalty = 0.4 * naive_flops(documents, mean.numpy(), matrix) / 3.0
+    literal = WordStatistics(COLLECTION).bm25(QUERIES, DOCUMENTS)
+    assert float(aligned.loss(batch).detach()) == pytest.approx(naive_contrast(0.2 * scores) + penalty, rel=1e-4)
+    expected = naive_contrast(0.7 * (literal + 0.1 * scores)) + penalty
+    assert float(residual.loss(batch).detach()) == pytest.approx(expected, rel=1e-4)
+    assert (len(aligned.parameters), len(residual.parameters)) == (1, 2)
+
+
+def test_in_its_own_unit_the_penalty_begins_at_the_sparsity(batch_of):
+    batch = batch_of()
+    batch.state.update(batch)
+    first = batch.penalty().detach()
+    assert float(batch.state.flops) == float(first)
+    with_penalty = build_objectives(Recipe(objectives=("aligned",), sparsity=0.3))["aligned"].loss(batch)
+    without = build_objectives(Recipe(objectives=("aligned",), sparsity=0.0))["aligned"].loss(batch)
+    assert float((with_penalty - without).detach()) == pytest.approx(0.3, rel=1e-4)
+
+
+def test_the_running_mean_and_a_unit_that_stays(batch_of):
+    batches = [batch_of(seed=seed, spread=seed) for seed in (1, 2, 3)]
+    state, expected = State(), None
+    for batch in batches:
+        batch.state = state
+        state.update(batch)
+        now = as_numpy(batch.documents).mean(axis=0)
+        expected = now if expected is None else MOMENTUM * expected + (1 - MOMENTUM) * now
+        np.testing.assert_allclose(state.mean.numpy(), expected, rtol=1e-5)
+        assert not state.mean.requires_grad
+    assert float(state.flops) == float(batches[0].penalty())
+    other = State()
+    other.restore(state.as_dict())
+    assert other.as_dict() == state.as_dict()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("spread", [0.0, 1.0, 1e4])
+def test_gradients_are_finite_and_reach_what_is_learned(batch_of, name, spread):
+    import torch
+
+    batch = batch_of(spread=spread)
+    batch.state.update(batch)
+    objective = build_objectives(Recipe(objectives=(name,)))[name]
+    objective.loss(batch).backward()
+    wanted = [batch.documents, *objective.parameters, *([batch.queries] if name == "dense" else [])]
+    assert all(torch.isfinite(each.grad).all() for each in wanted)
+    if spread == 1.0:
+        assert all(each.grad.abs().max() > 0 for each in wanted)
+    if name != "dense":
+        assert batch.queries.grad is None  # no query goes through the model for it
+
+
+def test_the_gradient_of_the_aligned_loss_is_the_slope(batch_of):
+    import torch
+
+    batch = batch_of(mean=vectors_of(1, 5)[0], flops=torch.tensor(2.0))
+    objective = build_objectives(Recipe(objectives=("residual",)))["residual"]
+    objective.loss(batch).backward()
+    direction = vectors_of(len(DOCUMENTS), 44)
+    slope, step = float((batch.documents.grad * direction).sum()), 1e-3
+    sides = []
+    for sign in (1, -1):
+        moved = batch_of(mean=batch.state.mean, flops=batch.state.flops)
+        moved.documents = (batch.documents + sign * step * direction).detach()
+        sides.append(float(objective.loss(moved).detach()))
+    assert (sides[0] - sides[1]) / (2 * step) == pytest.approx(slope, rel=0.02)
