@@ -139,7 +139,7 @@ def adapt(
 
 
 def hold_out(sources: Sequence[Source], count: int) -> tuple[list[Source], list[Pair]]:
-    """Put pairs aside for checking, an even share of each source; none of their texts is trained on as query or positive.
+    """Put pairs aside for checking, an even share of each source; none of their texts is a training query or positive.
 
     :param sources: The sources.
     :param count: Pairs to hold out; at most a tenth of all.
