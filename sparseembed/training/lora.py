@@ -1,5 +1,6 @@
 """LoRA by PEFT: put onto an embedder's upper layers, read out and written in PEFT's own form."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,9 @@ def add_lora(model: Any, recipe: Recipe) -> Any:
         bias="none",
     )
     torch.manual_seed(recipe.seed)
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():  # PEFT and transformers tell each other of renamed attributes
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, config)
 
 
 def trained_parameters(model: Any) -> dict[str, "torch.Tensor"]:
