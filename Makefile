@@ -21,7 +21,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup eval index search adapt train test lint format sweep clean
+.PHONY: help setup eval index search adapt train test lint format sweep ablation clean
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -30,7 +30,7 @@ help: ## show this list
 	@echo
 	@echo "variables:"
 	@echo "  DATASET   a BEIR folder, a JSONL file, a collection's name or an ir_datasets id (default: pydocs)"
-	@echo "  SPLIT     split that eval reports (default: test)"
+	@echo "  SPLIT     split that eval reports (default: test), or that sweep and ablation tune on (default: train)"
 	@echo "  EMBEDDER  a preset, a model folder, a GGUF file or a Hugging Face id (default: smollm2-135m)"
 	@echo "  TERMS, K  term space (word, folded, token) and aligned terms of a document, for index"
 	@echo "  INDEX     index folder, for index and search (default: indexes/NAME)"
@@ -103,6 +103,9 @@ format: setup ## let ruff lay out the code
 
 sweep: setup ## rerun the sweep that chose the defaults, on DATASET's train split
 	@$(BIN)/python benchmarks/sweep.py "$(DATASET)" --split $(or $(SPLIT),train) $(ARGS)
+
+ablation: setup ## take the method apart on DATASET, from stored embeddings; writes benchmarks/results/ablation/NAME.md
+	@$(BIN)/python benchmarks/ablation.py "$(DATASET)" $(call option,--split,$(SPLIT)) $(call option,--embedder,$(EMBEDDER)) $(ARGS)
 
 clean: ## remove .venv, built indexes and caches of tools; embeddings in the user's cache stay
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
 from sparseembed.cli.training import add_training_options, chosen_recipe, index_command, tell
+from sparseembed.training.recipe import ADAPT
 
 NAME = "adapt"
 HELP = "adapt an embedder to a corpus, without queries or judgements"
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", metavar="DATASET", help="a JSONL file, a BEIR folder, a collection's name or an ir_datasets id"
     )
-    add_training_options(parser, "documents held out for the check")
+    add_training_options(parser, "documents held out for the check", ADAPT)
     add_embedder_options(parser)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
 from sparseembed.cli.training import add_training_options, chosen_recipe, index_command, tell
 from sparseembed.errors import DataError
+from sparseembed.training.recipe import Recipe
 
 NAME = "train"
 HELP = "train an adapter of an embedder on text pairs"
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--licences", metavar="FILE", help="JSON object, file's name without its ending -> licence: for the model card"
     )
-    add_training_options(parser, "pairs held out for the check")
+    add_training_options(parser, "pairs held out for the check", Recipe())
     add_embedder_options(parser)
 
 

@@ -26,7 +26,7 @@ _HELP = {
 }
 
 
-def add_training_options(parser: argparse.ArgumentParser, held_out: str) -> None:
+def add_training_options(parser: argparse.ArgumentParser, held_out: str, default: Recipe) -> None:
     """Add --out, --held-out, --restart and the recipe's options."""
     from sparseembed.training.run import HELD_OUT
 
@@ -36,7 +36,7 @@ def add_training_options(parser: argparse.ArgumentParser, held_out: str) -> None
         "--restart", action="store_true", help="begin again where another training or adapter is in the way"
     )
     group = parser.add_argument_group("recipe")
-    default = Recipe()
+    parser.set_defaults(default_recipe=default)
     group.add_argument(
         "--objectives",
         metavar="O",
@@ -57,7 +57,8 @@ def _shown(value: int | float) -> str:
 
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
     """Return the recipe that the options name."""
-    return Recipe().with_changes(objectives=options.objectives, **{name: getattr(options, name) for name in _HELP})
+    default: Recipe = options.default_recipe
+    return default.with_changes(objectives=options.objectives, **{name: getattr(options, name) for name in _HELP})
 
 
 def index_command(options: argparse.Namespace, dataset: str, out: Path) -> str:

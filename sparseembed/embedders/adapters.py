@@ -16,6 +16,8 @@ from typing import Any
 from sparseembed.embedders.sources import fetch, hash_file
 from sparseembed.errors import EmbedderError
 
+SHIPPED = "shipped:"
+_SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 CONFIG = "adapter_config.json"
 ABOUT = "training.json"  # what an adapter that sparseembed has trained says of itself
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
@@ -28,11 +30,13 @@ _PART = re.compile(r"(.+)\.lora_([AB])(?:\.default)?\.weight")
 def adapter_folder(adapter: str) -> Path:
     """Return an adapter's local folder, fetching it if need be.
 
-    :param adapter: A folder, or a Hugging Face id (`owner/model`, with `@revision` if wanted).
+    :param adapter: A folder, a Hugging Face id (`owner/model`, with `@revision` if wanted), or `shipped:NAME` for one
+        that is part of this package.
     :return: The folder, which has an adapter's config and weights.
     :raises EmbedderError: It cannot be found or fetched, or is no adapter.
     """
-    folder = Path(adapter).expanduser()
+    shipped = adapter.startswith(SHIPPED)
+    folder = _SHIPPED_FOLDER / adapter.removeprefix(SHIPPED) if shipped else Path(adapter).expanduser()
     if not folder.is_dir():
         model, _, revision = adapter.partition("@")
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", model) or model.startswith("."):

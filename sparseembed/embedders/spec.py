@@ -29,7 +29,8 @@ class EmbedderSpec:
     :param pool_over: `all` tokens, or `text`: from the first token of the (last) `{text}` to the end, so that an
         instruction before it is left out of the pooling.
     :param attention: `causal` or `bidirectional`.
-    :param adapters: PEFT adapters, folders or Hugging Face ids (`owner/model@revision`), merged in this order at load.
+    :param adapters: PEFT adapters, merged in this order at load: folders, Hugging Face ids (`owner/model@revision`), or
+        `shipped:NAME` for one that is part of this package.
     :param max_length: Tokens of the whole prompted text; a longer text is cut, the prompt never.
     :param dtype: Type of the weights while encoding; `auto` is bfloat16 where the processor has it.
     :param device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`: where to run; no part of the embedder's identity.

@@ -1,11 +1,16 @@
 """What is trained for. Each objective is a cross-entropy over a batch's documents; a new one is an entry in `BUILDERS`.
 
-- `dense`: InfoNCE on the cosine of query and document embedding (van den Oord et al., 2018).
+- `dense`: InfoNCE on the cosine of query and document embedding, each side centred (van den Oord et al., 2018).
 - `aligned`: InfoNCE on the score that an inference-free query gets from the documents' aligned tokens: the sum over the
-  query's *literal* words w of idf(w) log(1 + relu(E_w · (h_d - mean))). No query goes through the model for it.
+  query's *literal* words w of idf(w) log(1 + relu(E_w · c_d)), c_d being the document's embedding, centred and of a
+  fixed length. No query goes through the model for it.
 - `residual`: the same score added to BM25's, so that what is learned is what the index adds to BM25.
 
 `aligned` and `residual` carry a FLOPS penalty (Paria et al., 2020): without it each document would raise every token.
+
+Both sides are centred by their batch's own mean: a batch is of one source, as an index is of one collection, and an
+index is centred by its collection's. Without it the dense loss spends itself on a direction that all texts share. The
+fixed length is there since an index scales each document by itself: else the penalty would merely shorten embeddings.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +26,7 @@ from sparseembed.training.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
-MOMENTUM = 0.9  # of the running mean of document embeddings
+TINY = 1e-6
 Vectors = npt.NDArray[np.float32]
 
 
@@ -78,7 +83,7 @@ class Batch:
         :param texts: The texts.
         :param queries: Shape (b, d).
         :param documents: Shape (b + n, d).
-        :param state: What outlives a batch; its mean is not changed here.
+        :param state: What outlives a batch; it is not changed here.
         :param vocabulary: What to decode into.
         """
         self.texts, self.queries, self.documents = texts, queries, documents
@@ -98,7 +103,7 @@ class Batch:
                 for word in split_words(query):
                     weights[row, number[word]] = self.vocabulary.statistics.idf(word.lower())
             rows = self.vocabulary.rows(words or ["a"])
-            scores = torch.einsum("wvd,nd->nwv", rows, self._centred()).amax(dim=2)
+            scores = torch.einsum("wvd,nd->nwv", rows, self.scaled()).amax(dim=2)
             self._aligned = weights.to(scores.device) @ torch.log1p(torch.relu(scores)).T
         return self._aligned
 
@@ -107,44 +112,46 @@ class Batch:
         if self._penalty is None:
             import torch
 
-            active = torch.log1p(torch.relu(self._centred() @ self.vocabulary.pieces.T))
+            active = torch.log1p(torch.relu(self.scaled() @ self.vocabulary.pieces.T))
             self._penalty = active.mean(dim=0).square().sum()
         return self._penalty
 
-    def _centred(self) -> "torch.Tensor":
-        mean = self.state.mean
-        return self.documents - (self.documents.detach().mean(dim=0) if mean is None else mean)
+    def scaled(self) -> "torch.Tensor":
+        """Return the documents' embeddings, centred and of the length that `State` holds, shape (b + n, d)."""
+        vectors = centred(self.documents)
+        lengths = vectors.norm(dim=1, keepdim=True).clamp_min(TINY)
+        length = self.state.length
+        return vectors / lengths * (lengths.detach().mean() if length is None else length)
 
 
 class State:
     """What the objectives carry from batch to batch.
 
-    :ivar mean: Running mean of the documents' embeddings, shape (d,); None before the first batch.
+    :ivar length: Mean length of the first batch's centred documents; None before it.
     :ivar flops: The FLOPS penalty's starting value; None before the first batch.
     """
 
     def __init__(self) -> None:
         """Start with nothing known."""
-        self.mean: torch.Tensor | None = None
+        self.length: torch.Tensor | None = None
         self.flops: torch.Tensor | None = None
 
     def update(self, batch: Batch) -> None:
-        """Take a batch into the running mean; of the first one also the penalty's unit."""
+        """Take the length and the penalty's unit from the first batch; later ones change nothing."""
         import torch
 
-        with torch.no_grad():
-            now = batch.documents.detach().mean(dim=0)
-            self.mean = now if self.mean is None else MOMENTUM * self.mean + (1 - MOMENTUM) * now
-            if self.flops is None:
-                self.flops = batch.penalty().detach().clamp_min(1e-6)
+        if self.length is None:
+            with torch.no_grad():
+                self.length = centred(batch.documents).norm(dim=1).mean().clamp_min(TINY)
+                self.flops = batch.penalty().detach().clamp_min(TINY)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""
-        return {"mean": self.mean, "flops": self.flops}
+        return {"length": self.length, "flops": self.flops}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take the state of a checkpoint."""
-        self.mean, self.flops = kept["mean"], kept["flops"]
+        self.length, self.flops = kept["length"], kept["flops"]
 
 
 class Objective:
@@ -170,7 +177,12 @@ class Objective:
     def _sparsity(self, batch: Batch) -> "torch.Tensor":
         unit = batch.state.flops
         penalty = batch.penalty()
-        return self.recipe.sparsity * penalty / (penalty.detach().clamp_min(1e-6) if unit is None else unit)
+        return self.recipe.sparsity * penalty / (penalty.detach().clamp_min(TINY) if unit is None else unit)
+
+
+def centred(vectors: "torch.Tensor") -> "torch.Tensor":
+    """Return vectors less their mean, shape (n, d)."""
+    return vectors - vectors.mean(dim=0)
 
 
 def contrast(logits: "torch.Tensor") -> "torch.Tensor":
@@ -185,14 +197,14 @@ def contrast(logits: "torch.Tensor") -> "torch.Tensor":
 
 
 class Dense(Objective):
-    """InfoNCE on the cosine."""
+    """InfoNCE on the cosine of centred embeddings."""
 
     def loss(self, batch: Batch) -> "torch.Tensor":
         """Return the loss of a batch."""
         import torch
 
-        queries = torch.nn.functional.normalize(batch.queries, dim=1)
-        documents = torch.nn.functional.normalize(batch.documents, dim=1)
+        queries = torch.nn.functional.normalize(centred(batch.queries), dim=1)
+        documents = torch.nn.functional.normalize(centred(batch.documents), dim=1)
         return contrast(queries @ documents.T / self.recipe.temperature)
 
 

@@ -117,12 +117,10 @@ def _reciprocal_ranks(
     with track(f"checking {label} on held-out texts", 2 * len(pairs), "texts") as bar:
         asked, found = (_encode(embedder, *side, bar) for side in ((queries, "query"), (documents, "document")))
     head = decoding_head(embedder)
-    state = State()
     batch_vectors = torch.from_numpy(head.inputs(found))
-    state.mean = batch_vectors.mean(dim=0)
     vocabulary = Vocabulary(head.matrix, embedder.tokenizer, statistics)
     with torch.no_grad():
-        aligned = Batch(Texts(queries, documents), batch_vectors, batch_vectors, state, vocabulary).aligned().numpy()
+        aligned = Batch(Texts(queries, documents), batch_vectors, batch_vectors, State(), vocabulary).aligned().numpy()
     return {"dense": reciprocal_ranks(_cosine(asked, found)), "aligned": reciprocal_ranks(aligned)}
 
 

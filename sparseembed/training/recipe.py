@@ -38,7 +38,7 @@ class Recipe:
     rank: int = 16
     alpha: int = 32
     layers: float = 2 / 3
-    learning_rate: float = 4e-4
+    learning_rate: float = 2e-4
     warmup: float = 0.06
     temperature: float = 0.05
     sparsity: float = 0.3
@@ -88,3 +88,7 @@ class Recipe:
         if step < rising:
             return self.learning_rate * (step + 1) / rising
         return self.learning_rate * (self.steps - step) / max(1, self.steps - rising)
+
+
+# A corpus is one domain, and is to be learned while its owner waits: fewer and shorter steps than for general use.
+ADAPT = Recipe(steps=150, document_length=96)

@@ -26,7 +26,7 @@ from sparseembed.training.lora import portable_name, require_peft
 from sparseembed.training.pairs import Pair, Source, fingerprint
 from sparseembed.training.probe import Probe, probe
 from sparseembed.training.pseudo import pseudo_pairs
-from sparseembed.training.recipe import Recipe
+from sparseembed.training.recipe import ADAPT, Recipe
 from sparseembed.training.trainer import Job, Point, train_adapter
 
 FORMAT = 1
@@ -103,7 +103,7 @@ def train(
     kept, aside = hold_out(sources, held_out)
     name = f"{sum(len(source.pairs) for source in sources):,} pairs of {len(sources)} files"
     documents = [pair.positive for source in kept for pair in source.pairs]
-    data = _Data("pairs", name, kept, aside, documents, fingerprint(sources), licences or {})
+    data = _Data("pairs", name, kept, aside, documents, digest([fingerprint(sources), held_out]), licences or {})
     return _run(data, embedder, out, recipe or Recipe(), restart)
 
 
@@ -121,7 +121,7 @@ def adapt(
     :param corpus: The documents.
     :param embedder: The embedder to start from.
     :param out: Folder of the adapter.
-    :param recipe: The choices; the defaults when None.
+    :param recipe: The choices; `recipe.ADAPT` when None.
     :param held_out: Documents to hold out; the adapter is checked on them.
     :param restart: As in `train`.
     :return: The adapter; `helped` tells whether it is worth using.
@@ -130,7 +130,7 @@ def adapt(
     :raises EmbedderError: As in `train`.
     """
     require_peft()
-    recipe = recipe or Recipe()
+    recipe = recipe or ADAPT
     made = pseudo_pairs(corpus, recipe.seed, held_out)
     documents = [document.contents for document in corpus]
     name = f"{corpus.name}, {len(corpus):,} documents"
@@ -139,7 +139,7 @@ def adapt(
 
 
 def hold_out(sources: Sequence[Source], count: int) -> tuple[list[Source], list[Pair]]:
-    """Put pairs aside for checking, an even share of each source; none of their texts is a training query or positive.
+    """Put pairs aside for checking, an even share of each source; none of their texts is trained on.
 
     :param sources: The sources.
     :param count: Pairs to hold out; at most a tenth of all.
@@ -161,7 +161,7 @@ def hold_out(sources: Sequence[Source], count: int) -> tuple[list[Source], list[
             aside.append(pair)
             texts |= folded
     kept = [
-        Source(source.name, tuple(pair for pair in source.pairs if texts.isdisjoint(_folded(pair))))
+        Source(source.name, tuple(_without(pair, texts) for pair in source.pairs if texts.isdisjoint(_folded(pair))))
         for source in sources
     ]
     kept = [source for source in kept if source.pairs]
@@ -171,7 +171,16 @@ def hold_out(sources: Sequence[Source], count: int) -> tuple[list[Source], list[
 
 
 def _folded(pair: Pair) -> set[str]:
-    return {squeeze(text).casefold() for text in (pair.query, pair.positive)}
+    return {_fold(text) for text in (pair.query, pair.positive)}
+
+
+def _without(pair: Pair, texts: set[str]) -> Pair:
+    """Return a pair whose negative is none of the given texts: left out where it is."""
+    return pair._replace(negative=None) if pair.negative and _fold(pair.negative) in texts else pair
+
+
+def _fold(text: str) -> str:
+    return squeeze(text).casefold()
 
 
 def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, restart: bool) -> Trained:

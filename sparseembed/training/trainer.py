@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import torch
 
 CHECKPOINT_EVERY = 20  # steps
-VALIDATE_EVERY = 40  # steps
+VALIDATE_EVERY = 25  # steps
 CLIP = 1.0  # largest norm of the gradient
 OWN_RATE = 25.0  # learning rate of an objective's own parameters, in units of LoRA's
-FORMAT = 1
+FORMAT = 2  # of a checkpoint
 
 
 class Plan(Protocol):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sparseembed.alignment.composed import compose_rows
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.objectives import (
-    MOMENTUM,
     Batch,
     State,
     Texts,
@@ -43,9 +42,9 @@ def vocabulary(tiny_tokenizer):
 
 @pytest.fixture
 def batch_of(vocabulary):
-    def make(seed=1, mean=None, flops=None, spread=1.0):
+    def make(seed=1, length=None, flops=None, spread=1.0):
         state = State()
-        state.restore({"mean": mean, "flops": flops})
+        state.restore({"length": length, "flops": flops})
         queries = vectors_of(len(QUERIES), seed, spread).requires_grad_(True)
         documents = vectors_of(len(DOCUMENTS), seed + 100, spread).requires_grad_(True)
         return Batch(Texts(QUERIES, DOCUMENTS), queries, documents, state, vocabulary)
@@ -61,10 +60,18 @@ def naive_contrast(logits):
     return sum(losses) / len(losses)
 
 
-def naive_aligned(documents, mean, tokenizer, matrix):
+def naive_scaled(documents, length=None):
+    """Centre documents, and give each the same length: the mean one where none is known."""
+    vectors = documents.astype(np.float64) - documents.astype(np.float64).mean(axis=0)
+    lengths = [math.sqrt(sum(vector**2)) for vector in vectors]
+    wanted = sum(lengths) / len(lengths) if length is None else length
+    return np.asarray([wanted * vector / own for vector, own in zip(vectors, lengths, strict=True)])
+
+
+def naive_aligned(documents, tokenizer, matrix, length=None):
     """Score a document for a query: sum over its distinct words of idf log(1 + relu(best of four rows))."""
     scores = np.zeros((len(QUERIES), len(documents)))
-    for column, document in enumerate(documents.astype(np.float64)):
+    for column, document in enumerate(naive_scaled(documents, length)):
         for row, query in enumerate(QUERIES):
             for word in set(re.findall(r"\w+", query)):
                 rows = [
@@ -73,15 +80,15 @@ def naive_aligned(documents, mean, tokenizer, matrix):
                     for each in compose_rows([spelling], tokenizer, matrix).matrix.astype(np.float64)
                 ]
                 assert len(rows) == 4
-                best = max(float(each @ (document - mean)) for each in rows)
+                best = max(float(each @ document) for each in rows)
                 having = sum(word.lower() in re.findall(r"\w+", text.lower()) for text in COLLECTION)
                 idf = math.log(1 + (len(COLLECTION) - having + 0.5) / (having + 0.5))
                 scores[row, column] += idf * math.log1p(max(best, 0.0))
     return scores
 
 
-def naive_flops(documents, mean, matrix):
-    active = np.log1p(np.maximum((documents - mean).astype(np.float64) @ matrix.T.astype(np.float64), 0))
+def naive_flops(documents, matrix, length=None):
+    active = np.log1p(np.maximum(naive_scaled(documents, length) @ matrix.T.astype(np.float64), 0))
     return float(sum(active[:, piece].mean() ** 2 for piece in range(active.shape[1])))
 
 
@@ -97,10 +104,10 @@ def test_infonce_is_its_formula(size, more, seed, scale):
     assert float(contrast(logits)) == pytest.approx(naive_contrast(logits.numpy()), rel=1e-5, abs=1e-6)
 
 
-def test_dense_is_infonce_on_cosines(batch_of):
+def test_dense_is_infonce_on_centred_cosines(batch_of):
     batch, recipe = batch_of(), Recipe(objectives=("dense",), temperature=0.1)
     (objective,) = build_objectives(recipe).values()
-    queries, documents = as_numpy(batch.queries), as_numpy(batch.documents)
+    queries, documents = (side - side.mean(axis=0) for side in (as_numpy(batch.queries), as_numpy(batch.documents)))
     cosines = [[q @ d / np.linalg.norm(q) / np.linalg.norm(d) for d in documents] for q in queries]
     assert float(objective.loss(batch).detach()) == pytest.approx(naive_contrast(np.asarray(cosines) / 0.1), rel=1e-5)
     assert objective.parameters == []
@@ -108,11 +115,11 @@ def test_dense_is_infonce_on_cosines(batch_of):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_the_aligned_score_is_a_loop_over_words(batch_of, vocabulary, tiny_tokenizer, known):
-    mean = vectors_of(1, 5)[0] if known else None
-    batch = batch_of(mean=mean)
-    documents = as_numpy(batch.documents)
-    subtracted = mean.numpy() if known else documents.mean(axis=0)
-    expected = naive_aligned(documents, subtracted, tiny_tokenizer, vocabulary.pieces.numpy())
+    import torch
+
+    batch = batch_of(length=torch.tensor(2.5) if known else None)
+    matrix = vocabulary.pieces.numpy()
+    expected = naive_aligned(as_numpy(batch.documents), tiny_tokenizer, matrix, 2.5 if known else None)
     np.testing.assert_allclose(as_numpy(batch.aligned()), expected, rtol=1e-4, atol=1e-5)
     assert (expected[3] == 0).all()  # a query without a word
     assert (expected[:3] > 0).any()
@@ -126,23 +133,21 @@ def test_a_batch_without_any_word(vocabulary):
 
 
 def test_the_penalty_is_flops(batch_of, vocabulary):
-    mean = vectors_of(1, 5)[0]
-    batch = batch_of(mean=mean)
-    expected = naive_flops(as_numpy(batch.documents), mean.numpy(), vocabulary.pieces.numpy())
+    batch = batch_of()
+    expected = naive_flops(as_numpy(batch.documents), vocabulary.pieces.numpy())
     assert float(batch.penalty().detach()) == pytest.approx(expected, rel=1e-4)
 
 
 def test_aligned_and_residual_add_up(batch_of, vocabulary, tiny_tokenizer):
     import torch
 
-    mean, unit = vectors_of(1, 5)[0], torch.tensor(3.0)
     recipe = Recipe(objectives=("aligned", "residual"), sparsity=0.4)
     found = build_objectives(recipe)
     aligned, residual = found["aligned"], found["residual"]
-    batch = batch_of(mean=mean, flops=unit)
+    batch = batch_of(length=torch.tensor(2.0), flops=torch.tensor(3.0))
     matrix, documents = vocabulary.pieces.numpy(), as_numpy(batch.documents)
-    scores = naive_aligned(documents, mean.numpy(), tiny_tokenizer, matrix)
-    penalty = 0.4 * naive_flops(documents, mean.numpy(), matrix) / 3.0
+    scores = naive_aligned(documents, tiny_tokenizer, matrix, 2.0)
+    penalty = 0.4 * naive_flops(documents, matrix, 2.0) / 3.0
     literal = WordStatistics(COLLECTION).bm25(QUERIES, DOCUMENTS)
     assert float(aligned.loss(batch).detach()) == pytest.approx(naive_contrast(0.2 * scores) + penalty, rel=1e-4)
     expected = naive_contrast(0.7 * (literal + 0.1 * scores)) + penalty
@@ -160,20 +165,35 @@ def test_in_its_own_unit_the_penalty_begins_at_the_sparsity(batch_of):
     assert float((with_penalty - without).detach()) == pytest.approx(0.3, rel=1e-4)
 
 
-def test_the_running_mean_and_a_unit_that_stays(batch_of):
+def test_length_and_unit_are_the_first_batchs_and_stay(batch_of):
     batches = [batch_of(seed=seed, spread=seed) for seed in (1, 2, 3)]
-    state, expected = State(), None
+    state = State()
     for batch in batches:
         batch.state = state
         state.update(batch)
-        now = as_numpy(batch.documents).mean(axis=0)
-        expected = now if expected is None else MOMENTUM * expected + (1 - MOMENTUM) * now
-        np.testing.assert_allclose(state.mean.numpy(), expected, rtol=1e-5)
-        assert not state.mean.requires_grad
+    documents = as_numpy(batches[0].documents)
+    lengths = np.linalg.norm(documents - documents.mean(axis=0), axis=1)
+    assert float(state.length) == pytest.approx(lengths.mean(), rel=1e-5)
+    assert not state.length.requires_grad
     assert float(state.flops) == float(batches[0].penalty())
     other = State()
     other.restore(state.as_dict())
     assert other.as_dict() == state.as_dict()
+
+
+@pytest.mark.parametrize("shift", [0.0, 50.0])
+def test_what_all_texts_share_changes_no_loss(batch_of, shift):
+    """Neither a vector added to each side nor, for aligned scores, the embeddings' length."""
+    import torch
+
+    for name in OBJECTIVES:
+        objective = build_objectives(Recipe(objectives=(name,)))[name]
+        batch = batch_of(length=torch.tensor(2.0), flops=torch.tensor(3.0))
+        before = float(objective.loss(batch).detach())
+        moved = batch_of(length=torch.tensor(2.0), flops=torch.tensor(3.0))
+        moved.queries = (2 * batch.queries + shift).detach()
+        moved.documents = (3 * batch.documents - shift).detach()
+        assert float(objective.loss(moved).detach()) == pytest.approx(before, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -196,14 +216,14 @@ def test_gradients_are_finite_and_reach_what_is_learned(batch_of, name, spread):
 def test_the_gradient_of_the_aligned_loss_is_the_slope(batch_of):
     import torch
 
-    batch = batch_of(mean=vectors_of(1, 5)[0], flops=torch.tensor(2.0))
+    batch = batch_of(length=torch.tensor(3.0), flops=torch.tensor(2.0))
     objective = build_objectives(Recipe(objectives=("residual",)))["residual"]
     objective.loss(batch).backward()
     direction = vectors_of(len(DOCUMENTS), 44)
-    slope, step = float((batch.documents.grad * direction).sum()), 1e-3
+    slope, step = float((batch.documents.grad * direction).sum()), 2e-4
     sides = []
     for sign in (1, -1):
-        moved = batch_of(mean=batch.state.mean, flops=batch.state.flops)
+        moved = batch_of(length=batch.state.length, flops=batch.state.flops)
         moved.documents = (batch.documents + sign * step * direction).detach()
         sides.append(float(objective.loss(moved).detach()))
     assert (sides[0] - sides[1]) / (2 * step) == pytest.approx(slope, rel=0.02)

@@ -150,14 +150,27 @@ def test_no_held_out_text_is_left_in_training(sources, count):
     except DataError:
         return
     folded = [{" ".join(text.split()).casefold() for text in (pair.query, pair.positive)} for pair in aside]
-    training = {" ".join(t.split()).casefold() for each in kept for p in each.pairs for t in (p.query, p.positive)}
+    training = {" ".join(text.split()).casefold() for each in kept for pair in each.pairs for text in pair if text}
     assert all(texts.isdisjoint(training) for texts in folded)
     assert all(one.isdisjoint(other) for place, one in enumerate(folded) for other in folded[:place])
     assert 2 <= len(aside) <= count
     given_pairs = {pair for pairs in sources for pair in pairs}
     assert set(aside) <= given_pairs
-    assert {pair for each in kept for pair in each.pairs} <= given_pairs
+    both = {pair[:2] for pair in given_pairs}
+    assert all(pair in given_pairs or (pair[:2] in both and not pair.negative) for each in kept for pair in each.pairs)
     assert hold_out(named, count) == (kept, aside)
+
+
+def test_a_held_out_text_is_no_negative_either():
+    plain = [Pair(f"question {number}", f"answer {number}") for number in range(40)]
+    pairs = [pair._replace(negative=f"ANSWER  {(number + 1) % 40}") for number, pair in enumerate(plain)]
+    kept, aside = hold_out([Source("a", tuple(pairs))], 4)
+    hidden = {pair.positive for pair in aside}
+    negatives = {pair.negative.replace("  ", " ").lower() for pair in kept[0].pairs if pair.negative}
+    assert len(aside) == 4
+    assert negatives
+    assert not negatives & hidden
+    assert sum(pair.negative is None for pair in kept[0].pairs) == 3  # the fourth is that of a held-out pair
 
 
 def test_held_out_pairs_are_an_even_share_of_each_source():

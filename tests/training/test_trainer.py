@@ -305,7 +305,7 @@ def test_the_adapter_is_what_the_curve_was_measured_on(trained, job, recipe, tmp
     """The held-out loss of the last point comes out again from the adapter on disk, but for bfloat16's rounding."""
     import torch
 
-    from sparseembed.training.objectives import contrast
+    from sparseembed.training.objectives import centred, contrast
 
     recipe = recipe.with_changes(objectives=("dense",), steps=6)
     curve, _ = trained(job, recipe, "a")
@@ -315,7 +315,7 @@ def test_the_adapter_is_what_the_curve_was_measured_on(trained, job, recipe, tmp
         texts = as_texts(job.validation)
         embedder = tiny_embedder("tied", **adapted, max_length=length)
         vectors = torch.from_numpy(embedder.encode(texts.queries if side == "query" else texts.documents, side))
-        sides.append(torch.nn.functional.normalize(vectors, dim=1))
+        sides.append(torch.nn.functional.normalize(centred(vectors), dim=1))
     loss = float(contrast(sides[0] @ sides[1].T / recipe.temperature))
     assert loss == pytest.approx(curve[-1].validation["dense"], rel=0.02)
 

@@ -1,0 +1,1 @@
+"""What `ablation.py` and `sweep.py` are made of: term spaces decoded once, and variants measured in them."""

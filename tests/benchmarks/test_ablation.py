@@ -1,0 +1,163 @@
+"""The ablation from end to end, on a made collection and a tiny model."""
+
+import json
+import random
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import ablation
+import numpy as np
+import pytest
+from apart.choices import FOLDED
+from apart.meter import Meter
+from apart.mixing import other_texts, pseudo_task
+from apart.space import Space
+from apart.stored import task_of
+
+from sparseembed import progress
+from sparseembed.data.resolve import open_collection
+from sparseembed.evaluation.bench import Bench
+from sparseembed.evaluation.harness import run_evaluation
+
+NOUNS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"
+SAME = {
+    "bm25 flat": "bm25",
+    "dense centred": "dense, centred",
+    "fusion weighted": "fusion, weighted",
+    "sparse one-index": "one-index, defaults",
+    "sparse aligned-inference-free": "aligned alone, defaults",
+}
+
+
+@pytest.fixture(autouse=True)
+def listener():
+    before = progress.set_reporter(progress.SilentReporter())
+    yield
+    progress.set_reporter(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Write 130 documents of random words, each with a title, and queries of two of a document's words."""
+    folder, rng, words = tmp_path_factory.mktemp("data") / "made", random.Random(1), NOUNS.split()
+    (folder / "qrels").mkdir(parents=True)
+    texts = [" ".join(rng.choices(words, k=14)) for _ in range(130)]
+    documents = [
+        {"_id": f"d{n}", "title": f"{rng.choice(words)} {rng.choice(words)} {n}", "text": f"{text}. {text[::-1]}."}
+        for n, text in enumerate(texts)
+    ]
+    queries = [{"_id": f"q{n}", "text": " ".join(text.split()[:2])} for n, text in enumerate(texts[:24])]
+    for name, rows in (("corpus", documents), ("queries", queries)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for split, numbers in (("train", range(12)), ("test", range(12, 24))):
+        lines = "".join(f"q{n}\td{n}\t1\n" for n in numbers)
+        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
+    return folder
+
+
+def space_of(folder, embedder, tmp_path, kind="folded"):
+    return Space(Bench(open_collection(str(folder)), "train", embedder, tmp_path, False), kind)
+
+
+def call(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["ablation.py", *map(str, arguments)])
+    return ablation.main()
+
+
+@pytest.mark.jvm
+def test_its_figures_on_test_are_those_of_the_evaluation(folder, tiny_model, tmp_path, monkeypatch, capsys):
+    asked = (folder, "--embedder", tiny_model("tied"), "--quick", "--out", tmp_path, "--indexes", tmp_path / "indexes")
+    assert call(monkeypatch, *asked) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert f"run `sparseembed encode {folder} --embedder" in message
+    assert "pass --encode" in message
+
+    assert call(monkeypatch, *asked, "--encode", "--name", "small") == 0
+    content = json.loads((tmp_path / "small.json").read_text())
+    reported = {each["system"]: each["measures"] for each in content["reported"]}
+    report = run_evaluation(
+        open_collection(str(folder)), embedder=str(tiny_model("tied")), indexes=tmp_path / "evaluated"
+    )
+    for row in report.content["rows"]:
+        name = SAME.get(f"{row['system']} {row['variant']}")
+        if name:
+            assert reported[name] == pytest.approx(row["measures"], abs=1e-9), name
+    # Without literal and aligned terms mixed the one index is BM25, but for quantisation.
+    mixes = {row["choices"]["mix"]: row for row in content["rows"] if row["section"] == "mix, train"}
+    assert mixes[0.0]["postings"] < mixes[0.3]["postings"]
+    assert len([mix for mix in content["mixes"] if mix["on_pseudo"] is not None]) == 2
+    assert {each["row"] for each in content["significance"]} == {name for name in reported if "one-index" in name}
+    for name, steps in content["combinations"].items():
+        figures = [step["ndcg"] for step in steps]
+        assert figures == sorted(figures), name
+    check_page(tmp_path, content)
+
+
+def check_page(folder, content):
+    page = (folder / "small.md").read_text()
+    assert str(folder) not in page + json.dumps(content)
+    assert "12 queries of the split train" in page
+    for kind in ("k", "m", "mix", "bytes"):
+        assert f"(small-{kind}.svg)" in page
+        root = ElementTree.parse(folder / f"small-{kind}.svg").getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert root.findall(".//{http://www.w3.org/2000/svg}polyline")
+
+
+def test_bad_input_is_one_line(folder, monkeypatch, capsys):
+    assert call(monkeypatch, folder, "--split", "test") == 2
+    assert capsys.readouterr().err == "ablation: nothing is tuned on the split test: name train or dev with --split\n"
+    assert call(monkeypatch, folder / "nowhere") == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_document_that_gave_a_query_keeps_the_literal_terms_of_the_rest(folder, tiny_embedder, tmp_path):
+    space = space_of(folder, tiny_embedder(), tmp_path)
+    before = space.analysed.counts.matrix.toarray()
+    after = other_texts(space, {3: "the sea, the sea zzz", 5: ""}).matrix.toarray()
+    expected = before.copy()
+    expected[[3, 5]] = 0
+    for term in space.free.literal.of("the sea, the sea zzz"):
+        expected[3, space.number[term]] += 1
+    assert (after == expected).all()
+
+    task, counts = pseudo_task(space)
+    changed = [space.bench.corpus.index_of(next(iter(found))) for found in task.qrels.values()]
+    assert len(set(changed)) == len(task.queries) == 26  # a fifth of 130
+    assert not set(task.queries) & set(space.bench.corpus.ids)
+    rest = [row for row in range(130) if row not in changed]
+    assert (counts.matrix.toarray()[rest] == before[rest]).all()
+    for row, query in zip(changed, task.queries.values(), strict=True):
+        document = space.bench.corpus[row]
+        assert query == document.title
+        lost = before[row] - counts.matrix.toarray()[row]
+        assert lost.sum() == len(space.free.literal.of(document.title))
+
+
+def test_a_mix_by_confidence_has_the_fixed_one_as_its_mean(folder, tiny_embedder, tmp_path):
+    space = space_of(folder, tiny_embedder(), tmp_path)
+    config = FOLDED.but(literal=True, k=64, idf=False, floor="zero", weighting="log1p", mix=1.0).sparse
+    counts = space.analysed.counts
+    fixed, _ = space._weights(config, False, counts)
+    scaled, literal = space._weights(config, True, counts)
+    bm25 = counts.bm25(space.order).toarray()
+    both = (scaled.toarray() - bm25).sum(axis=1), (fixed.toarray() - bm25).sum(axis=1)
+    factors = both[0] / both[1]
+    best = space.aligned("centred").terms[:, :32]
+    sure = np.array([(counts.matrix[[row]].toarray()[0, best[at]] > 0).mean() for at, row in enumerate(space.order)])
+    assert factors == pytest.approx(sure / sure.mean(), abs=1e-3)
+    assert factors.mean() == pytest.approx(1, abs=1e-3)
+    flat = np.repeat(np.arange(130), np.diff(scaled.indptr))
+    assert (literal == (bm25[flat, scaled.indices] > 0)).all()
+
+
+def test_a_variant_is_measured_once(folder, tiny_embedder, tmp_path, monkeypatch):
+    space = space_of(folder, tiny_embedder(), tmp_path)
+    meter = Meter(space, task_of(space.bench.collection, "train"))
+    first = meter.measure("one", "", "a", FOLDED.but(best=5))
+    monkeypatch.setattr(meter, "evaluate", None)
+    again = meter.measure("two", "best", "b", FOLDED.but(best=5))
+    assert again == first._replace(section="two", field="best", name="b")
+    assert first.postings <= 5
+    assert first.bytes <= 5 * 3
