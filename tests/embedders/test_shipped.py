@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from sparseembed.alignment.head import decoding_head
 from sparseembed.embedders.adapters import CONFIG, SHIPPED, WEIGHTS, adapter_folder
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.presets import PRESETS
 from sparseembed.errors import EmbedderError
+from sparseembed.training.lexical import WordStatistics
+from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
 
 NAME = "smollm2-135m-aligned"
 LARGEST = 10_000_000  # bytes
@@ -48,18 +51,27 @@ def test_an_unknown_shipped_adapter_is_told():
 
 
 @pytest.mark.model
-def test_it_brings_a_question_nearer_to_its_answer():
-    question = "What helps against high blood pressure?"
-    answers = [
-        "Less salt, more exercise and certain drugs lower hypertension.",
-        "The orchestra will play two symphonies on Friday.",
-        "Pressure in the tyres of a bicycle should be checked monthly.",
+def test_decoded_words_of_an_answer_are_those_of_its_question():
+    """The score of inference-free queries: own answer against the others, in standard deviations."""
+    import torch
+
+    pairs = [
+        ("What helps against high blood pressure?", "Less salt, more exercise and certain drugs lower hypertension."),
+        ("Who wrote Hamlet?", "The tragedy of the Danish prince is one of Shakespeare's plays."),
+        ("How do plants feed themselves?", "Leaves make sugar out of light, water and carbon dioxide."),
+        ("Why is the sea salty?", "Rivers carry minerals from rocks, and they stay when water evaporates."),
+        ("How is bread leavened?", "Yeast ferments the dough, and the gas lets it rise."),
+        ("When do birds migrate?", "Swallows leave for Africa in autumn and return in spring."),
     ]
+    answers = [answer for _, answer in pairs]
+    texts = Texts([question for question, _ in pairs], answers)
+    statistics = WordStatistics(answers)
     margins = {}
     for name in ("smollm2-135m", NAME):
         embedder = load_embedder(name)
-        vectors = np.concatenate([embedder.encode([question], "query"), embedder.encode(answers)])
-        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        cosines = vectors[1:] @ vectors[0]
-        margins[name] = float(cosines[0] - cosines[1:].max())
-    assert margins[NAME] > max(0.1, margins["smollm2-135m"])
+        vectors = torch.from_numpy(embedder.encode(answers))
+        vocabulary = Vocabulary(decoding_head(embedder).matrix, embedder.tokenizer, statistics)
+        scores = Batch(texts, vectors, vectors, State(), vocabulary).aligned().numpy()
+        others = scores[~np.eye(len(pairs), dtype=bool)]
+        margins[name] = float((np.diagonal(scores).mean() - others.mean()) / others.std())
+    assert margins[NAME] > margins["smollm2-135m"] + 0.2, margins
