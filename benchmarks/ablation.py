@@ -36,10 +36,10 @@ from apart.page import Result, write
 from apart.reported import baselines, report, significance
 from apart.space import Space, Task
 from apart.stored import check_stored, task_of, tuning_split
+from script import status
 
 from sparseembed.data.resolve import open_collection
 from sparseembed.embedders.load import load_embedder
-from sparseembed.errors import SparseEmbedError
 from sparseembed.evaluation.bench import Bench
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 
@@ -125,12 +125,7 @@ def main() -> int:
 
     :return: 0, or 2 for a user's mistake.
     """
-    try:
-        run(_options())
-        return 0
-    except SparseEmbedError as error:
-        sys.stderr.write(f"ablation: {error}\n")
-        return 2
+    return status("ablation", lambda: run(_options()))
 
 
 def _options() -> argparse.Namespace:

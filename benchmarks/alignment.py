@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from script import status
 
 from sparseembed.alignment.adjustment import Vectors, fit_adjustment
 from sparseembed.alignment.decoding import Decoder
@@ -35,7 +36,7 @@ from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.store import Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Hit
-from sparseembed.errors import ConfigError, DataError, SparseEmbedError
+from sparseembed.errors import ConfigError
 from sparseembed.evaluation.measures import evaluate
 from sparseembed.files import cache_folder, digest, write_json
 from sparseembed.progress import ConsoleReporter, note, set_reporter
@@ -235,6 +236,14 @@ def main() -> int:
 
     :return: 0, or 2 for a user's mistake.
     """
+    return status("alignment", run)
+
+
+def run() -> None:
+    """Read the arguments, measure, and write table and figures.
+
+    :raises SparseEmbedError: A user's mistake.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collection", help="collection whose train split is searched")
     parser.add_argument("--split", default="train")
@@ -246,15 +255,9 @@ def main() -> int:
     parser.add_argument("--name", default="smollm2-135m", help="name of the result's files (default: smollm2-135m)")
     options = parser.parse_args()
     set_reporter(ConsoleReporter())
-    try:
-        if options.split == "test":
-            raise ConfigError("nothing is compared on a test split here: name train or dev")
-        rows = list(measure(options))
-        if not rows:
-            raise DataError("nothing was measured")
-    except SparseEmbedError as error:
-        sys.stderr.write(f"alignment: {error}\n")
-        return 2
+    if options.split == "test":
+        raise ConfigError("nothing is compared on a test split here: name train or dev")
+    rows = list(measure(options))
     out = Path(__file__).parent / "results" / "alignment"
     out.mkdir(parents=True, exist_ok=True)
     command = shlex.join(["python", "benchmarks/alignment.py", *_portable(sys.argv[1:])])
@@ -268,7 +271,6 @@ def main() -> int:
     write_json(out / f"{options.name}.json", content)
     sys.stdout.write(page)
     note(f"wrote {out / options.name}.md")
-    return 0
 
 
 def _portable(arguments: Sequence[str]) -> list[str]:

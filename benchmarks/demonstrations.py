@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from script import status
+
 from sparseembed.analysis.demonstrations.demonstrate import DEFAULT_KIND, KINDS, demonstrate
 from sparseembed.analysis.demonstrations.lens import open_lens
 from sparseembed.analysis.demonstrations.texts import read_demonstrations
 from sparseembed.cli.compare import told_pair
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
 from sparseembed.cli.text import columns, visible
-from sparseembed.errors import SparseEmbedError
 from sparseembed.files import write_json
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 
@@ -31,12 +32,7 @@ def main() -> int:
 
     :return: 0, or 2 for a user's mistake.
     """
-    try:
-        run()
-        return 0
-    except SparseEmbedError as error:
-        sys.stderr.write(f"demonstrations: {error}\n")
-        return 2
+    return status("demonstrations", run)
 
 
 def run() -> None:

@@ -12,8 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from script import status
+
 from sparseembed.data.resolve import open_collection
-from sparseembed.errors import SparseEmbedError
 from sparseembed.training.leaks import shared_runs
 from sparseembed.training.pairs import read_sources
 
@@ -23,11 +24,7 @@ def main() -> int:
 
     :return: 0 if there is none, 1 if there are some, 2 for a user's mistake.
     """
-    try:
-        return run()
-    except SparseEmbedError as error:
-        sys.stderr.write(f"leaks: {error}\n")
-        return 2
+    return status("leaks", run)
 
 
 def run() -> int:

@@ -16,10 +16,11 @@ from typing import Any
 
 from apart.space import Space, Task
 from apart.stored import task_of
+from script import status
 
 from sparseembed.data.resolve import open_collection
 from sparseembed.embedders.load import load_embedder
-from sparseembed.errors import ConfigError, SparseEmbedError
+from sparseembed.errors import ConfigError
 from sparseembed.evaluation.bench import Bench
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.sparse.config import DEFAULTS, SparseConfig
@@ -90,12 +91,7 @@ def main() -> int:
 
     :return: 0, or 2 for a user's mistake.
     """
-    try:
-        run()
-        return 0
-    except SparseEmbedError as error:
-        sys.stderr.write(f"sweep: {error}\n")
-        return 2
+    return status("sweep", run)
 
 
 def run() -> None:

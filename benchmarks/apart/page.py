@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sparseembed.analysis.charts import Series, lines
+from sparseembed.analysis.charts import Series, lines, standalone
 from sparseembed.evaluation.significance import Comparison
 from sparseembed.files import write_json
 
@@ -71,8 +71,7 @@ def write(result: Result, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {f"{name}-{kind}.svg": svg for kind, svg in drawings(result).items()}
     for file, svg in drawn.items():
-        standalone = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-        (folder / file).write_text(standalone + "\n", encoding="utf-8")
+        (folder / file).write_text(standalone(svg) + "\n", encoding="utf-8")
     write_json(folder / f"{name}.json", result.content())
     page = folder / f"{name}.md"
     page.write_text(text(result, list(drawn)), encoding="utf-8")

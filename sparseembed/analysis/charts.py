@@ -124,6 +124,11 @@ def _axes(across: _Scale, up: _Scale, x_name: str, y_name: str, log: bool) -> st
     return "".join(parts)
 
 
+def standalone(svg: str) -> str:
+    """Return an `<svg>` element as it must stand in a file of its own: with the namespace that HTML implies."""
+    return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+
+
 def ticks(low: float, high: float) -> list[float]:
     """Return the round numbers of a range, four to ten of them, a step of 1, 2 or 5 times a power of ten apart.
 

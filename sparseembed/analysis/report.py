@@ -5,14 +5,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from sparseembed.analysis.charts import Series, bars, lines, named_bars
+from sparseembed.analysis.charts import Series, bars, lines, named_bars, standalone
 from sparseembed.analysis.demonstrations.page import CSS as SAYS_CSS
 from sparseembed.analysis.demonstrations.page import says
 from sparseembed.files import write_json
 
 SHOWN_COMPONENTS = 30
 KS = (1, 5, 10, 50, 100)
-NAMESPACE = 'xmlns="http://www.w3.org/2000/svg" '  # a file needs it, an element inside HTML does not
 CSS = """
 :root{color-scheme:light dark;--line:#ccc;--soft:#f3f4f6;--mark:#bbf7d0}
 @media(prefers-color-scheme:dark){:root{--line:#444;--soft:#222;--mark:#14532d}}
@@ -38,7 +37,7 @@ def write_report(report: Mapping[str, Any], folder: Path) -> None:
     """
     drawn = charts(report)
     for name, svg in drawn.items():
-        (folder / f"{name}.svg").write_text(svg.replace("<svg ", "<svg " + NAMESPACE, 1), encoding="utf-8")
+        (folder / f"{name}.svg").write_text(standalone(svg), encoding="utf-8")
     write_json(folder / "report.json", report)
     (folder / "report.html").write_text(page(report, drawn), encoding="utf-8")
 

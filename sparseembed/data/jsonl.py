@@ -1,26 +1,16 @@
 """JSONL files of documents or queries, one JSON object a line."""
 
-import json
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 from typing import Any
 
 from sparseembed.data.corpus import Document, clean_text, id_problem, one_line, shown
-from sparseembed.data.lines import located, read_lines
+from sparseembed.data.lines import JSON_TYPES, located, parse_object, read_lines
 from sparseembed.errors import DataError
 
 _ID_FIELDS = ("_id", "id")
 _TEXT_FIELDS = ("text", "contents")
 _EXAMPLE = 'write one object a line, such as {"_id": "1", "text": "..."}'
-_JSON_TYPES = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
-    str: "a string",
-    type(None): "null",
-}
 
 
 def read_documents(source: Traversable) -> list[Document]:
@@ -61,26 +51,13 @@ def _records(source: Traversable, kind: str) -> Iterator[tuple[int, str, dict[st
     """Yield each object with its line's number and its checked, unique id."""
     first_lines: dict[str, int] = {}
     for number, line in read_lines(source):
-        record = _parse(source, number, line)
+        record = parse_object(source, number, line, _EXAMPLE)
         identifier = _id_of(source, number, record, kind)
         first = first_lines.setdefault(identifier, number)
         if first != number:
             problem = f"id {shown(identifier)} occurs twice, first on line {first}: rename or remove one of the two"
             raise located(source, number, problem)
         yield number, identifier, record
-
-
-def _parse(source: Traversable, number: int, line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        problem = f"broken JSON ({one_line(error.msg)}, column {error.colno}): {_EXAMPLE}"
-        raise located(source, number, problem) from None
-    except (ValueError, RecursionError):  # a number of thousands of digits; thousands of nested lists
-        raise located(source, number, f"JSON that cannot be read: {_EXAMPLE}") from None
-    if not isinstance(record, dict):
-        raise located(source, number, f"{_JSON_TYPES[type(record)]} and not a JSON object: {_EXAMPLE}")
-    return record
 
 
 def _id_of(source: Traversable, number: int, record: dict[str, Any], kind: str) -> str:
@@ -108,7 +85,7 @@ def _text_of(source: Traversable, number: int, record: dict[str, Any], owner: st
 
 def _wrong_type(source: Traversable, number: int, field: str, value: Any, owner: str) -> DataError:
     wanted = "a string or whole number" if field in _ID_FIELDS else "a string"
-    kind = "a number with a fraction" if isinstance(value, float) else _JSON_TYPES[type(value)]
+    kind = "a number with a fraction" if isinstance(value, float) else JSON_TYPES[type(value)]
     return located(source, number, f'"{field}" of {owner} is {kind}: make it {wanted}')
 
 

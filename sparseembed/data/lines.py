@@ -2,17 +2,27 @@
 
 import gzip
 import io
+import json
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.resources.abc import Traversable
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from sparseembed.data.corpus import one_line
 from sparseembed.errors import DataError
 
 _BOM = b"\xef\xbb\xbf"
+JSON_TYPES = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    str: "a string",
+    type(None): "null",
+}
 # RuntimeError: a member of a zip file that is encrypted or compressed in an unknown way.
 _UNREADABLE = (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
@@ -54,6 +64,28 @@ def read_lines(source: Traversable) -> Iterator[tuple[int, str]]:
         where = f" after line {number}" if number else ""
         hint = "check its permissions, and that it is complete and of the format that its name says"
         raise DataError(f"{one_line(source)}: cannot be read{where} ({problem}): {hint}") from None
+
+
+def parse_object(source: Traversable, number: int, line: str, example: str) -> dict[str, Any]:
+    """Parse a line that must be a JSON object.
+
+    :param source: The file.
+    :param number: The line's number, from 1.
+    :param line: The line.
+    :param example: What to do: how a right line looks.
+    :return: The object.
+    :raises DataError: It is none; names file and line.
+    """
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        problem = f"broken JSON ({one_line(error.msg)}, column {error.colno}): {example}"
+        raise located(source, number, problem) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; thousands of nested lists
+        raise located(source, number, f"JSON that cannot be read: {example}") from None
+    if not isinstance(record, dict):
+        raise located(source, number, f"{JSON_TYPES[type(record)]} and not a JSON object: {example}")
+    return record
 
 
 def _open(source: Traversable, stack: ExitStack) -> IO[bytes]:

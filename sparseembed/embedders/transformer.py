@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from sparseembed.data.corpus import clean_text
 from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, check_base
-from sparseembed.embedders.attention import check_attention, model_mask
+from sparseembed.embedders.attention import check_attention
 from sparseembed.embedders.batching import is_out_of_memory, run_batches
+from sparseembed.embedders.forward import embed
 from sparseembed.embedders.loading import has_bfloat16, load_body
-from sparseembed.embedders.pooling import pool
 from sparseembed.embedders.prompts import Prompted, Prompter
 from sparseembed.embedders.sources import model_folder, weights_fingerprint
 from sparseembed.embedders.spec import EmbedderSpec
@@ -212,21 +212,8 @@ class TransformerEmbedder:
         return self._prompters[side]
 
     def _forward(self, model: Any, items: list[Prompted]) -> "torch.Tensor":
-        import torch
-
-        lengths = torch.tensor([len(item.ids) for item in items])
-        longest = int(lengths.max())
-        padded = torch.zeros((len(items), longest), dtype=torch.long)
-        for row, item in enumerate(items):
-            padded[row, : len(item.ids)] = torch.tensor(item.ids)
-        starts = torch.tensor([item.start for item in items]).to(self.device) if self.spec.pool_over == "text" else None
-        padded, lengths = padded.to(self.device), lengths.to(self.device)
-        kind = self.spec.attention
-        # Under a causal mask nothing looks to the right, where all padding is: no mask is needed, and none is faster.
-        mask = model_mask(model, lengths, longest, kind) if kind == "bidirectional" else None
         self.model_calls += 1
-        output = model(input_ids=padded, attention_mask=mask, use_cache=False)
-        return pool(output.last_hidden_state, lengths, self.spec.pooling, starts)
+        return embed(model, items, self.spec, self.device)
 
     def _load(self) -> Any:
         if self._model is None:

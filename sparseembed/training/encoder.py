@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparseembed.embedders.attention import model_mask
 from sparseembed.embedders.batching import plan_batches
+from sparseembed.embedders.forward import embed
 from sparseembed.embedders.loading import load_body
-from sparseembed.embedders.pooling import pool
 from sparseembed.embedders.prompts import Prompted, Prompter
 from sparseembed.embedders.transformer import TransformerEmbedder, length_limit
 from sparseembed.training.lora import add_lora, trained_parameters
@@ -36,7 +35,6 @@ class TrainedEncoder:
         body = load_body(embedder.folder, embedder.adapters, spec, embedder.dtype, self.device)
         body.requires_grad_(False)
         self.model: Any = add_lora(body, recipe)
-        self._body: Any = body
         self.parameters = trained_parameters(self.model)
         for parameter in self.parameters.values():
             # PEFT keeps them in float32: beside a bfloat16 model that nearly doubles the time of a forward pass. The
@@ -57,21 +55,7 @@ class TrainedEncoder:
 
     def embed(self, items: Sequence[Prompted]) -> "torch.Tensor":
         """Return the embeddings of prompted texts, shape (n, d), float32; gradients flow where they are wanted."""
-        import torch
-
-        lengths = torch.tensor([len(item.ids) for item in items])
-        longest = int(lengths.max())
-        padded = torch.zeros((len(items), longest), dtype=torch.long)
-        for row, item in enumerate(items):
-            padded[row, : len(item.ids)] = torch.tensor(item.ids)
-        padded, lengths = padded.to(self.device), lengths.to(self.device)
-        kind = self._spec.attention
-        mask = model_mask(self._body, lengths, longest, kind) if kind == "bidirectional" else None
-        starts = None
-        if self._spec.pool_over == "text":
-            starts = torch.tensor([item.start for item in items]).to(self.device)
-        states = self.model(input_ids=padded, attention_mask=mask, use_cache=False).last_hidden_state
-        return pool(states, lengths, self._spec.pooling, starts)
+        return embed(self.model, items, self._spec, self.device)
 
     def embed_all(self, items: Sequence[Prompted]) -> "torch.Tensor":
         """Return the embeddings of any number of prompted texts, shape (n, d), in their order."""

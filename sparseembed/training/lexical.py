@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-K1, B = 0.9, 0.4  # Anserini's
+from sparseembed.sparse.counts import K1, B
+
 _WORD = re.compile(r"\w+")
 
 Matrix = npt.NDArray[np.float32]

@@ -1,7 +1,6 @@
 """Pairs of texts to train on: JSONL files of {"query", "positive", "negative"?}, one object a line."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sparseembed.data.corpus import clean_text, one_line
-from sparseembed.data.lines import located, read_lines
+from sparseembed.data.lines import located, parse_object, read_lines
 from sparseembed.errors import DataError
 from sparseembed.training.folding import squeeze
 
@@ -102,15 +101,7 @@ def _read(file: Path) -> tuple[Pair, ...]:
 
 
 def _pair(file: Path, number: int, line: str) -> Pair:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        problem = f"broken JSON ({one_line(error.msg)}, column {error.colno}): {_EXAMPLE}"
-        raise located(file, number, problem) from None
-    except (ValueError, RecursionError):  # a number of thousands of digits; thousands of nested lists
-        raise located(file, number, f"JSON that cannot be read: {_EXAMPLE}") from None
-    if not isinstance(record, dict):
-        raise located(file, number, f"not a JSON object: {_EXAMPLE}")
+    record = parse_object(file, number, line, _EXAMPLE)
     query, positive, negative = (_text(file, number, record, field) for field in _FIELDS)
     return Pair(query, positive, negative or None)
 

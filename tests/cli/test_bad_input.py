@@ -18,28 +18,6 @@ NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.fixture
-def refused(capfd):
-    """Return a function that runs a quiet command and gives the one line it must end with, without the prefix."""
-
-    def command(*words):
-        capfd.readouterr()
-        try:
-            status = main([*map(str, words), "-q"])
-        except SystemExit as end:
-            status = end.code
-        out, err = capfd.readouterr()
-        assert (status, out) == (2, "")
-        assert err.count("\n") == 1
-        assert err.endswith("\n")
-        assert "Traceback" not in err
-        prefix, _, message = err.strip().partition(": error: ")
-        assert prefix.startswith("sparseembed")
-        return message
-
-    return command
-
-
-@pytest.fixture
 def good(tmp_path):
     """A file of two documents."""
     file = tmp_path / "good.jsonl"

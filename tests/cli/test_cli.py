@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sparseembed import __version__, progress
+from sparseembed import __version__
 from sparseembed.cli import COMMANDS, main
 
 DOCUMENTS = [
@@ -17,14 +17,6 @@ DOCUMENTS = [
     {"_id": "blank", "text": " "},
     {"_id": "odd", "text": "bell \x07, null \x00, lone \ud800, smile 😀, café"},
 ]
-
-
-@pytest.fixture(autouse=True)
-def listener():
-    """Put back whoever listened to progress before a command ran."""
-    before = progress.set_reporter(progress.SilentReporter())
-    yield
-    progress.set_reporter(before)
 
 
 @pytest.fixture(scope="module")

@@ -23,26 +23,6 @@ NOUNS = ("cat", "dog", "mat", "whale", "fish", "air", "milk", "Rivers", "water",
 
 
 @pytest.fixture
-def refused(capfd):
-    """Return a function that runs a quiet command and gives the one line it must end with, without the prefix."""
-
-    def command(*words):
-        capfd.readouterr()
-        try:
-            status = main([*map(str, words), "-q"])
-        except SystemExit as end:
-            status = end.code
-        out, err = capfd.readouterr()
-        assert (status, out) == (2, "")
-        assert err.count("\n") == 1
-        prefix, _, message = err.strip().partition(": error: ")
-        assert prefix.startswith("sparseembed")
-        return message
-
-    return command
-
-
-@pytest.fixture
 def model(tiny_model):
     """The options of a tiny model."""
     return ["--embedder", str(tiny_model("tied")), "--dtype", "float32", "--device", "cpu", *PROMPTS]
@@ -235,7 +215,7 @@ def test_files_of_pairs_that_will_not_do(refused, pairs, model, tmp_path):
         ('{"query": "q", "positive": " "}', ':2: "positive" is empty'),
         ('{"query": "q", "positive": "p", "negative": ""}', ':2: "negative" is empty'),
         ("{", ":2: broken JSON"),
-        ("[]", ":2: not a JSON object"),
+        ("[]", ":2: a list and not a JSON object"),
     ):
         (tmp_path / "bad.jsonl").write_text(good + line + "\n")
         assert f"{tmp_path / 'bad.jsonl'}{expected}" in error_of(pairs, tmp_path / "bad.jsonl")

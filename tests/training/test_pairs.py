@@ -63,7 +63,7 @@ def test_files_of_one_name_have_their_folder_in_it(tmp_path):
 BAD_LINES = [
     ("{", "broken JSON"),
     ("[" * 100_000, "JSON that cannot be read"),
-    ('["q", "p"]', "not a JSON object"),
+    ('["q", "p"]', "a list and not a JSON object"),
     ('{"positive": "p"}', 'no "query"'),
     ('{"query": "q"}', 'no "positive"'),
     ('{"query": "", "positive": "p"}', '"query" is empty: remove the line'),
