@@ -14,6 +14,7 @@ _RUNNING = ("max_length", "dtype", "device")  # how it runs, which an index may 
 _HELP = {
     "steps": "optimiser steps",
     "batch": "pairs of a step",
+    "alike": "share of a batch that is about the same: hard negatives; 0 draws by chance",
     "query_length": "tokens of a prompted query",
     "document_length": "tokens of a prompted document",
     "rank": "rank of the LoRA matrices",

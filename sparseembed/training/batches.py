@@ -8,6 +8,7 @@ import numpy as np
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.training.collisions import Marks, mark_pairs
 from sparseembed.training.pairs import Pair, Source
+from sparseembed.training.topics import Points, topic_groups, topic_points
 
 CAP = 4000  # a source with more pairs has no more batches a round than one of so many
 MIXED = "mixed"
@@ -25,15 +26,18 @@ class BatchPlan:
     - A source's batches come in passes: each holds each of its pairs once, shuffled anew; their sizes differ by one at
       most (101 pairs in batches of 40 are 34 + 34 + 33).
     - Pairs that `collide` are put into different batches, and a pass has smaller batches where that needs more of them.
+    - A batch is made of groups of pairs that are about the same, drawn anew in each pass: their positives are hard
+      negatives of each other, those of the other groups easy ones.
     """
 
-    def __init__(self, sources: Sequence[Source], size: int, seed: int) -> None:
+    def __init__(self, sources: Sequence[Source], size: int, seed: int, alike: float = 0.0) -> None:
         """Plan batches.
 
         :param sources: The sources.
         :param size: Pairs of a batch, at least 2.
         :param seed: Seed of all shuffles, 0 or more.
-        :raises ConfigError: If the size or the seed is out of range.
+        :param alike: Share of a batch that a group is, 0 to 1; with 0 batches are drawn by chance alone.
+        :raises ConfigError: If the size, the seed or `alike` is out of range.
         :raises DataError: If there are fewer than two pairs.
         """
         if size < 2:
@@ -42,12 +46,16 @@ class BatchPlan:
             )
         if seed < 0:
             raise ConfigError(f"seed {seed}: give 0 or more")
+        if not 0 <= alike <= 1:
+            raise ConfigError(f"alike {alike}: give the share of a batch that is alike, 0 to 1")
         count = sum(len(source.pairs) for source in sources)
         if count < 2:
             raise DataError(f"{count} pairs to train on: give at least two, and some thousands for an effect")
         self._seed = seed
         joined = _join_small(sources, size)
-        self._streams = [_Stream(source, size, (seed, number)) for number, source in enumerate(joined)]
+        self._streams = [
+            _Stream(source, size, (seed, number), round(alike * size)) for number, source in enumerate(joined)
+        ]
         self._shares = [max(1, round(min(len(source.pairs), CAP) / size)) for source in joined]
         self._round = np.repeat(np.arange(len(joined)), self._shares)
 
@@ -85,10 +93,11 @@ class BatchPlan:
 class _Stream:
     """The batches of one source, without end."""
 
-    def __init__(self, source: Source, size: int, seed: tuple[int, int]) -> None:
+    def __init__(self, source: Source, size: int, seed: tuple[int, int], alike: int) -> None:
         self.name = source.name
-        self._pairs, self._size, self._seed = source.pairs, size, seed
+        self._pairs, self._size, self._seed, self._alike = source.pairs, size, seed, alike
         self._marks: list[Marks] | None = None
+        self._points: Points | None = None
         self._ends: list[int] = []  # batches up to the end of each pass
         self._latest: tuple[int, _Layout] = (-1, [])
 
@@ -103,19 +112,29 @@ class _Stream:
         if self._latest[0] != number:
             if self._marks is None:
                 self._marks = mark_pairs(self._pairs)
-            self._latest = (
-                number,
-                lay_out(self._marks, self._size, np.random.default_rng((self._seed[0], 1, self._seed[1], number))),
-            )
+            rng = np.random.default_rng((self._seed[0], 1, self._seed[1], number))
+            order = self._topical(rng) if self._alike > 1 and len(self._pairs) > self._size else None
+            self._latest = (number, lay_out(self._marks, self._size, rng, order))
         return self._latest[1]
 
+    def _topical(self, rng: np.random.Generator) -> list[int]:
+        """Return the pairs' numbers, group by group; the groups of a batch are unlike, those of the next like them."""
+        if self._points is None:
+            self._points = topic_points(self._pairs, np.random.default_rng((self._seed[0], 2, self._seed[1])))
+        groups = topic_groups(self._points, -(-len(self._points) // self._alike), rng)
+        kinds = max(1, self._size // self._alike)
+        apart = -(-len(groups) // kinds)
+        # What collides moves on to the next batch: that should be near.
+        return np.concatenate([group for place in range(apart) for group in groups[place::apart]]).tolist()
 
-def lay_out(marks: Sequence[Marks], size: int, rng: np.random.Generator) -> _Layout:
+
+def lay_out(marks: Sequence[Marks], size: int, rng: np.random.Generator, order: Sequence[int] | None = None) -> _Layout:
     """Spread pairs over batches in which none collide.
 
     :param marks: The marks of each pair.
     :param size: Pairs of a batch at most.
     :param rng: Where chance comes from.
+    :param order: All pairs: neighbours in it come into one batch, as far as they do not collide. None: by chance.
     :return: The batches: each pair is in exactly one.
     """
     group_sizes = Counter(group for mark in marks for group in mark.own)
@@ -124,9 +143,12 @@ def lay_out(marks: Sequence[Marks], size: int, rng: np.random.Generator) -> _Lay
     count = max(-(-len(marks) // size), max(group_sizes.values(), default=1))
     room = [len(marks) // count + (number < len(marks) % count) for number in range(count)]
     batches = [_Open() for _ in range(count)]
-    order = sorted(rng.permutation(len(marks)).tolist(), key=lambda pair: -crowd[pair])  # the hardest to place first
+    homes = None if order is None else dict(zip(order, np.repeat(np.arange(count), room).tolist(), strict=True))
     place = 0
-    for pair in order:
+    # The hardest to place first.
+    for pair in sorted(rng.permutation(len(marks)).tolist(), key=lambda pair: -crowd[pair]):
+        if homes is not None:
+            place = homes[pair]
         open_ones = [(place + offset) % count for offset in range(count)]
         found = next((n for n in open_ones if len(batches[n].pairs) < room[n] and batches[n].takes(marks[pair])), None)
         if found is None:  # an extra batch, which further ones may join

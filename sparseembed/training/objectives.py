@@ -107,6 +107,11 @@ class Batch:
             self._aligned = weights.to(scores.device) @ torch.log1p(torch.relu(scores)).T
         return self._aligned
 
+    def aligned_logits(self) -> "torch.Tensor":
+        """Return the aligned scores in units of `State.spread`, shape (b, b + n)."""
+        scores = self.aligned()
+        return scores if self.state.spread is None else scores / self.state.spread
+
     def penalty(self) -> "torch.Tensor":
         """Return the FLOPS of the documents' scores over all pieces: the sum of squared mean activations."""
         if self._penalty is None:
@@ -129,29 +134,31 @@ class State:
 
     :ivar length: Mean length of the first batch's centred documents; None before it.
     :ivar flops: The FLOPS penalty's starting value; None before the first batch.
+    :ivar spread: Standard deviation of the first batch's aligned scores over documents, the mean over its queries; None
+        before it. How large they are depends on the model: in this unit each model starts alike.
     """
 
     def __init__(self) -> None:
         """Start with nothing known."""
         self.length: torch.Tensor | None = None
         self.flops: torch.Tensor | None = None
+        self.spread: torch.Tensor | None = None
 
     def update(self, batch: Batch) -> None:
-        """Take the length and the penalty's unit from the first batch; later ones change nothing."""
-        import torch
-
+        """Take the units from the first batch; later ones change nothing."""
         if self.length is None:
-            with torch.no_grad():
-                self.length = centred(batch.documents).norm(dim=1).mean().clamp_min(TINY)
-                self.flops = batch.penalty().detach().clamp_min(TINY)
+            # The batch keeps what it computes here, and its losses need gradients of it: they are cut off only now.
+            self.length = centred(batch.documents).detach().norm(dim=1).mean().clamp_min(TINY)
+            self.flops = batch.penalty().detach().clamp_min(TINY)
+            self.spread = batch.aligned().detach().std(dim=1, correction=0).mean().clamp_min(TINY)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""
-        return {"length": self.length, "flops": self.flops}
+        return {"length": self.length, "flops": self.flops, "spread": self.spread}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take the state of a checkpoint."""
-        self.length, self.flops = kept["length"], kept["flops"]
+        self.length, self.flops, self.spread = kept["length"], kept["flops"], kept["spread"]
 
 
 class Objective:
@@ -214,11 +221,11 @@ class Aligned(Objective):
     def __init__(self, recipe: Recipe) -> None:
         """Start with a scale at which an untrained model's scores neither drown nor decide."""
         super().__init__(recipe)
-        self._scale = self._learned(0.2)
+        self._scale = self._learned(2.0)
 
     def loss(self, batch: Batch) -> "torch.Tensor":
         """Return the loss of a batch."""
-        return contrast(self._scale.exp() * batch.aligned()) + self._sparsity(batch)
+        return contrast(self._scale.exp() * batch.aligned_logits()) + self._sparsity(batch)
 
 
 class Residual(Objective):
@@ -228,14 +235,14 @@ class Residual(Objective):
         """Start with little weight on the aligned score: BM25 leads."""
         super().__init__(recipe)
         self._scale = self._learned(0.7)
-        self._mix = self._learned(0.1)
+        self._mix = self._learned(1.0)
 
     def loss(self, batch: Batch) -> "torch.Tensor":
         """Return the loss of a batch."""
         import torch
 
         literal = batch.vocabulary.statistics.bm25(batch.texts.queries, batch.texts.documents)
-        total = torch.from_numpy(literal).to(batch.documents.device) + self._mix.exp() * batch.aligned()
+        total = torch.from_numpy(literal).to(batch.documents.device) + self._mix.exp() * batch.aligned_logits()
         return contrast(self._scale.exp() * total) + self._sparsity(batch)
 
 

@@ -15,6 +15,8 @@ class Recipe:
     :param objectives: Which losses are summed: `dense`, `aligned`, `residual` (see objectives.py).
     :param steps: Optimiser steps.
     :param batch: Pairs of a step; each pair's positive is a negative of all the others.
+    :param alike: Share of a batch that is about the same (see topics.py): hard negatives of each other. With 0.5 a
+        batch is of two topics, with 1 of one, with 0 it is drawn by chance.
     :param cached_tokens: Tokens whose activations are held at once; a larger batch is put together by gradient caching
         (Gao et al., 2021): in bounded memory, with the gradients of the whole, at the price of a second forward pass.
     :param query_length: Tokens of a prompted query, longer texts are cut.
@@ -30,15 +32,16 @@ class Recipe:
     """
 
     objectives: tuple[str, ...] = ("dense", "aligned")
-    steps: int = 280
+    steps: int = 200
     batch: int = 40
+    alike: float = 0.5
     cached_tokens: int = 16_384
     query_length: int = 56
     document_length: int = 112
     rank: int = 16
     alpha: int = 32
     layers: float = 2 / 3
-    learning_rate: float = 2e-4
+    learning_rate: float = 4e-4
     warmup: float = 0.06
     temperature: float = 0.05
     sparsity: float = 0.3
@@ -56,6 +59,8 @@ class Recipe:
         for name, least in (("steps", 1), ("batch", 2), ("cached_tokens", 1), ("rank", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        if not 0 <= self.alike <= 1:
+            raise ConfigError(f"alike must be a share of the batch from 0 to 1, not {self.alike}")
         for name in ("query_length", "document_length"):
             if getattr(self, name) < 8:
                 raise ConfigError(f"{name} must be at least 8 tokens, not {getattr(self, name)}")

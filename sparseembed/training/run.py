@@ -206,7 +206,7 @@ def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, 
     counts = ", ".join(f"{len(source.pairs):,} {source.name}" for source in data.sources[:6])
     more = f" and {len(data.sources) - 6} more" if len(data.sources) > 6 else ""
     note(f"training on {data.name} ({counts}{more}); {len(data.held_out)} pairs held out")
-    plan = BatchPlan(data.sources, recipe.batch, recipe.seed)
+    plan = BatchPlan(data.sources, recipe.batch, recipe.seed, recipe.alike)
     # The curve's batch is a part of what is held out, spread over it.
     places = np.unique(np.linspace(0, len(data.held_out) - 1, min(VALIDATION, len(data.held_out))).astype(int))
     job = Job(plan, [data.held_out[int(place)] for place in places], data.documents, job_digest)

@@ -26,7 +26,7 @@ CHECKPOINT_EVERY = 20  # steps
 VALIDATE_EVERY = 25  # steps
 CLIP = 1.0  # largest norm of the gradient
 OWN_RATE = 25.0  # learning rate of an objective's own parameters, in units of LoRA's
-FORMAT = 2  # of a checkpoint
+FORMAT = 3  # of a checkpoint
 
 
 class Plan(Protocol):

@@ -139,7 +139,7 @@ def test_help_teaches_the_command(command, capsys):
     for option in ("--objectives", "--steps", "--batch", "--out", "--held-out", "--restart", "--seed", "--embedder"):
         assert option in out
     assert "(default: 16384)" in out
-    assert "(default: 0.0002)" in out
+    assert "(default: 0.0004)" in out
 
 
 def test_neither_torch_nor_peft_is_loaded_for_help():

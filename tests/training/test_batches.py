@@ -93,9 +93,9 @@ def test_which_pairs_collide(pairs, expected):
 
 
 @settings(max_examples=40)
-@given(pairs=PAIRS, size=st.integers(2, 6), seed=st.integers(0, 3))
-def test_each_pass_holds_each_pair_once_and_no_colliding_two_share_a_batch(pairs, size, seed):
-    plan = BatchPlan([Source("s", tuple(pairs))], size, seed)
+@given(pairs=PAIRS, size=st.integers(2, 6), seed=st.integers(0, 3), alike=st.sampled_from([0.0, 0.5, 1.0]))
+def test_each_pass_holds_each_pair_once_and_no_colliding_two_share_a_batch(pairs, size, seed, alike):
+    plan = BatchPlan([Source("s", tuple(pairs))], size, seed, alike)
     marks = dict(zip(pairs, mark_pairs(pairs), strict=True))  # equal pairs have equal marks
     step = 0
     for _ in range(3):
@@ -113,13 +113,14 @@ def test_each_pass_holds_each_pair_once_and_no_colliding_two_share_a_batch(pairs
 @given(
     counts=st.lists(st.integers(0, 30), min_size=1, max_size=4).filter(lambda counts: sum(counts) > 1),
     size=st.integers(2, 8),
+    alike=st.sampled_from([0.0, 0.5]),
     steps=st.lists(st.integers(0, 60), min_size=1, max_size=6),
 )
-def test_any_step_can_be_asked_for(counts, size, steps):
+def test_any_step_can_be_asked_for(counts, size, alike, steps):
     sources = [distinct("abcd"[number], count) for number, count in enumerate(counts)]
-    sequential = BatchPlan(sources, size, 5)
+    sequential = BatchPlan(sources, size, 5, alike)
     expected = [sequential.batch(step) for step in range(61)]
-    fresh = BatchPlan(sources, size, 5)
+    fresh = BatchPlan(sources, size, 5, alike)
     assert [fresh.batch(step) for step in steps] == [expected[step] for step in steps]
 
 

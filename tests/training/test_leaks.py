@@ -79,6 +79,7 @@ def test_the_script_counts_and_exits(text, status, tmp_path, monkeypatch, capsys
 
 def _exit_status(monkeypatch, command):
     monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
     with pytest.raises(SystemExit) as caught:
         runpy.run_path(str(SCRIPT), run_name="__main__")
     return caught.value.code

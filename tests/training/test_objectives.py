@@ -42,9 +42,9 @@ def vocabulary(tiny_tokenizer):
 
 @pytest.fixture
 def batch_of(vocabulary):
-    def make(seed=1, length=None, flops=None, spread=1.0):
+    def make(seed=1, length=None, flops=None, spread=1.0, unit=None):
         state = State()
-        state.restore({"length": length, "flops": flops})
+        state.restore({"length": length, "flops": flops, "spread": unit})
         queries = vectors_of(len(QUERIES), seed, spread).requires_grad_(True)
         documents = vectors_of(len(DOCUMENTS), seed + 100, spread).requires_grad_(True)
         return Batch(Texts(QUERIES, DOCUMENTS), queries, documents, state, vocabulary)
@@ -144,13 +144,13 @@ def test_aligned_and_residual_add_up(batch_of, vocabulary, tiny_tokenizer):
     recipe = Recipe(objectives=("aligned", "residual"), sparsity=0.4)
     found = build_objectives(recipe)
     aligned, residual = found["aligned"], found["residual"]
-    batch = batch_of(length=torch.tensor(2.0), flops=torch.tensor(3.0))
+    batch = batch_of(length=torch.tensor(2.0), flops=torch.tensor(3.0), unit=torch.tensor(1.7))
     matrix, documents = vocabulary.pieces.numpy(), as_numpy(batch.documents)
-    scores = naive_aligned(documents, tiny_tokenizer, matrix, 2.0)
+    scores = naive_aligned(documents, tiny_tokenizer, matrix, 2.0) / 1.7
     penalty = 0.4 * naive_flops(documents, matrix, 2.0) / 3.0
     literal = WordStatistics(COLLECTION).bm25(QUERIES, DOCUMENTS)
-    assert float(aligned.loss(batch).detach()) == pytest.approx(naive_contrast(0.2 * scores) + penalty, rel=1e-4)
-    expected = naive_contrast(0.7 * (literal + 0.1 * scores)) + penalty
+    assert float(aligned.loss(batch).detach()) == pytest.approx(naive_contrast(2 * scores) + penalty, rel=1e-4)
+    expected = naive_contrast(0.7 * (literal + scores)) + penalty
     assert float(residual.loss(batch).detach()) == pytest.approx(expected, rel=1e-4)
     assert (len(aligned.parameters), len(residual.parameters)) == (1, 2)
 
@@ -175,10 +175,33 @@ def test_length_and_unit_are_the_first_batchs_and_stay(batch_of):
     lengths = np.linalg.norm(documents - documents.mean(axis=0), axis=1)
     assert float(state.length) == pytest.approx(lengths.mean(), rel=1e-5)
     assert not state.length.requires_grad
-    assert float(state.flops) == float(batches[0].penalty())
+    assert float(state.flops) == float(batches[0].penalty().detach())
+    assert float(state.spread) == pytest.approx(as_numpy(batches[0].aligned()).std(axis=1).mean(), rel=1e-5)
     other = State()
     other.restore(state.as_dict())
     assert other.as_dict() == state.as_dict()
+
+
+def test_in_its_own_unit_each_model_starts_alike(batch_of):
+    """A thousand times longer embeddings: the scale of the aligned logits is the same but for the logarithm's bend."""
+    spreads = []
+    for spread in (1e3, 1e6):
+        batch = batch_of(spread=spread)
+        batch.state.update(batch)
+        spreads.append(as_numpy(batch.aligned_logits()).std(axis=1).mean())
+    assert spreads == pytest.approx([1.0, 1.0], rel=1e-4)
+
+
+def test_the_first_batch_teaches_too(batch_of):
+    """What its units are taken from still has its gradients."""
+    known = batch_of(length=None)
+    known.state.update(known)
+    fresh = batch_of()
+    fresh.state.restore(known.state.as_dict())
+    for batch in (known, fresh):
+        objective = build_objectives(Recipe(objectives=("aligned",)))["aligned"]
+        objective.loss(batch).backward()
+    np.testing.assert_allclose(known.documents.grad, fresh.documents.grad, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("shift", [0.0, 50.0])
