@@ -20,6 +20,7 @@ from sparseembed.files import write_json
 from sparseembed.progress import note
 
 BASELINES = ("bm25 flat", "dense centred")
+RIVALS = (*BASELINES, "fusion weighted")  # every row is tested against those of them that ran
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _name(row: Row) -> str:
 
 
 def _content(bench: Bench, rows: Sequence[Row], evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
-    comparisons = compare(evaluations, BASELINES, MEASURES[0])
+    comparisons = compare(evaluations, [name for name in RIVALS if name in evaluations], MEASURES[0])
     corpus = bench.corpus
     return {
         "dataset": corpus.name,
@@ -141,10 +142,13 @@ def _content(bench: Bench, rows: Sequence[Row], evaluations: Mapping[str, Evalua
 
 def _portable(spec: dict[str, Any]) -> dict[str, Any]:
     """Leave the folders of this machine out of what may be published."""
-    return {
-        key: Path(value).name if key in ("weights", "decoding") and value and Path(value).is_absolute() else value
-        for key, value in spec.items()
-    }
+
+    def name(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [name(each) for each in value]
+        return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+    return {key: name(value) if key in ("weights", "decoding", "adapters") else value for key, value in spec.items()}
 
 
 def read_report(path: Path) -> Report:

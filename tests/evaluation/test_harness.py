@@ -52,4 +52,5 @@ def test_every_system_has_a_row_and_a_run_file_that_gives_its_figures(collection
             assert value == pytest.approx(again, abs=1e-9), (row["system"], row["variant"], measure)
         calls = 0 if row["system"] == "bm25" or row["variant"] in ("aligned-inference-free", "one-index") else 1
         assert row["query_model_calls"] == calls
+    assert {test["baseline"] for test in content["significance"]} == {"bm25 flat", "dense centred", "fusion weighted"}
     assert "one-index" in report.table
