@@ -3,7 +3,7 @@
     python benchmarks/compare.py
     python benchmarks/compare.py path/to/results
 
-`results/NAME.json` are of the default embedder, `results/EMBEDDER/NAME.json` of another one. Means are over the
+`results/EMBEDDER/NAME.json` are published, `results/NAME.json` are what `make eval` wrote here last. Means are over the
 collections named by --mean, for each embedder that was measured on all of them.
 """
 
@@ -19,7 +19,7 @@ from sparseembed.errors import DataError
 from sparseembed.evaluation.harness import read_report
 from sparseembed.evaluation.table import Column, format_table, row_name
 
-DEFAULT = "default"
+LATEST = "latest"
 MEAN = ("scifact", "nfcorpus", "arguana")
 MEASURE = "nDCG@10"
 SHOWN = {
@@ -90,17 +90,26 @@ def _shown(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """Return one row a report, by collection, the default embedder first.
+    """Return one row a report, by collection.
 
     :param folder: Of the reports.
     :raises DataError: There is none.
     """
-    found = [(DEFAULT, path) for path in sorted(folder.glob("*.json"))]
+    rows = [_row(embedder, read_report(path).content) for embedder, path in report_paths(folder)]
+    return sorted(rows, key=lambda row: str(row["dataset"]))
+
+
+def report_paths(folder: Path) -> list[tuple[str, Path]]:
+    """Return each report with its embedder's name: that of its folder, or LATEST.
+
+    :param folder: Of the reports; folders in it are of one embedder each.
+    :raises DataError: There is none.
+    """
+    found = [(LATEST, path) for path in sorted(folder.glob("*.json"))]
     found += [(path.parent.name, path) for path in sorted(folder.glob("*/*.json")) if _is_report(path)]
     if not found:
         raise DataError(f"{folder}: no reports of sparseembed eval")
-    rows = [_row(embedder, read_report(path).content) for embedder, path in found]
-    return sorted(rows, key=lambda row: str(row["dataset"]))
+    return found
 
 
 def _is_report(path: Path) -> bool:

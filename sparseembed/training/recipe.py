@@ -96,4 +96,4 @@ class Recipe:
 
 
 # A corpus is one domain, and is to be learned while its owner waits: fewer and shorter steps than for general use.
-ADAPT = Recipe(steps=150, document_length=96)
+ADAPT = Recipe(steps=100, document_length=96)

@@ -1,9 +1,12 @@
 """The table across embedders, from reports on disk."""
 
 import json
+import shutil
+from pathlib import Path
 
 import compare
 import pytest
+import tables
 
 SYSTEMS = {
     "bm25 flat": 0.5,
@@ -44,7 +47,7 @@ def results(tmp_path):
 
 def test_rows_hold_figures_and_what_follows_from_them(results):
     first, second, third = compare.read_rows(results)
-    assert (first["dataset"], first["embedder"], first["marks"]) == ("a", "default", "+b")
+    assert (first["dataset"], first["embedder"], first["marks"]) == ("a", "latest", "+b")
     assert [first[key] for key in ("gain", "lead", "kept")] == pytest.approx([0.06, 0.01, 0.75])
     assert (second["embedder"], second["one"], second["lead"]) == ("untrained", None, None)
     assert second["bm25"] == pytest.approx(0.4)
@@ -54,10 +57,10 @@ def test_rows_hold_figures_and_what_follows_from_them(results):
 def test_means_are_of_embedders_with_all_collections(results):
     rows = compare.read_rows(results)
     (mean,) = compare.means(rows, ["a", "b"])
-    assert (mean["dataset"], mean["embedder"]) == ("mean of 2", "default")
+    assert (mean["dataset"], mean["embedder"]) == ("mean of 2", "latest")
     assert mean["one"] == pytest.approx(0.61)
     assert mean["gain"] == pytest.approx(0.06)
-    assert [row["embedder"] for row in compare.means(rows, ["a"])] == ["default", "untrained"]
+    assert [row["embedder"] for row in compare.means(rows, ["a"])] == ["latest", "untrained"]
 
 
 def test_the_table_is_printed_with_the_best_of_each_row_in_bold(results, monkeypatch, capsys):
@@ -73,3 +76,25 @@ def test_an_empty_folder_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["compare", str(tmp_path)])
     assert compare.main() == 2
     assert "no reports of sparseembed eval" in capsys.readouterr().err
+
+
+@pytest.fixture
+def published(tmp_path):
+    """The reports that are part of the project, without what was measured on this machine since."""
+    for path in tables.RESULTS.glob("*/*.json"):
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / path.parent.name)
+    return tmp_path
+
+
+def test_the_page_of_reports_is_what_the_reports_say(published, monkeypatch, capsys):
+    page = (tables.RESULTS / "README.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(tables, "RESULTS", published)
+    tables.main()
+    assert capsys.readouterr().out == page
+
+
+def test_the_readmes_table_is_what_the_reports_say(published, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["compare", str(published)])
+    assert compare.main() == 0
+    assert capsys.readouterr().out in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
