@@ -1,8 +1,7 @@
 """Pseudo-queries of a corpus: training pairs from the documents alone, without a query or a judgement."""
 
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from sparseembed.training.folding import WordTable, squeeze, words_of
 from sparseembed.training.informative import TermWeights
 from sparseembed.training.pairs import Pair, Source
 from sparseembed.training.sentences import split_sentences
+from sparseembed.training.topics import topic_groups, topic_points
 
 KINDS = ("title", "sentence", "keyphrases")
 LEAST_WORDS = 5  # of a positive, and of a sentence that is a query
@@ -24,6 +24,8 @@ SENTENCES_FOR_TWO = 6  # a text of so many gives two sentence pairs
 KEYPHRASES = (3, 6)
 LEAST_PAIRS, LEAST_HELD_OUT = 64, 20
 HELD_OUT_SHARE = 5  # at most one usable document in so many is held out
+NEIGHBOURS = 10  # documents of one topic that are held out together: only like ones are hard to tell apart
+POOL = 20_000  # documents that the held-out ones are drawn from
 _USABLE = (
     f"a usable document has a text of at least {LEAST_WORDS} words with a title of its own or a second sentence, or "
     f"one of {KEYPHRASE_WORDS} different words, and is no near-duplicate of another"
@@ -35,7 +37,7 @@ class Pseudo(NamedTuple):
 
     :param train: Sources "title" (title -> text), "sentence" (sentence -> rest of the text) and "keyphrases" (three to
         six key terms of the text -> text); those that the corpus gives.
-    :param held_out: One pair of each held-out document: the first kind of those that it gives.
+    :param held_out: One pair of each held-out document, of its kinds in turn.
     :param held_out_ids: The documents of these pairs, which no training pair is made of, in the corpus's order.
     """
 
@@ -48,7 +50,9 @@ def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
     """Make training pairs of a corpus's documents.
 
     Of near-duplicate documents (see `near_groups`) only the first is used, so that no copy of a held-out document is
-    trained on. A title that several documents share, or a sentence that does, is no query.
+    trained on. A title that several documents share, or a sentence that does, is no query. Documents are held out by
+    topics, ten of one: among documents drawn one by one a good embedder finds every title's text, and no training could
+    be seen to help.
 
     :param corpus: The documents.
     :param seed: Which documents are held out, and how many key terms each text gives; 0 or more.
@@ -66,7 +70,7 @@ def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
     _, firsts = np.unique(group, return_index=True)
     maker = _Maker(corpus, firsts.tolist(), table, seed)
     made = {number: found for number in maker.numbers if (found := maker.pairs(number))}
-    kept_out = _drawn(list(made), min(held_out, len(made) // HELD_OUT_SHARE), seed)
+    kept_out = _drawn(made, min(held_out, len(made) // HELD_OUT_SHARE), seed)
     pairs: dict[str, list[Pair]] = {kind: [] for kind in KINDS}
     for number, of_document in made.items():
         for kind, pair in of_document if number not in kept_out else ():
@@ -80,14 +84,27 @@ def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
             f"documents (at least {LEAST_HELD_OUT}); {_USABLE}"
         )
     ordered = sorted(kept_out)
-    return Pseudo(train, [made[number][0][1] for number in ordered], [corpus[number].id for number in ordered])
+    asked = [_of_kind(made[number], place) for place, number in enumerate(ordered)]
+    return Pseudo(train, asked, [corpus[number].id for number in ordered])
 
 
-def _drawn(usable: Sequence[int], count: int, seed: int) -> set[int]:
-    """Draw documents evenly: one of each of `count` stretches of the corpus."""
+def _drawn(made: Mapping[int, Sequence[tuple[str, Pair]]], count: int, seed: int) -> set[int]:
+    """Draw documents by topics."""
+    if count == 0:
+        return set()
     rng = np.random.default_rng((seed, 2))
-    edges = np.linspace(0, len(usable), count + 1).astype(int)
-    return {usable[int(rng.integers(start, end))] for start, end in pairwise(edges)}
+    usable = list(made)
+    pool = [usable[int(place)] for place in np.unique(np.linspace(0, len(usable) - 1, max(POOL, count)).astype(int))]
+    points = topic_points([made[number][0][1] for number in pool], rng)
+    groups = topic_groups(points, max(1, len(pool) // NEIGHBOURS), rng)
+    drawn = np.concatenate([groups[place] for place in rng.permutation(len(groups))])
+    return {pool[place] for place in drawn[:count].tolist()}
+
+
+def _of_kind(found: Sequence[tuple[str, Pair]], turn: int) -> Pair:
+    """Return the first pair of one of a document's kinds, which take turns."""
+    firsts = dict(reversed(found))
+    return [firsts[kind] for kind in KINDS if kind in firsts][turn % len(firsts)]
 
 
 class _Maker:

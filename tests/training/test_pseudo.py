@@ -1,4 +1,5 @@
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.errors import ConfigError, DataError
+from sparseembed.training import pseudo as pseudo_module
 from sparseembed.training.folding import WordTable, squeeze, words_of
 from sparseembed.training.informative import TermWeights
 from sparseembed.training.pairs import Pair
@@ -95,7 +97,16 @@ def test_pairs_of_each_kind_and_held_out_ones():
     held = set(pseudo.held_out_ids)
     trained = [document for document in docs if document.id not in held]
     assert kinds["title"] == tuple(Pair(document.title, document.text) for document in trained)
-    assert pseudo.held_out == [Pair(document.title, document.text) for document in docs if document.id in held]
+    asked = [document for document in docs if document.id in held]
+    for place, (document, pair) in enumerate(zip(asked, pseudo.held_out, strict=True)):
+        if place % 3 == 0:
+            assert pair == Pair(document.title, document.text)
+        elif place % 3 == 1:
+            assert pair.query in split_sentences(document.text)
+            assert pair.query not in pair.positive
+        else:
+            assert set(pair.query.split()) <= set(words_of(pair.positive))
+            assert pair.positive == document.text
     assert pseudo.held_out_ids == [document.id for document in docs if document.id in held]
     assert len(held) == 30
     for document, pair in zip(trained, kinds["sentence"], strict=True):
@@ -109,13 +120,27 @@ def test_pairs_of_each_kind_and_held_out_ones():
         assert set(pair.query.split()) <= set(words_of(document.text))
 
 
-def test_held_out_documents_are_drawn_evenly_and_by_seed():
-    corpus = Corpus(documents(400), "c")
-    one, same, other = (pseudo_pairs(corpus, seed, 40) for seed in (1, 1, 2))
+def test_held_out_documents_are_of_few_topics_and_drawn_by_seed():
+    words = [sentence_of(random.Random(n), 12).lower().rstrip(".") for n in range(40)]
+    docs = [
+        Document(each.id, each.title, f"{each.text} {words[number % 40].capitalize()}.")
+        for number, each in enumerate(documents(400))
+    ]
+    one, same, other = (pseudo_pairs(Corpus(docs, "c"), seed, 40) for seed in (1, 1, 2))
     assert one == same
     assert one.held_out_ids != other.held_out_ids
-    # 400 documents, 40 stretches of 10.
-    assert [int(each[1:]) // 10 for each in one.held_out_ids] == list(range(40))
+    assert len(one.held_out_ids) == 40
+    topics = Counter(int(each[1:]) % 40 for each in one.held_out_ids)
+    # 40 topics of 10 documents: 40 drawn one by one would be of some 25.
+    assert len(topics) <= 10
+
+
+def test_held_out_documents_of_a_large_corpus_come_from_all_of_it(monkeypatch):
+    monkeypatch.setattr(pseudo_module, "POOL", 100)
+    held = [int(each[1:]) for each in pseudo_pairs(Corpus(documents(300), "c"), 0, 60).held_out_ids]
+    assert len(held) == 60
+    assert min(held) < 30
+    assert max(held) >= 270
 
 
 def test_two_sentences_of_a_long_text():
@@ -123,12 +148,12 @@ def test_two_sentences_of_a_long_text():
     assert len(pairs) == 2 * 96
 
 
-def test_without_titles_a_sentence_is_the_held_out_query():
+def test_without_titles_sentences_and_key_terms_are_the_held_out_queries():
     docs = documents(120, title=False)
     pseudo = pseudo_pairs(Corpus(docs, "c"), 0)
     assert set(by_kind(pseudo)) == {"sentence", "keyphrases"}
     texts = {document.id: document.text for document in docs}
-    for doc_id, pair in zip(pseudo.held_out_ids, pseudo.held_out, strict=True):
+    for doc_id, pair in list(zip(pseudo.held_out_ids, pseudo.held_out, strict=True))[::2]:
         assert pair.query in split_sentences(texts[doc_id])
         assert pair.query not in pair.positive
 
