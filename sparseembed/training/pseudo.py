@@ -17,6 +17,7 @@ from sparseembed.training.sentences import split_sentences
 from sparseembed.training.topics import topic_groups, topic_points
 
 KINDS = ("title", "sentence", "keyphrases")
+ASKED = ("title", "sentence")  # kinds that held-out documents are asked for by: what is asked is not in the positive
 LEAST_WORDS = 5  # of a positive, and of a sentence that is a query
 LONGEST_SENTENCE = 60  # words
 KEYPHRASE_WORDS = 20  # different words of a text that gives keyphrases
@@ -37,7 +38,7 @@ class Pseudo(NamedTuple):
 
     :param train: Sources "title" (title -> text), "sentence" (sentence -> rest of the text) and "keyphrases" (three to
         six key terms of the text -> text); those that the corpus gives.
-    :param held_out: One pair of each held-out document, of its kinds in turn.
+    :param held_out: One pair of each held-out document: titles and sentences in turn, key terms where it has neither.
     :param held_out_ids: The documents of these pairs, which no training pair is made of, in the corpus's order.
     """
 
@@ -104,7 +105,8 @@ def _drawn(made: Mapping[int, Sequence[tuple[str, Pair]]], count: int, seed: int
 def _of_kind(found: Sequence[tuple[str, Pair]], turn: int) -> Pair:
     """Return the first pair of one of a document's kinds, which take turns."""
     firsts = dict(reversed(found))
-    return [firsts[kind] for kind in KINDS if kind in firsts][turn % len(firsts)]
+    kinds = [kind for kind in ASKED if kind in firsts] or list(firsts)
+    return firsts[kinds[turn % len(kinds)]]
 
 
 class _Maker:
