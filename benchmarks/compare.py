@@ -20,6 +20,7 @@ from sparseembed.evaluation.harness import read_report
 from sparseembed.evaluation.table import Column, format_table, row_name
 
 LATEST = "latest"
+OTHERS = ("ablation", "alignment")  # folders of other scripts' results
 MEAN = ("scifact", "nfcorpus", "arguana")
 MEASURE = "nDCG@10"
 SHOWN = {
@@ -106,14 +107,10 @@ def report_paths(folder: Path) -> list[tuple[str, Path]]:
     :raises DataError: There is none.
     """
     found = [(LATEST, path) for path in sorted(folder.glob("*.json"))]
-    found += [(path.parent.name, path) for path in sorted(folder.glob("*/*.json")) if _is_report(path)]
+    found += [(path.parent.name, path) for path in sorted(folder.glob("*/*.json")) if path.parent.name not in OTHERS]
     if not found:
         raise DataError(f"{folder}: no reports of sparseembed eval")
     return found
-
-
-def _is_report(path: Path) -> bool:
-    return '"significance"' in path.read_text(encoding="utf-8")
 
 
 def _row(embedder: str, content: Mapping[str, Any]) -> dict[str, Any]:

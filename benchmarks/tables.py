@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from compare import report_paths
+from script import status
 
 from sparseembed.evaluation.harness import read_report
 from sparseembed.evaluation.significance import Comparison
@@ -21,8 +22,16 @@ time, in part measured while other work ran on the same machine: compare rows of
 """
 
 
-def main() -> None:
-    """Print one table a report."""
+def main() -> int:
+    """Print one table a report.
+
+    :return: 0, or 2 for a user's mistake.
+    """
+    return status("tables", run)
+
+
+def run() -> None:
+    """Read the reports and print them."""
     sys.stdout.write(HEAD)
     for embedder, path in report_paths(RESULTS):
         content = read_report(path).content
@@ -36,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

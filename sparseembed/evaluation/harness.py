@@ -157,6 +157,9 @@ def read_report(path: Path) -> Report:
     :raises ConfigError: It is none.
     """
     try:
-        return Report(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not {"dataset", "manifest", "rows", "significance"} <= set(content):
+            raise ValueError
+        return Report(content)
+    except (OSError, ValueError, TypeError):
         raise ConfigError(f"{path} is no evaluation report: run sparseembed eval first") from None

@@ -5,12 +5,12 @@ Aware Sampling") need no further model or index, and cost no further forward pas
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from sparseembed.training.folding import WordTable
+from sparseembed.training.folding import Ints, WordTable
 from sparseembed.training.pairs import Pair
 
 DIMENSION = 64
@@ -18,7 +18,6 @@ SAMPLE = 20_000  # pairs that the topics' space is fitted on
 ROUNDS = 4  # of the iterations towards that space, and of each balanced split
 
 Points = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 
 def topic_points(pairs: Sequence[Pair], rng: np.random.Generator) -> Points:
@@ -69,8 +68,10 @@ def topic_groups(points: Points, count: int, rng: np.random.Generator) -> list[I
     return groups
 
 
-def _weighed(table: WordTable) -> csr_array:
-    """Return tf-idf of texts, each of length 1, shape (n, words)."""
+def _weighed(table: WordTable) -> Any:
+    """Return tf-idf of texts, each of length 1: sparse, shape (n, words)."""
+    from scipy.sparse import csr_array
+
     shape = (len(table), len(table.vocabulary))
     counts = csr_array((np.ones(len(table.ids), dtype=np.float32), table.ids, table.starts), shape=shape)
     counts.sum_duplicates()

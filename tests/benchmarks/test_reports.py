@@ -31,17 +31,17 @@ def report(name, shift=0.0, systems=SYSTEMS):
         {**test, "baseline": "fusion weighted", "significant": False},
         {**test, "baseline": "dense centred", "row": "fusion rrf"},
     ]
-    return {"dataset": name, "rows": rows, "significance": significance}
+    return {"dataset": name, "manifest": {}, "rows": rows, "significance": significance}
 
 
 @pytest.fixture
 def results(tmp_path):
     (tmp_path / "untrained").mkdir()
-    (tmp_path / "other").mkdir()
+    (tmp_path / "ablation").mkdir()
     (tmp_path / "a.json").write_text(json.dumps(report("a")))
     (tmp_path / "b.json").write_text(json.dumps(report("b", 0.1)))
     (tmp_path / "untrained" / "a.json").write_text(json.dumps(report("a", -0.1, dict(list(SYSTEMS.items())[:3]))))
-    (tmp_path / "other" / "page.json").write_text("{}")
+    (tmp_path / "ablation" / "a.json").write_text("{}")
     return tmp_path
 
 
@@ -72,6 +72,13 @@ def test_the_table_is_printed_with_the_best_of_each_row_in_bold(results, monkeyp
     assert "**0.4000** | 0.1000 | 0.3000 | - | - | - |" in lines[3]
 
 
+def test_what_is_no_report_is_one_line(results, monkeypatch, capsys):
+    (results / "untrained" / "b.json").write_text('{"rows": [], "significance": []}')
+    monkeypatch.setattr("sys.argv", ["compare", str(results)])
+    assert compare.main() == 2
+    assert "b.json is no evaluation report" in capsys.readouterr().err
+
+
 def test_an_empty_folder_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["compare", str(tmp_path)])
     assert compare.main() == 2
@@ -90,7 +97,7 @@ def published(tmp_path):
 def test_the_page_of_reports_is_what_the_reports_say(published, monkeypatch, capsys):
     page = (tables.RESULTS / "README.md").read_text(encoding="utf-8")
     monkeypatch.setattr(tables, "RESULTS", published)
-    tables.main()
+    assert tables.main() == 0
     assert capsys.readouterr().out == page
 
 

@@ -38,6 +38,7 @@ def test_its_card_tells_data_and_licences(folder):
     for section in ("## Data", "## Recipe", "## Held-out pairs", "## Curve", "## Limits"):
         assert section in card
     assert "| not given |" not in card
+    assert f"--adapter {SHIPPED}{NAME}" in card
 
 
 def test_it_differs_from_the_default_in_the_adapter_alone():
