@@ -31,7 +31,7 @@ from apart.choices import (
 )
 from apart.dense import measure_dense
 from apart.meter import Meter, Row, ascend, measure_alone
-from apart.mixing import Mix, compare_mixes
+from apart.mixing import BLIND, compare_mixes
 from apart.page import Result, write
 from apart.reported import baselines, report, significance
 from apart.space import Space, Task
@@ -77,10 +77,9 @@ class Ablation:
         mixes = QUICK["mix"] if self.quick else MIXES
         result.mixes, curves = compare_mixes(meter, ONE_INDEX, mixes)
         result.rows += curves
-        best, result.steps["one-index"] = ascend(meter, "one-index", ONE_INDEX, self.grid(ONE_INDEX))
-        systems = {"one-index, defaults": ONE_INDEX, "one-index, combination": best}
-        systems |= {f"one-index, {mix.way}": _mixed(mix) for mix in result.mixes if _blind(mix)}
-        self.report(space, systems)
+        blind = ONE_INDEX.but(mix=next(mix.chosen for mix in result.mixes if mix.way == BLIND))
+        best, result.steps["one-index"] = ascend(meter, "one-index", blind, self.grid(blind))
+        self.report(space, {"one-index, defaults": blind, "one-index, combination": best})
 
     def folded(self, space: Space) -> None:
         """Take apart the paper's method: folded pieces alone, queries without a model and expanded ones."""
@@ -109,15 +108,6 @@ class Ablation:
         """Measure on test what was chosen."""
         if self.test is not None:
             self.result.reported += report(Meter(space, self.test), systems)
-
-
-def _blind(mix: Mix) -> bool:
-    return mix.on_pseudo is not None
-
-
-def _mixed(mix: Mix) -> Choices:
-    assert mix.chosen is not None
-    return ONE_INDEX.but(mix=mix.chosen, confident=mix.confident)
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from sparseembed.data.resolve import open_collection
 from sparseembed.embedders.load import load_embedder
 from sparseembed.errors import ConfigError
 from sparseembed.evaluation.bench import Bench
+from sparseembed.indexing.mixing import USUAL
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.sparse.config import DEFAULTS, SparseConfig
 
@@ -48,7 +49,7 @@ EXPANSION_WEIGHTS = (0.25, 0.5, 1.0)
 
 def variants(terms: str) -> Iterator[tuple[str, SparseConfig]]:
     """Yield the default choices of a term space and each choice varied alone."""
-    default = DEFAULTS[terms]
+    default = DEFAULTS[terms].with_changes(mix=USUAL)
     yield "default", default
     for field, values in GRID.items():
         for value in values:
@@ -66,7 +67,7 @@ def variants(terms: str) -> Iterator[tuple[str, SparseConfig]]:
 def sweep(space: Space, task: Task, tell: Callable[[str], None]) -> None:
     """Write one line a variant, as a Markdown table."""
     terms = space.kind
-    tell(f"\n## {terms}\n\nDefault: `{DEFAULTS[terms]}`\n")
+    tell(f"\n## {terms}\n\nDefault: `{DEFAULTS[terms].with_changes(mix=USUAL)}`\n")
     tell("| variant | nDCG@10 | R@100 | RR@10 | postings a document |\n| --- | --- | --- | --- | --- |")
     literal = space.literal(task.queries)
 
@@ -77,7 +78,7 @@ def sweep(space: Space, task: Task, tell: Callable[[str], None]) -> None:
 
     for name, config in variants(terms):
         line(name, space.documents(config), literal)
-    default = DEFAULTS[terms]
+    default = DEFAULTS[terms].with_changes(mix=USUAL)
     documents = space.documents(default)
     for m in EXPANSIONS:
         for weight in EXPANSION_WEIGHTS:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sparseembed.indexing.mixing import USUAL
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
 from sparseembed.sparse.config import DEFAULTS, SparseConfig
 
@@ -46,14 +47,14 @@ class Choices:
         return {**self.sparse.as_dict(), **{field: getattr(self, field) for field in OWN}}
 
 
-ONE_INDEX = Choices(DEFAULTS["word"])
+ONE_INDEX = Choices(DEFAULTS["word"].with_changes(mix=USUAL))
 WORDS_ALONE = Choices(replace(DEFAULTS["word"], literal=False))
 FOLDED = Choices(DEFAULTS["folded"])
 TOKEN = Choices(DEFAULTS["token"])
 
 KS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4000)
 MS = (1, 2, 5, 10, 20, 50)
-MIXES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2)
+MIXES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.6, 2.0)
 ADJUSTMENTS = ("none", "pc1", "pc1:0.5", "pc1:1", "pc1:1.25", "centred", "bulk")
 
 # In the order in which the combination is sought. Bits and pruning cost effectiveness and save bytes: no part of it.
@@ -69,7 +70,7 @@ SOUGHT: Grid = {
 BITS: Grid = {"bits": (8, 6, 4, 2, 1)}
 PRUNING: Grid = {"share": (0.02, 0.05, 0.1, 0.2, 0.3, 0.5), "best": (8, 16, 32, 64, 128, 256)}
 MIXED: Grid = {"mix": MIXES, "confident": (False, True)}
-QUICK: Grid = {"k": (8, 64, 512), "adjustment": ("none", "pc1", "centred"), "mix": (0.0, 0.3, 0.8)}
+QUICK: Grid = {"k": (8, 64, 1024), "adjustment": ("none", "pc1", "centred"), "mix": (0.0, 0.5, 1.0)}
 
 
 def grid_of(start: Choices, *parts: Grid, quick: bool = False) -> Grid:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from sparseembed.evaluation.measures import Evaluation
 from sparseembed.progress import note, track
-from sparseembed.sparse.counts import TermCounts
 
 from .choices import Choices, Grid, alone, named
 from .postings import idf_weighted, keep_best, keep_share, postings_bytes
@@ -41,14 +40,13 @@ class Row(NamedTuple):
 class Meter:
     """Measures choices of one term space on one task."""
 
-    def __init__(self, space: Space, task: Task, counts: TermCounts | None = None) -> None:
+    def __init__(self, space: Space, task: Task) -> None:
         """Take what is measured on.
 
         :param space: The term space.
         :param task: The queries.
-        :param counts: Literal terms that stand in the index, where they are not the documents' own.
         """
-        self.space, self.task, self._counts = space, task, counts
+        self.space, self.task = space, task
         self._measured: dict[Choices, Row] = {}
         self._queries: dict[tuple[Any, ...], Queries] = {}
         self._impacts: tuple[tuple[Any, ...], Any] | None = None
@@ -81,7 +79,7 @@ class Meter:
         key = (choices.sparse, choices.confident)
         if self._impacts is None or self._impacts[0] != key:
             self._impacts = None
-            self._impacts = (key, self.space.documents(choices.sparse, choices.confident, self._counts))
+            self._impacts = (key, self.space.documents(choices.sparse, choices.confident))
         return self._impacts[1]
 
     def _encoded(self, choices: Choices) -> Queries:

@@ -15,10 +15,10 @@ from sparseembed.engines.base import Hit
 from sparseembed.evaluation.bench import Bench, as_run
 from sparseembed.evaluation.measures import Evaluation, Qrels, evaluate
 from sparseembed.indexing.build import sample
+from sparseembed.indexing.mixing import MixChoice, choose_mix
 from sparseembed.progress import note
 from sparseembed.retrieval.query import Expanded, InferenceFree
 from sparseembed.sparse.config import SparseConfig
-from sparseembed.sparse.counts import TermCounts
 from sparseembed.sparse.quantize import fit_quantizer
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import BUILDERS
@@ -91,31 +91,29 @@ class Space:
         self._aligned.move_to_end(kind)
         return self._aligned[kind]
 
-    def documents(self, config: SparseConfig, confident: bool = False, counts: TermCounts | None = None) -> Any:
+    def documents(self, config: SparseConfig, confident: bool = False) -> Any:
         """Return the quantised impacts of all documents, scipy CSR, shape (N, T), no stored zeros.
 
         :param config: The choices.
         :param confident: Scale `mix` for each document by its confidence over the mean one.
-        :param counts: Literal terms that stand in the index, where they are not the documents' own.
         """
-        weights, literal = self._weights(config, confident, counts or self.analysed.counts)
+        weights, literal = self._weights(config, confident)
         quantizer = fit_quantizer(float(weights.data.max(initial=0.0)), config.bits)
         weights.data = quantizer.apply(weights.data, literal).astype(np.float64)
         weights.eliminate_zeros()
         return weights
 
-    def _weights(
-        self, config: SparseConfig, confident: bool, counts: TermCounts
-    ) -> tuple[Any, npt.NDArray[np.bool_] | None]:
+    def _weights(self, config: SparseConfig, confident: bool) -> tuple[Any, npt.NDArray[np.bool_] | None]:
         """Return what `Sparsifier` makes of all documents, and which entries are literal."""
         if not config.literal:
             return self._expansions(config).copy(), None
+        counts = self.analysed.counts
         literal = counts.bm25(self.order)
         literal.sort_indices()
-        if config.mix == 0:
+        if config.weight == 0:
             return literal, np.ones(len(literal.data), dtype=np.bool_)
         mixed = self._expansions(config).copy()
-        mixed.data *= np.float32(config.mix)
+        mixed.data *= np.float32(config.weight)
         if confident:
             sure = confidence(self.aligned(config.adjustment).terms[:, :CONFIDENT_TERMS], counts.matrix[self.order])
             factors = sure / max(float(sure.mean()), 1e-9)
@@ -127,6 +125,12 @@ class Space:
         which = (literal + mixed).tocsr()
         which.sort_indices()
         return total, which.data >= 2
+
+    def choose_mix(self, config: SparseConfig) -> MixChoice:
+        """Choose the mix as an index does, without a query or a judgement."""
+        bench, adjustment = self.bench, self.adjustment(config.adjustment, "document")
+        sparsifier = Sparsifier(config, self.analysed.counts, self.decoder, adjustment)
+        return choose_mix(bench.corpus, bench.encoded, bench.embedder, self.analysed.space, sparsifier)
 
     def _expansions(self, config: SparseConfig) -> Any:
         """Return the weights of aligned terms, scipy CSR, shape (N, T)."""

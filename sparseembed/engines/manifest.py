@@ -35,6 +35,8 @@ class Manifest:
     :param counts: documents, blank, empty_vectors, postings, terms, cut.
     :param vectors: shards, and sha256 over their lines.
     :param versions: Of the software that built it.
+    :param mix: Where the weight of aligned terms was chosen for the collection: mix, sentences that it was chosen on,
+        curve (nDCG@10 by mix). Else None.
     """
 
     corpus: dict[str, Any]
@@ -47,6 +49,7 @@ class Manifest:
     vectors: dict[str, Any]
     versions: dict[str, str]
     format: int = FORMAT
+    mix: dict[str, Any] | None = None
 
     def recipe(self) -> dict[str, Any]:
         """Return what decides the index's contents: two builds of one recipe need only one index."""

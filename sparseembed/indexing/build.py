@@ -21,8 +21,9 @@ from sparseembed.engines.manifest import Manifest, differing_field, read_manifes
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import atomic_folder
 from sparseembed.indexing.encoding import EncodedCorpus, encode_corpus
+from sparseembed.indexing.mixing import MixChoice, choose_mix
 from sparseembed.progress import note, track
-from sparseembed.sparse.config import SparseConfig, default_config
+from sparseembed.sparse.config import AUTO, SparseConfig, default_config
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.spill import Block, Spill
@@ -66,7 +67,7 @@ def build_index(
     :param embeddings: Folder to keep the embeddings in; in the user's cache when None.
     :param overwrite: Replace an index of another recipe in `out`; without it such an index is left alone.
     :param reencode: Encode anew a corpus that has changed since it was encoded, and replace its index.
-    :param choices: Fields of `SparseConfig`, such as `k=512` or `mix=0.5`.
+    :param choices: Fields of `SparseConfig`, such as `k=512`; `mix` is chosen for the corpus where it is not given.
     :return: The index; one of the same recipe that stands there already is reused.
     :raises ConfigError: A choice is outside its range.
     :raises DataError: The corpus cannot be read, or has changed since it was encoded.
@@ -161,6 +162,10 @@ class _Build:
         query_adjustment = fit_adjustment(self._config.adjustment, inputs(self._encoded.query_like.matrix()), matrix)
         decoder = Decoder(analysed.space.rows(matrix, self._embedder.tokenizer), self._embedder.device)
         sparsifier = Sparsifier(self._config, analysed.counts, decoder, adjustment.after(inputs))
+        mix = None
+        if self._config.literal and self._config.mix == AUTO:
+            mix = choose_mix(self._corpus, self._encoded, self._embedder, analysed.space, sparsifier)
+            sparsifier = sparsifier.but(self._config.with_changes(mix=mix.mix))
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             spill = Spill(Path(scratch) / "blocks")
             self._sparsify(sparsifier, spill)
@@ -169,7 +174,7 @@ class _Build:
         (folder / "terms").mkdir()
         analysed.space.save(folder / "terms")
         save_adjustments(folder / "adjustment", adjustment, query_adjustment)
-        manifest = self._manifest(quantizer, counts, fingerprint)
+        manifest = self._manifest(quantizer, counts, fingerprint, mix)
         manifest.write(folder)
         return manifest
 
@@ -208,7 +213,9 @@ class _Build:
         }
         return counts, vectors.fingerprint
 
-    def _manifest(self, quantizer: Quantizer, counts: dict[str, int], fingerprint: str) -> Manifest:
+    def _manifest(
+        self, quantizer: Quantizer, counts: dict[str, int], fingerprint: str, mix: MixChoice | None
+    ) -> Manifest:
         from sparseembed.engines.analyzer import ANALYZER_NAME
 
         return Manifest(
@@ -221,6 +228,7 @@ class _Build:
             counts=counts,
             vectors={"sha256": fingerprint},
             versions=software_versions(),
+            mix=mix.as_dict() if mix else None,
         )
 
 

@@ -10,6 +10,7 @@ TERM_SPACES = ("word", "folded", "token")
 WEIGHTINGS = ("linear", "log1p", "sqrt")
 FLOORS = ("zero", "kth")
 SCALES = ("none", "document")
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,20 @@ class SparseConfig:
     :param idf: Whether weights are multiplied by the term's idf.
     :param literal: Whether the document's own terms, with their BM25 impacts, are in the same vector.
     :param mix: Weight of the aligned terms beside literal ones: with 1, a document's best aligned term weighs as much
-        as a literal one could at most. Without `literal` it has no effect.
+        as a literal one could at most. `auto` has it chosen for each collection, from its own sentences (see
+        `indexing.mixing`). Without `literal` it has no effect.
     :param bits: Bits of an impact: the largest weight of the collection becomes 2^bits - 1.
     """
 
     terms: str = "word"
     adjustment: str = "centred"
-    k: int = 512
+    k: int = 1024
     floor: str = "kth"
     weighting: str = "sqrt"
     scale: str = "document"
     idf: bool = True
     literal: bool = True
-    mix: float = 0.3
+    mix: float | str = AUTO
     bits: int = 8
 
     def __post_init__(self) -> None:
@@ -59,10 +61,20 @@ class SparseConfig:
             raise ConfigError(f"K, the aligned terms of a document, must be at least 1, not {self.k}")
         if self.k == 1 and self.floor == "kth":
             raise ConfigError("K = 1 with floor kth leaves no aligned term: take a larger K, or floor zero")
-        if not 0 <= self.mix <= 100:
-            raise ConfigError(f"mix must be between 0 and 100, not {self.mix}")
+        if self.mix != AUTO and (isinstance(self.mix, str) or not 0 <= self.mix <= 100):
+            raise ConfigError(f"mix must be {AUTO} or between 0 and 100, not {self.mix}")
         if not 1 <= self.bits <= 16:
             raise ConfigError(f"bits must be between 1 and 16, not {self.bits}")
+
+    @property
+    def weight(self) -> float:
+        """The mix as a number.
+
+        :raises ConfigError: It has not been chosen yet.
+        """
+        if isinstance(self.mix, str):
+            raise ConfigError("the mix is still to be chosen for the collection: call choose_mix, or name a number")
+        return self.mix
 
     def with_changes(self, **changes: Any) -> "SparseConfig":
         """Return a copy in which the choices that are not None are replaced."""

@@ -1,5 +1,6 @@
 """How often each term stands in each document: idf, and the BM25 impacts of literal terms."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +30,23 @@ class TermCounts:
         ones = np.ones(int(known.sum()), dtype=np.int32)
         self.matrix: Any = coo_array((ones, (rows[known], terms[known])), shape=shape).tocsr()
         self.matrix.sum_duplicates()
+
+    def excerpt(self, rows: npt.NDArray[np.int64], texts: Mapping[int, Sequence[int]]) -> "TermCounts":
+        """Return the counts of some documents, as a corpus of their own.
+
+        :param rows: The documents, shape (n,).
+        :param texts: Place among them -> the terms of another text that stands there instead, repetitions included.
+        """
+        from scipy.sparse import coo_array
+
+        part = self.matrix[rows].tocoo()
+        kept = ~np.isin(part.coords[0], list(texts))
+        placed = [(place, term) for place, terms in texts.items() for term in terms]
+        places, terms = np.asarray(placed, dtype=np.int64).reshape(-1, 2).T
+        excerpt = TermCounts(places, terms, part.shape)
+        rest = coo_array((part.data[kept], tuple(axis[kept] for axis in part.coords)), shape=part.shape)
+        excerpt.matrix = (excerpt.matrix + rest.tocsr()).tocsr()
+        return excerpt
 
     @cached_property
     def document_frequency(self) -> npt.NDArray[np.int64]:

@@ -24,10 +24,14 @@ class Sparsifier:
         :param decoder: Decodes onto the same terms.
         :param adjustment: The documents' adjustment.
         """
-        self._config = config
-        self._counts = counts
+        self.config = config
+        self.counts = counts
         self._decoder = decoder
         self._adjustment = adjustment
+
+    def but(self, config: SparseConfig | None = None, counts: TermCounts | None = None) -> "Sparsifier":
+        """Return a copy with other choices or other counts, which decodes in the same way."""
+        return Sparsifier(config or self.config, counts or self.counts, self._decoder, self._adjustment)
 
     def block(self, rows: npt.NDArray[np.int64], vectors: Vectors) -> Block:
         """Weigh the terms of documents.
@@ -38,7 +42,7 @@ class Sparsifier:
         :param vectors: Their embeddings, shape (n, d).
         :return: Their weights.
         """
-        return self.weigh(rows, self._decoder.top(self._adjustment.apply(vectors), self._config.k))
+        return self.weigh(rows, self._decoder.top(self._adjustment.apply(vectors), self.config.k))
 
     def weigh(self, rows: npt.NDArray[np.int64], aligned: Aligned) -> Block:
         """Weigh the terms of documents whose aligned terms are known.
@@ -48,12 +52,12 @@ class Sparsifier:
         :return: Their weights.
         """
         expansion = self._aligned_weights(aligned)
-        if not self._config.literal:
+        if not self.config.literal:
             return _as_block(expansion, None)
-        literal = self._counts.bm25(rows)
-        if self._config.mix == 0:
+        literal = self.counts.bm25(rows)
+        if self.config.weight == 0:
             return _as_block(literal, literal)
-        expansion.data *= np.float32(self._config.mix)
+        expansion.data *= np.float32(self.config.weight)
         return _as_block(literal + expansion, literal)
 
     def _aligned_weights(self, aligned: Aligned) -> Any:
@@ -61,7 +65,7 @@ class Sparsifier:
         from scipy.sparse import csr_array
 
         n, k = aligned.terms.shape
-        weights = weigh(aligned.scores, self._counts.idf[aligned.terms], self._config)
+        weights = weigh(aligned.scores, self.counts.idf[aligned.terms], self.config)
         indptr = np.arange(n + 1, dtype=np.int64) * k
         matrix = csr_array((weights.ravel(), aligned.terms.ravel(), indptr), shape=(n, len(self._decoder)))
         matrix.eliminate_zeros()

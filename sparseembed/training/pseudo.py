@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparseembed.data.corpus import Corpus
+from sparseembed.data.corpus import Corpus, Document
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.progress import track
 from sparseembed.training.duplicates import near_groups
@@ -66,10 +66,7 @@ def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
         raise ConfigError(
             f"held out {held_out} documents with seed {seed}: hold out at least {LEAST_HELD_OUT}, with a seed from 0"
         )
-    table = WordTable.of(document.contents for document in corpus)
-    group = near_groups(table)
-    _, firsts = np.unique(group, return_index=True)
-    maker = _Maker(corpus, firsts.tolist(), table, seed)
+    maker = _maker(corpus, seed)
     made = {number: found for number in maker.numbers if (found := maker.pairs(number))}
     kept_out = _drawn(made, min(held_out, len(made) // HELD_OUT_SHARE), seed)
     pairs: dict[str, list[Pair]] = {kind: [] for kind in KINDS}
@@ -87,6 +84,32 @@ def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
     ordered = sorted(kept_out)
     asked = [_of_kind(made[number], place) for place, number in enumerate(ordered)]
     return Pseudo(train, asked, [corpus[number].id for number in ordered])
+
+
+def sentence_pairs(documents: Sequence[Document], most: int) -> dict[int, Pair]:
+    """Take a telling sentence out of documents: it is a query, and the rest of the text answers it.
+
+    Of near-duplicate documents only the first is used, and no sentence that several documents share.
+
+    :param documents: The documents.
+    :param most: Pairs, at most; they are spread evenly over the documents that give one.
+    :return: Place of a document -> its pair, in the order of the documents; empty where no document gives one.
+    """
+    maker = _maker(documents, 0)
+    made = {}
+    for number in maker.numbers:
+        found = [pair for kind, pair in maker.pairs(number) if kind == "sentence"]
+        if found:
+            made[number] = found[0]
+    usable = list(made)
+    count = min(most, len(usable))
+    return {number: made[number] for number in (usable[place * len(usable) // count] for place in range(count))}
+
+
+def _maker(documents: Sequence[Document], seed: int) -> "_Maker":
+    table = WordTable.of(document.contents for document in documents)
+    _, firsts = np.unique(near_groups(table), return_index=True)
+    return _Maker(documents, firsts.tolist(), table, seed)
 
 
 def _drawn(made: Mapping[int, Sequence[tuple[str, Pair]]], count: int, seed: int) -> set[int]:
@@ -112,7 +135,7 @@ def _of_kind(found: Sequence[tuple[str, Pair]], turn: int) -> Pair:
 class _Maker:
     """Makes the pairs of a document, given what stands in the others."""
 
-    def __init__(self, corpus: Corpus, numbers: list[int], table: WordTable, seed: int) -> None:
+    def __init__(self, corpus: Sequence[Document], numbers: list[int], table: WordTable, seed: int) -> None:
         """Count titles, sentences and words of the documents that are used."""
         self.numbers = numbers
         self._corpus, self._seed = corpus, seed

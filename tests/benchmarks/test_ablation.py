@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from apart.choices import FOLDED
 from apart.meter import Meter
-from apart.mixing import other_texts, pseudo_task
+from apart.mixing import BLIND
 from apart.space import Space
 from apart.stored import task_of
 
@@ -85,8 +85,11 @@ def test_its_figures_on_test_are_those_of_the_evaluation(folder, tiny_model, tmp
             assert reported[name] == pytest.approx(row["measures"], abs=1e-9), name
     # Without literal and aligned terms mixed the one index is BM25, but for quantisation.
     mixes = {row["choices"]["mix"]: row for row in content["rows"] if row["section"] == "mix, train"}
-    assert mixes[0.0]["postings"] < mixes[0.3]["postings"]
-    assert len([mix for mix in content["mixes"] if mix["on_pseudo"] is not None]) == 2
+    assert mixes[0.0]["postings"] < mixes[0.5]["postings"]
+    blind = next(mix for mix in content["mixes"] if mix["way"] == BLIND)
+    assert 0 < blind["on_sentences"] < 1
+    built = json.loads(next((tmp_path / "evaluated").rglob("sparse-word/manifest.json")).read_text())
+    assert built["mix"]["mix"] == blind["chosen"]
     assert {each["row"] for each in content["significance"]} == {name for name in reported if "one-index" in name}
     for name, steps in content["combinations"].items():
         figures = [step["ndcg"] for step in steps]
@@ -112,38 +115,12 @@ def test_bad_input_is_one_line(folder, monkeypatch, capsys):
     assert "no such file or folder" in capsys.readouterr().err
 
 
-def test_a_document_that_gave_a_query_keeps_the_literal_terms_of_the_rest(folder, tiny_embedder, tmp_path):
-    space = space_of(folder, tiny_embedder(), tmp_path)
-    before = space.analysed.counts.matrix.toarray()
-    after = other_texts(space, {3: "the sea, the sea zzz", 5: ""}).matrix.toarray()
-    expected = before.copy()
-    expected[[3, 5]] = 0
-    for term in space.free.literal.of("the sea, the sea zzz"):
-        expected[3, space.number[term]] += 1
-    assert (after == expected).all()
-
-    task, counts = pseudo_task(space)
-    changed = [space.bench.corpus.index_of(next(iter(found))) for found in task.qrels.values()]
-    assert len(set(changed)) == len(task.queries) == 26  # a fifth of 130
-    assert not set(task.queries) & set(space.bench.corpus.ids)
-    rest = [row for row in range(130) if row not in changed]
-    assert (counts.matrix.toarray()[rest] == before[rest]).all()
-    by_title = 0
-    for row, query in zip(changed, task.queries.values(), strict=True):
-        document = space.bench.corpus[row]
-        by_title += query == document.title
-        gone = document.title if query == document.title else f"{document.title} {query}"
-        lost = before[row] - counts.matrix.toarray()[row]
-        assert lost.sum() == len(space.free.literal.of(gone))
-    assert by_title == 13  # sentences and titles take turns
-
-
 def test_a_mix_by_confidence_has_the_fixed_one_as_its_mean(folder, tiny_embedder, tmp_path):
     space = space_of(folder, tiny_embedder(), tmp_path)
     config = FOLDED.but(literal=True, k=64, idf=False, floor="zero", weighting="log1p", mix=1.0).sparse
     counts = space.analysed.counts
-    fixed, _ = space._weights(config, False, counts)
-    scaled, literal = space._weights(config, True, counts)
+    fixed, _ = space._weights(config, False)
+    scaled, literal = space._weights(config, True)
     bm25 = counts.bm25(space.order).toarray()
     both = (scaled.toarray() - bm25).sum(axis=1), (fixed.toarray() - bm25).sum(axis=1)
     factors = both[0] / both[1]

@@ -55,6 +55,20 @@ def test_bm25_of_any_rows(documents, data):
     assert impacts.dtype == np.float32
 
 
+@given(corpora.filter(bool), st.data())
+def test_an_excerpt_is_a_corpus_of_its_own(documents, data):
+    rows = data.draw(st.lists(st.integers(0, len(documents) - 1), min_size=1, max_size=6))
+    texts = data.draw(
+        st.dictionaries(st.integers(0, len(rows) - 1), st.lists(st.integers(0, TERMS - 1), max_size=9), max_size=3)
+    )
+    excerpt = counts_of(documents).excerpt(np.asarray(rows, dtype=np.int64), texts)
+    alone = counts_of([texts.get(place, documents[row]) for place, row in enumerate(rows)])
+    np.testing.assert_array_equal(excerpt.matrix.toarray(), alone.matrix.toarray())
+    np.testing.assert_array_equal(excerpt.idf, alone.idf)
+    every = np.arange(len(rows))
+    np.testing.assert_array_equal(excerpt.bm25(every).toarray(), alone.bm25(every).toarray())
+
+
 def test_a_figure_worked_on_paper():
     # Two documents of 2 and 4 terms, mean 3; term 0 stands once in the first and twice in the second.
     impacts = counts_of([[0, 1], [0, 0, 2, 3]]).bm25(np.asarray([1, 0])).toarray()

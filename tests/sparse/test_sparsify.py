@@ -48,14 +48,14 @@ def naive(parts, config, row):
     weights[kept] = weigh(scores[None, kept], counts.idf[None, kept], config)[0]
     if not config.literal:
         return weights
-    return counts.bm25(np.asarray([row])).toarray()[0] + config.mix * weights
+    return counts.bm25(np.asarray([row])).toarray()[0] + config.weight * weights
 
 
 CONFIGS = [
-    SparseConfig(k=5),
+    SparseConfig(k=5, mix=0.3),
     SparseConfig(k=5, floor="zero", mix=0.7, adjustment="none"),
-    SparseConfig(k=T + 50, floor="zero", scale="none", weighting="sqrt", adjustment="pc1"),
-    SparseConfig(k=1, floor="zero", idf=False),
+    SparseConfig(k=T + 50, floor="zero", scale="none", weighting="sqrt", adjustment="pc1", mix=1.0),
+    SparseConfig(k=1, floor="zero", idf=False, mix=0.5),
     SparseConfig(k=5, mix=0.0),
     SparseConfig(k=5, literal=False),
     SparseConfig(k=5, literal=False, mix=0.0, adjustment="pc1:0.5", floor="zero"),
@@ -101,9 +101,9 @@ def test_without_a_mix_the_literal_terms_stand_alone(parts):
 
 
 def test_blocks_do_not_depend_on_their_company(parts):
-    whole = sparsifier(parts, SparseConfig(k=5)).block(np.arange(N), parts[0])
+    whole = sparsifier(parts, CONFIGS[0]).block(np.arange(N), parts[0])
     for row in range(N):
-        alone = sparsifier(parts, SparseConfig(k=5)).block(np.asarray([row]), parts[0][[row]])
+        alone = sparsifier(parts, CONFIGS[0]).block(np.asarray([row]), parts[0][[row]])
         np.testing.assert_allclose(dense(alone)[0], dense(whole)[row], rtol=1e-5, atol=1e-7)
 
 
@@ -111,7 +111,7 @@ def test_a_collection_without_terms():
     counts = TermCounts(np.zeros(0, np.int64), np.zeros(0, np.int64), (2, 0))
     decoder = Decoder(DecodingRows(np.zeros((0, D), dtype=np.float32), np.zeros(0, dtype=np.int64)))
     for literal in (True, False):
-        config = SparseConfig(literal=literal)
+        config = SparseConfig(literal=literal, mix=0.3)
         made = Sparsifier(config, counts, decoder, Adjustment("none", np.zeros(0, dtype=np.float32)))
         assert made.block(np.asarray([0, 1]), np.ones((2, D), dtype=np.float32)).indptr.tolist() == [0, 0, 0]
 
@@ -120,7 +120,8 @@ def test_a_spill_gives_its_blocks_back(parts, tmp_path):
     spill = Spill(tmp_path / "blocks")
     assert (list(spill), spill.largest) == ([], 0.0)
     blocks = [
-        sparsifier(parts, SparseConfig()).block(np.asarray(rows), parts[0][rows]) for rows in ([0, 1, 2], [4], [5])
+        sparsifier(parts, SparseConfig(mix=0.3)).block(np.asarray(rows), parts[0][rows])
+        for rows in ([0, 1, 2], [4], [5])
     ]
     for block in blocks:
         spill.add(block)

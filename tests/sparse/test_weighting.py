@@ -62,9 +62,10 @@ def test_a_blank_text_has_no_weight():
         ({"adjustment": "pc2"}, "adjustment must be one of"),
         ({"k": 0}, "K, the aligned terms of a document, must be at least 1, not 0"),
         ({"k": -5}, "must be at least 1, not -5"),
-        ({"mix": -0.1}, "mix must be between 0 and 100, not -0.1"),
-        ({"mix": float("nan")}, "mix must be between 0 and 100, not nan"),
-        ({"mix": float("inf")}, "mix must be between 0 and 100, not inf"),
+        ({"mix": -0.1}, "mix must be auto or between 0 and 100, not -0.1"),
+        ({"mix": float("nan")}, "mix must be auto or between 0 and 100, not nan"),
+        ({"mix": float("inf")}, "mix must be auto or between 0 and 100, not inf"),
+        ({"mix": "0.3"}, "mix must be auto or between 0 and 100, not 0.3"),
         ({"bits": 0}, "bits must be between 1 and 16, not 0"),
         ({"bits": 17}, "bits must be between 1 and 16, not 17"),
     ],
@@ -85,6 +86,12 @@ def test_defaults_of_each_term_space():
     assert default_config("folded", k=7, mix=None) == DEFAULTS["folded"].with_changes(k=7)
     with pytest.raises(ConfigError, match="terms must be one of word, folded, token, not 'bag'"):
         default_config("bag")
+
+
+def test_a_mix_to_be_chosen_is_no_number():
+    assert SparseConfig(mix=0.3).weight == 0.3
+    with pytest.raises(ConfigError, match="still to be chosen"):
+        _ = SparseConfig(mix="auto").weight
 
 
 def test_choices_go_through_a_manifest_unchanged():

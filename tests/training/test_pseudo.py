@@ -11,7 +11,7 @@ from sparseembed.training import pseudo as pseudo_module
 from sparseembed.training.folding import WordTable, squeeze, words_of
 from sparseembed.training.informative import TermWeights
 from sparseembed.training.pairs import Pair
-from sparseembed.training.pseudo import pseudo_pairs
+from sparseembed.training.pseudo import pseudo_pairs, sentence_pairs
 from sparseembed.training.sentences import split_sentences
 
 SPLIT = [
@@ -225,3 +225,22 @@ def test_scripts_without_spaces():
 def test_settings_out_of_range(seed, held_out):
     with pytest.raises(ConfigError, match="hold out at least 20"):
         pseudo_pairs(Corpus(documents(1), "c"), seed, held_out)
+
+
+def test_a_sentence_is_taken_out_of_its_text():
+    made = documents(12)
+    found = sentence_pairs(made, 100)
+    assert list(found) == list(range(12))
+    for number, pair in found.items():
+        sentences = split_sentences(made[number].text)
+        assert pair.query in sentences
+        assert pair.positive == " ".join(each for each in sentences if each != pair.query)
+
+
+def test_sentences_are_of_documents_spread_evenly_over_those_that_have_them():
+    copies = [Document(f"c{n}", document.title, document.text) for n, document in enumerate(documents(2))]
+    blank = [Document("e", "", ""), Document("f", "One", "A single sentence is of no use here at all.")]
+    made = [*blank, *documents(10), *copies]
+    assert list(sentence_pairs(made, 5)) == [2, 4, 6, 8, 10]
+    assert list(sentence_pairs(made, 99)) == list(range(2, 12))
+    assert sentence_pairs(blank, 5) == {}

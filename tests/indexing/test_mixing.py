@@ -1,0 +1,142 @@
+"""The mix of a collection, chosen on its own sentences: scores against a naive reference, and what an index does."""
+
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparseembed import progress
+from sparseembed.alignment.adjustment import fit_adjustment
+from sparseembed.alignment.decoding import Decoder
+from sparseembed.alignment.head import decoding_head
+from sparseembed.data.corpus import Corpus, Document
+from sparseembed.indexing import mixing
+from sparseembed.indexing.build import build_index
+from sparseembed.indexing.encoding import encode_corpus
+from sparseembed.indexing.mixing import CANDIDATES, USUAL, best_mix, choose_mix, gain_of
+from sparseembed.sparse.config import SparseConfig
+from sparseembed.sparse.counts import TermCounts
+from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.terms import BUILDERS
+from sparseembed.training.pseudo import sentence_pairs
+
+WORDS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"
+
+
+@pytest.fixture(autouse=True)
+def listener():
+    before = progress.set_reporter(progress.SilentReporter())
+    yield
+    progress.set_reporter(before)
+
+
+def corpus_of(count, sentences=3):
+    """Make documents of sentences of random words, every seventh blank."""
+    rng = random.Random(1)
+
+    def sentence():
+        return " ".join(rng.choices(WORDS.split(), k=7)).capitalize() + "."
+
+    return Corpus(
+        [
+            Document(f"d{n}", "", "")
+            if n % 7 == 3
+            else Document(f"d{n}", f"T{n}", " ".join(sentence() for _ in range(sentences)))
+            for n in range(count)
+        ],
+        f"made{count}-{sentences}",
+    )
+
+
+def parts_of(corpus, embedder, config):
+    """Make what `choose_mix` is given."""
+    encoded = encode_corpus(corpus, embedder)
+    matrix, _ = decoding_head(embedder)
+    analysed = BUILDERS["folded"]([document.contents for document in corpus], embedder, len(matrix))
+    decoder = Decoder(analysed.space.rows(matrix, embedder.tokenizer))
+    sparsifier = Sparsifier(config, analysed.counts, decoder, fit_adjustment("centred", encoded.documents.matrix()))
+    return corpus, encoded, embedder, analysed.space, sparsifier
+
+
+def test_scores_are_those_of_a_collection_whose_documents_lack_their_sentences(tiny_embedder):
+    config = SparseConfig(terms="folded", k=20)
+    corpus, encoded, embedder, space, sparsifier = parts_of(corpus_of(60), tiny_embedder(), config)
+    rows = np.asarray([row for row in range(60) if row % 7 != 3])
+    pairs = sentence_pairs([corpus[row] for row in rows], 40)
+    rests = mixing._encode_rests(rows, pairs, corpus, encoded, embedder)
+    trial = mixing._Trial(rows, pairs, space, sparsifier)
+    found = trial.scores(encoded.documents, rests)
+
+    number = {term: place for place, term in enumerate(space.terms)}
+    texts = [pairs[place].positive if place in pairs else corpus[row].contents for place, row in enumerate(rows)]
+    terms = [[number[term] for term in space.literal.of(text)] for text in texts]
+    flat = np.asarray([each for text in terms for each in text])
+    counts = TermCounts(
+        np.repeat(np.arange(len(texts)), [len(text) for text in terms]), flat, (len(texts), len(number))
+    )
+    alone = sparsifier.but(config.with_changes(literal=False), counts).block(
+        np.arange(len(texts)), embedder.encode(texts)
+    )
+    weights = np.zeros((len(texts), len(number)))
+    for place in range(len(texts)):
+        span = slice(alone.indptr[place], alone.indptr[place + 1])
+        weights[place, alone.terms[span]] = alone.weights[span]
+    literal = counts.bm25(np.arange(len(texts))).toarray()
+    for column, pair in enumerate(pairs.values()):
+        asked = [number[term] for term in dict.fromkeys(space.literal.of(pair.query))]
+        for scores, whole in zip(found, (literal, weights), strict=True):
+            np.testing.assert_allclose(scores[:, column], whole[:, asked].sum(axis=1), rtol=1e-3, atol=1e-4)
+    assert weights.any()
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=14, max_size=14), min_size=1, max_size=4), st.data())
+def test_the_gain_is_ndcg_of_one_document_after_its_equals(columns, data):
+    wanted = data.draw(st.lists(st.integers(0, 13), min_size=len(columns), max_size=len(columns)))
+    scores = np.asarray(columns, dtype=float).T
+    for column, row, gain in zip(columns, wanted, gain_of(scores, np.asarray(wanted)), strict=True):
+        rank = sum(score >= column[row] for score in column)
+        expected = 1 / math.log2(1 + rank) if rank <= 10 and column[row] > 0 else 0
+        assert gain == pytest.approx(expected)
+
+
+def test_the_side_that_finds_the_sentences_decides():
+    rng = np.random.default_rng(0)
+    right, noise = np.eye(40), rng.random((40, 40)) * 2.5
+    wanted = np.arange(40)
+    chosen = {}
+    for name, (literal, aligned) in {
+        "literal": (right, 20 * noise),
+        "aligned": (noise, right),
+        "both": (right, right),
+    }.items():
+        chosen[name] = best_mix({mix: gain_of(literal + mix * aligned, wanted) for mix in CANDIDATES})
+    assert chosen == {"literal": 0.0, "aligned": max(CANDIDATES), "both": USUAL}
+
+
+def test_too_few_sentences_leave_the_usual_mix_and_encode_nothing(tiny_embedder):
+    for corpus in (corpus_of(30), corpus_of(60, sentences=1)):
+        parts = parts_of(corpus, tiny_embedder(), SparseConfig(terms="folded", k=20))
+        calls = parts[2].model_calls
+        choice = choose_mix(*parts)
+        assert (choice.mix, choice.curve) == (USUAL, {})
+        assert parts[2].model_calls == calls
+
+
+@pytest.mark.jvm
+def test_an_index_is_built_with_the_chosen_mix_and_says_so(tiny_embedder, tmp_path):
+    corpus, embedder = corpus_of(60), tiny_embedder()
+    auto = build_index(corpus, tmp_path / "auto", embedder, k=30)
+    choice = json.loads((tmp_path / "auto" / "manifest.json").read_text())["mix"]
+    assert choice["sentences"] == 51
+    assert choice["curve"][f"{choice['mix']:g}"] == max(choice["curve"].values())
+    named = build_index(corpus, tmp_path / "named", embedder, k=30, mix=choice["mix"])
+    assert named.manifest.vectors == auto.manifest.vectors
+    assert named.manifest.mix is None
+    calls = embedder.model_calls
+    assert build_index(corpus, tmp_path / "auto", embedder, k=30).reused
+    assert build_index(corpus, tmp_path / "again", embedder, k=30).manifest.vectors == auto.manifest.vectors
+    assert embedder.model_calls == calls
