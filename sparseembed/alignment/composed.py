@@ -32,3 +32,20 @@ def compose_rows(words: Sequence[str], tokenizer: Any, matrix: Vectors) -> Decod
             if pieces:
                 rows[2 * start + offset] = matrix[pieces].sum(axis=0) / np.sqrt(len(pieces))
     return DecodingRows(rows, np.arange(0, len(rows), 2, dtype=np.int64))
+
+
+def even_rows(rows: DecodingRows) -> DecodingRows:
+    """Give all rows the same length, their mean one: what is compared is a direction.
+
+    The length of a head's row says how common its piece was in pretraining; between the words of one collection that
+    only disturbs.
+
+    :param rows: Rows of terms; a row of zeros stays one.
+    :return: The rows.
+    """
+    lengths = np.linalg.norm(rows.matrix, axis=1, keepdims=True)
+    known = lengths[lengths > 0]
+    if not known.size:
+        return rows
+    factors = np.divide(known.mean(), lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return DecodingRows(rows.matrix * factors, rows.starts)

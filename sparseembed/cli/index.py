@@ -4,7 +4,7 @@ import argparse
 
 from sparseembed.alignment.adjustment import ADJUSTMENTS
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
-from sparseembed.sparse.config import FLOORS, SCALES, TERM_SPACES, WEIGHTINGS
+from sparseembed.sparse.config import AUTO, FLOORS, SCALES, TERM_SPACES, WEIGHTINGS
 
 NAME = "index"
 HELP = "encode a corpus and build its index"
@@ -23,7 +23,7 @@ examples:
   sparseembed index ./scifact --terms folded -k 512
       the paper's index: aligned vocabulary pieces alone
   sparseembed index ./scifact --out indexes/scifact-half --mix 0.5
-      more weight for the aligned words; nothing is encoded again
+      this weight for the aligned words, in place of one chosen for the collection; nothing is encoded again
 """
 
 
@@ -54,9 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="the document's own terms with their BM25 impacts",
     )
-    group.add_argument("--mix", type=float, metavar="W", help="weight of aligned terms beside literal ones")
+    group.add_argument(
+        "--mix",
+        type=_mix,
+        metavar="W",
+        help="weight of aligned terms beside literal ones, or auto: chosen for the collection, on sentences taken out "
+        "of its documents (default: auto)",
+    )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
     add_embedder_options(parser)
+
+
+def _mix(text: str) -> float | str:
+    return text if text == AUTO else float(text)
 
 
 def run(options: argparse.Namespace) -> None:

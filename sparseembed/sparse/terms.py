@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparseembed.alignment.composed import compose_rows
+from sparseembed.alignment.composed import compose_rows, even_rows
 from sparseembed.alignment.decoding import DecodingRows, Vectors
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.embedders.transformer import TransformerEmbedder
@@ -44,7 +44,7 @@ class TermSpace:
         :param tokenizer: The backbone's tokenizer.
         """
         if self.kind == "word":
-            return compose_rows(self.about["surfaces"], tokenizer, matrix)
+            return even_rows(compose_rows(self.about["surfaces"], tokenizer, matrix))
         return piece_rows(PieceSpace(list(self.terms), list(self.labels), self.about["term_of_piece"]), matrix)
 
     def save(self, folder: Path) -> None:

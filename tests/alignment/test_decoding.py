@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparseembed.alignment import composed, decoding
-from sparseembed.alignment.composed import compose_rows
+from sparseembed.alignment.composed import compose_rows, even_rows
 from sparseembed.alignment.decoding import Decoder, DecodingRows
 
 
@@ -108,3 +108,14 @@ def test_pieces_beyond_the_matrix_and_words_without_pieces_are_left_out(tiny_tok
 def test_no_words_make_no_rows(tiny_tokenizer):
     rows = compose_rows([], tiny_tokenizer, np.ones((9, 2), dtype=np.float32))
     assert (len(rows), rows.matrix.shape) == (0, (0, 2))
+
+
+def test_even_rows_keep_their_directions_and_the_mean_length():
+    matrix = np.asarray([[3.0, 4.0], [0.0, 0.0], [0.0, 15.0]], dtype=np.float32)
+    rows = even_rows(DecodingRows(matrix, np.asarray([0, 2])))
+    np.testing.assert_allclose(rows.matrix, [[6.0, 8.0], [0.0, 0.0], [0.0, 10.0]], rtol=1e-6)
+    assert rows.matrix.dtype == np.float32
+    assert rows.starts.tolist() == [0, 2]
+    zeros = DecodingRows(np.zeros((2, 3), dtype=np.float32), np.asarray([0]))
+    np.testing.assert_array_equal(even_rows(zeros).matrix, zeros.matrix)
+    assert len(even_rows(compose_rows([], None, np.ones((9, 2), dtype=np.float32)))) == 0

@@ -199,6 +199,7 @@ def test_nan_from_a_model_names_the_document(refused, model_copy, tmp_path, good
         (["--adjustment", "pc2"], "pc2"),
         (["--mix", "-1"], "mix"),
         (["--mix", "nan"], "mix"),
+        (["--mix", "much"], "mix"),
         (["--bits", "0"], "bits"),
         (["--bits", "17"], "bits"),
         (["--no-such-option"], "--no-such-option"),

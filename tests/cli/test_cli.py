@@ -179,6 +179,7 @@ def test_index_says_what_it_reuses_and_where_it_wrote(workshop, run, tmp_path, m
     manifest = json.loads((tmp_path / "indexes" / "mine.folded" / "manifest.json").read_text())
     chosen = manifest["sparse"]
     assert (chosen["terms"], chosen["mix"], chosen["idf"], chosen["literal"]) == ("folded", 0.5, False, False)
+    assert "reusing the index in indexes/mine" in run(*words, "--mix", "auto")[1]
 
 
 def test_encode_alone_is_the_first_half_of_index(workshop, run, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sparseembed
-from sparseembed.alignment.composed import compose_rows
+from sparseembed.alignment.composed import compose_rows, even_rows
 from sparseembed.alignment.matrix import decoding_matrix
 from sparseembed.errors import SparseEmbedError
 from sparseembed.sparse.pieces import piece_rows, piece_space
@@ -119,7 +119,7 @@ def test_the_word_space(tiny_embedder, tmp_path):
     assert space.terms == ["cat", "sat", "whale"]
     assert space.about == {"surfaces": ["cats", "sat", "whales"]}
     assert counts.matrix.toarray().tolist() == [[1, 1, 0], [1, 0, 1], [0, 0, 0]]
-    rows = compose_rows(["cats", "sat", "whales"], embedder.tokenizer, matrix)
+    rows = even_rows(compose_rows(["cats", "sat", "whales"], embedder.tokenizer, matrix))
     np.testing.assert_array_equal(space.rows(matrix, embedder.tokenizer).matrix, rows.matrix)
     space.save(tmp_path)
     loaded = load_term_space(tmp_path)
