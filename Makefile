@@ -31,7 +31,7 @@ help: ## show this list
 	@echo "variables:"
 	@echo "  DATASET   a BEIR folder, a JSONL file, a collection's name or an ir_datasets id (default: pydocs)"
 	@echo "  SPLIT     split that eval reports (default: test), or that sweep and ablation tune on (default: train)"
-	@echo "  EMBEDDER  a preset, a model folder, a GGUF file or a Hugging Face id (default: smollm2-135m)"
+	@echo "  EMBEDDER  a preset, a model folder, a GGUF file or a Hugging Face id (default: smollm2-135m-aligned)"
 	@echo "  TERMS, K  term space (word, folded, token) and aligned terms of a document, for index"
 	@echo "  INDEX     index folder, for index and search (default: indexes/NAME)"
 	@echo "  QUERY     the query, for search"

@@ -12,7 +12,7 @@ from sparseembed.errors import EmbedderError
 
 __all__ = ["DEFAULT", "DOCUMENT_PROMPT", "PRESETS", "QUERY_PROMPT", "find_preset", "find_spec", "prompted"]
 
-DEFAULT = "smollm2-135m"
+DEFAULT = "smollm2-135m-aligned"
 PRESETS: dict[str, EmbedderSpec] = {preset.name: preset.spec for preset in CATALOGUE}
 _LISTED = "`sparseembed embedders` lists the presets"
 

