@@ -113,6 +113,8 @@ def sparse(bench: Bench, variant: str, terms: str, expand: int = 0) -> Row:
         )
         calls = _model_calls(bench, searcher.encode_query)
     about = {"sparse": built.manifest.sparse, "m": expand, "counts": built.manifest.counts}
+    if built.manifest.mix is not None:
+        about["mix"] = built.manifest.mix
     if expand:
         about["expansion_weight"] = DEFAULT_EXPANSION_WEIGHT
     size = folder_bytes(built.path / "lucene")

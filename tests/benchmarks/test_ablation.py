@@ -88,8 +88,7 @@ def test_its_figures_on_test_are_those_of_the_evaluation(folder, tiny_model, tmp
     assert mixes[0.0]["postings"] < mixes[0.5]["postings"]
     blind = next(mix for mix in content["mixes"] if mix["way"] == BLIND)
     assert 0 < blind["on_sentences"] < 1
-    built = json.loads(next((tmp_path / "evaluated").rglob("sparse-word/manifest.json")).read_text())
-    assert built["mix"]["mix"] == blind["chosen"]
+    assert report.content["manifest"]["systems"]["sparse one-index"]["mix"]["mix"] == blind["chosen"]
     assert {each["row"] for each in content["significance"]} == {name for name in reported if "one-index" in name}
     for name, steps in content["combinations"].items():
         figures = [step["ndcg"] for step in steps]
