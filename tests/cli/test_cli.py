@@ -123,9 +123,9 @@ def test_a_query_that_shares_nothing_is_no_error(workshop, run, query):
 @pytest.mark.jvm
 def test_strange_characters_in_documents_are_kept_but_for_surrogates(workshop, run):
     folder, _ = workshop
-    (line,) = run("search", folder / "word", "bell", "-k", 1, "--json")[0].splitlines()
+    (line,) = run("search", folder / "word", "bell null lone smile", "-k", 1, "--json")[0].splitlines()
     assert json.loads(line)["text"] == "bell \x07, null \x00, lone \ufffd, smile 😀, café"
-    out, _ = run("search", folder / "word", "bell", "-k", 1)
+    out, _ = run("search", folder / "word", "bell null lone smile", "-k", 1)
     assert out.splitlines()[1].endswith("bell , null , lone \ufffd, smile 😀, café")
 
 
