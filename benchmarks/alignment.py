@@ -28,6 +28,7 @@ from sparseembed.analysis.tokens import make_sets, text_terms
 from sparseembed.data.collection import Collection
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.resolve import open_collection, open_corpus
+from sparseembed.data.sampling import even_places
 from sparseembed.embedders.catalogue.backbones import POOLINGS
 from sparseembed.embedders.catalogue.oneword import prompted
 from sparseembed.embedders.catalogue.paper import EOL_PROMPT
@@ -87,7 +88,7 @@ def judged_part(collection: Collection, split: str, size: int) -> Judged:
     wanted = {corpus.index_of(id) for judged in qrels.values() for id in judged if corpus.has_id(id)}
     others = [row for row in range(len(corpus)) if row not in wanted]
     room = min(len(others), max(0, size - len(wanted)))
-    wanted |= {others[int(place)] for place in np.linspace(0, len(others) - 1, room)} if room else set()
+    wanted |= {others[int(place)] for place in even_places(len(others), room)}
     part = Corpus([corpus[row] for row in sorted(wanted)], corpus.name, f"{corpus.identity}, {len(wanted)} for {split}")
     return Judged(part, collection.queries(split), qrels)
 
@@ -95,7 +96,7 @@ def judged_part(collection: Collection, split: str, size: int) -> Judged:
 def even_sample(corpus: Corpus, count: int) -> list[str]:
     """Return an even sample of a corpus's texts that are not blank."""
     texts = [document.contents for document in corpus if document.contents.strip()]
-    return [texts[int(row)] for row in np.unique(np.linspace(0, len(texts) - 1, min(count, len(texts))).astype(int))]
+    return [texts[int(row)] for row in even_places(len(texts), count)]
 
 
 def embed(embedder: TransformerEmbedder, name: str, texts: Sequence[str]) -> Vectors:

@@ -1,17 +1,13 @@
 """What an ablation starts from: embeddings that are there already, and the splits to tune on and to report."""
 
-from collections.abc import Mapping
-from typing import TypeVar
-
 from sparseembed.data.collection import Collection
+from sparseembed.data.sampling import even_sample
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.evaluation.bench import TUNING_SPLITS, Bench
 from sparseembed.indexing.encoding import embeddings_folder
 
 from .space import Task
-
-_Value = TypeVar("_Value")
 
 
 def check_stored(bench: Bench, dataset: str, embedder: str | None) -> None:
@@ -64,10 +60,3 @@ def task_of(collection: Collection, split: str, most: int | None = None) -> Task
     label = split if len(chosen) == len(queries) else f"{split}-{len(chosen)}"
     qrels = collection.qrels(split)
     return Task(label, chosen, {query: qrels[query] for query in chosen})
-
-
-def even_sample(values: Mapping[str, _Value], most: int) -> dict[str, _Value]:
-    """Return at most `most` entries, evenly spread over the order."""
-    keys = list(values)
-    count = min(most, len(keys))
-    return {key: values[key] for key in (keys[place * len(keys) // count] for place in range(count))}

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from sparseembed.alignment.adjustment import fit_adjustment
 from sparseembed.alignment.decoding import Decoder, Vectors
 from sparseembed.analysis.tokens import TokenSets
+from sparseembed.data.sampling import even_places
 
 TEXTS = 20
 TOKENS = 10
@@ -26,7 +25,7 @@ def examples(
     :param labels: Each term for people.
     :return: One entry a text: `text`, and `tokens`: "side, adjustment" -> a list of {token, literal}.
     """
-    rows = np.unique(np.linspace(0, len(texts) - 1, TEXTS).astype(np.int64))
+    rows = even_places(len(texts), TEXTS)
     chosen = sets.take(rows)
     found: list[dict[str, Any]] = [{"text": texts[row][:SHOWN], "tokens": {}} for row in rows]
     for side, vectors in sides.items():

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from sparseembed.alignment.decoding import Decoder
 from sparseembed.alignment.head import check_head, decoding_head, is_encoder
 from sparseembed.analysis.demonstrations.demonstrate import section
@@ -14,6 +12,7 @@ from sparseembed.analysis.findings import LEAST, Vocabulary, find
 from sparseembed.analysis.report import write_report
 from sparseembed.analysis.tokens import make_sets, text_terms
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.sampling import even_places
 from sparseembed.embedders.sources import model_folder
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.store import Texts, encode_to_store
@@ -168,7 +167,7 @@ def _check_fit(embedder: TransformerEmbedder, backbone: TransformerEmbedder) -> 
 
 
 def _choose(corpus: Corpus, limit: int, embedder: TransformerEmbedder, term_of_piece: list[int]) -> Chosen:
-    rows = np.unique(np.linspace(0, len(corpus) - 1, min(limit, len(corpus))).astype(np.int64))
+    rows = even_places(len(corpus), limit)
     texts = [corpus[int(row)].contents for row in rows]
     spec = embedder.spec
     terms = text_terms(texts, embedder.tokenizer, term_of_piece, spec.prompt("document"), spec.max_length)

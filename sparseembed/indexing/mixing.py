@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from sparseembed.data.corpus import Corpus
+from sparseembed.data.sampling import even_places
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
@@ -67,7 +67,7 @@ def choose_mix(
     :return: The choice, the same each time.
     """
     filled = np.asarray([place for place, document in enumerate(corpus) if document.contents], dtype=np.int64)
-    rows = filled[np.unique(np.linspace(0, len(filled) - 1, min(DOCUMENTS, len(filled))).astype(np.int64))]
+    rows = filled[even_places(len(filled), DOCUMENTS)]
     pairs = sentence_pairs([corpus[int(row)] for row in rows], SENTENCES)
     if len(pairs) < LEAST_SENTENCES:
         note(f"mix {USUAL:g}, the usual one: {corpus.name} has too few documents of several sentences to choose it on")
@@ -125,6 +125,8 @@ class _Trial:
         self, rows: npt.NDArray[np.int64], pairs: Mapping[int, Pair], space: TermSpace, sparsifier: Sparsifier
     ) -> None:
         """Count the literal terms of what is searched, and of the sentences."""
+        from scipy.sparse import csr_array
+
         self._rows, self._places = rows, np.asarray(list(pairs))
         number = {term: place for place, term in enumerate(space.terms)}
         texts = {
@@ -161,5 +163,7 @@ class _Trial:
         return literal, aligned
 
     def _weights(self, block: npt.NDArray[np.int64], vectors: Vectors) -> Any:
+        from scipy.sparse import csr_array
+
         found = self._sparsifier.block(block, vectors)
         return csr_array((found.weights, found.terms, found.indptr), shape=(len(block), self._terms))

@@ -85,7 +85,8 @@ class SparseConfig:
         return asdict(self)
 
 
-# Chosen on SciFact's and pydocs's train splits (benchmarks/results/sweep-*.md).
+# Chosen on train splits: benchmarks/results/sweep-*.md, benchmarks/results/ablation; K on that of pydocs (one index,
+# shipped adapter, mix 1: .2501 with 512, .2701 with 1,024).
 # One entry a term space: `word` is the one-index mode, the other two are the paper's method with its pieces alone.
 DEFAULTS: dict[str, SparseConfig] = {
     "word": SparseConfig(),

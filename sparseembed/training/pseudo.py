@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.sampling import even_places, even_sample
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.progress import track
 from sparseembed.training.duplicates import near_groups
@@ -101,9 +102,7 @@ def sentence_pairs(documents: Sequence[Document], most: int) -> dict[int, Pair]:
         found = [pair for kind, pair in maker.pairs(number) if kind == "sentence"]
         if found:
             made[number] = found[0]
-    usable = list(made)
-    count = min(most, len(usable))
-    return {number: made[number] for number in (usable[place * len(usable) // count] for place in range(count))}
+    return even_sample(made, most)
 
 
 def _maker(documents: Sequence[Document], seed: int) -> "_Maker":
@@ -118,7 +117,7 @@ def _drawn(made: Mapping[int, Sequence[tuple[str, Pair]]], count: int, seed: int
         return set()
     rng = np.random.default_rng((seed, 2))
     usable = list(made)
-    pool = [usable[int(place)] for place in np.unique(np.linspace(0, len(usable) - 1, max(POOL, count)).astype(int))]
+    pool = [usable[int(place)] for place in even_places(len(usable), max(POOL, count))]
     points = topic_points([made[number][0][1] for number in pool], rng)
     groups = topic_groups(points, max(1, len(pool) // NEIGHBOURS), rng)
     drawn = np.concatenate([groups[place] for place in rng.permutation(len(groups))])

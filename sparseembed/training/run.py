@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from sparseembed.data.corpus import Corpus
+from sparseembed.data.sampling import even_places
 from sparseembed.embedders.adapters import ABOUT
 from sparseembed.embedders.presets import PRESETS
 from sparseembed.embedders.spec import EmbedderSpec
@@ -154,7 +153,7 @@ def hold_out(sources: Sequence[Source], count: int) -> tuple[list[Source], list[
     wanted = min(count, len(every) // 10)
     aside: list[Pair] = []
     texts: set[str] = set()
-    for place in np.unique(np.linspace(0, len(every) - 1, wanted).astype(int)) if wanted else ():
+    for place in even_places(len(every), wanted):
         pair = every[int(place)][1]
         folded = _folded(pair)
         if texts.isdisjoint(folded):
@@ -208,7 +207,7 @@ def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, 
     note(f"training on {data.name} ({counts}{more}); {len(data.held_out)} pairs held out")
     plan = BatchPlan(data.sources, recipe.batch, recipe.seed, recipe.alike)
     # The curve's batch is a part of what is held out, spread over it.
-    places = np.unique(np.linspace(0, len(data.held_out) - 1, min(VALIDATION, len(data.held_out))).astype(int))
+    places = even_places(len(data.held_out), VALIDATION)
     job = Job(plan, [data.held_out[int(place)] for place in places], data.documents, job_digest)
     with atomic_folder(out) as folder:
         curve = train_adapter(embedder, job, recipe, work, folder)
