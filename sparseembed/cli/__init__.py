@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from sparseembed import __version__
 from sparseembed.cli import adapt, analyze, embedders, encode, evaluate, explain, index, inspect, search, train
+from sparseembed.cli.memory import keep_freed_memory
 from sparseembed.errors import SparseEmbedError
 from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: Exit status: 0 when it did what was asked, 2 for a user's mistake, 130 when interrupted.
     """
     _print_what_can_be()
+    keep_freed_memory()
     options = _parser().parse_args(arguments)
     _listen(options.quiet)
     try:
