@@ -12,20 +12,20 @@ MODEL.json beside it. Embeddings are kept in the user's cache, so a run that was
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from apart.sampled import Judged, embed, judged_part, ndcg_of
 from script import status
 
-from sparseembed.alignment.adjustment import Vectors, fit_adjustment
+from sparseembed.alignment.adjustment import fit_adjustment
 from sparseembed.alignment.decoding import Decoder
 from sparseembed.alignment.matrix import decoding_matrix
 from sparseembed.analysis.study import Measured, study
 from sparseembed.analysis.tokens import make_sets, text_terms
-from sparseembed.data.collection import Collection
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.resolve import open_collection, open_corpus
 from sparseembed.data.sampling import even_places
@@ -34,12 +34,9 @@ from sparseembed.embedders.catalogue.oneword import prompted
 from sparseembed.embedders.catalogue.paper import EOL_PROMPT
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.spec import EmbedderSpec
-from sparseembed.embedders.store import Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError
-from sparseembed.evaluation.measures import evaluate
-from sparseembed.files import cache_folder, digest, write_json
+from sparseembed.files import write_json
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.query import InferenceFree
 from sparseembed.sparse.config import DEFAULTS
@@ -50,7 +47,6 @@ from sparseembed.sparse.terms import BUILDERS
 
 ADJUSTMENTS = ("none", "pc1", "pc1:1", "centred", "bulk")
 METRICS = ("hit@10", "hit@10 lift", "lar", "lar lift", "gar")
-DEPTH = 10
 
 
 def ways(weights: str, max_length: int) -> dict[str, EmbedderSpec]:
@@ -74,38 +70,10 @@ class Row(NamedTuple):
     ndcg: float
 
 
-class Judged(NamedTuple):
-    """What retrieval is measured on."""
-
-    corpus: Corpus
-    queries: dict[str, str]
-    qrels: Mapping[str, Mapping[str, int]]
-
-
-def judged_part(collection: Collection, split: str, size: int) -> Judged:
-    """Return a collection's judged documents and an even sample of the others, `size` in all where they suffice."""
-    corpus, qrels = collection.corpus, collection.qrels(split)
-    wanted = {corpus.index_of(id) for judged in qrels.values() for id in judged if corpus.has_id(id)}
-    others = [row for row in range(len(corpus)) if row not in wanted]
-    room = min(len(others), max(0, size - len(wanted)))
-    wanted |= {others[int(place)] for place in even_places(len(others), room)}
-    part = Corpus([corpus[row] for row in sorted(wanted)], corpus.name, f"{corpus.identity}, {len(wanted)} for {split}")
-    return Judged(part, collection.queries(split), qrels)
-
-
 def even_sample(corpus: Corpus, count: int) -> list[str]:
     """Return an even sample of a corpus's texts that are not blank."""
     texts = [document.contents for document in corpus if document.contents.strip()]
     return [texts[int(row)] for row in even_places(len(texts), count)]
-
-
-def embed(embedder: TransformerEmbedder, name: str, texts: Sequence[str]) -> Vectors:
-    """Return the embeddings of documents, from the cache where they are there."""
-    fingerprint, identity = digest(list(texts)), digest(embedder.identity("document"))
-    folder = cache_folder("alignment", f"{name}-{fingerprint[:10]}", identity[:10], "documents")
-    ids = [str(row) for row in range(len(texts))]
-    label = f"{name} by {embedder.spec.name} ({embedder.spec.pooling})"
-    return encode_to_store(folder, Texts(label, fingerprint, ids, texts), embedder).matrix()
 
 
 def metrics(embedder: TransformerEmbedder, name: str, texts: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -156,18 +124,8 @@ def retrieval(embedder: TransformerEmbedder, judged: Judged) -> dict[str, float]
         impacts = fit_quantizer(float(block.weights.max(initial=0.0)), config.bits).apply(block.weights, block.literal)
         shape = (len(vectors), len(decoder))
         documents = csr_array((impacts.astype(np.float64), block.terms, block.indptr), shape=shape)
-        found[kind] = _ndcg((queries @ documents.T).toarray(), judged)
+        found[kind] = ndcg_of((queries @ documents.T).toarray(), judged)
     return found
-
-
-def _ndcg(scores: np.ndarray, judged: Judged) -> float:
-    ids = judged.corpus.ids
-    order = np.argsort(np.asarray(ids), kind="stable")  # equal scores: by id
-    run = {}
-    for query, row in zip(judged.queries, scores[:, order], strict=True):
-        best = np.argsort(-row, kind="stable")[:DEPTH]
-        run[query] = [Hit(ids[order[at]], float(row[at]), rank) for rank, at in enumerate(best, 1) if row[at]]
-    return evaluate(run, judged.qrels, ["nDCG@10"]).means["nDCG@10"]
 
 
 def measure(options: argparse.Namespace) -> Iterator[Row]:

@@ -1,7 +1,6 @@
 """The ablation from end to end, on a made collection and a tiny model."""
 
 import json
-import random
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -14,12 +13,10 @@ from apart.mixing import BLIND
 from apart.space import Space
 from apart.stored import task_of
 
-from sparseembed import progress
 from sparseembed.data.resolve import open_collection
 from sparseembed.evaluation.bench import Bench
 from sparseembed.evaluation.harness import run_evaluation
 
-NOUNS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"
 SAME = {
     "bm25 flat": "bm25",
     "dense centred": "dense, centred",
@@ -27,32 +24,6 @@ SAME = {
     "sparse one-index": "one-index, defaults",
     "sparse aligned-inference-free": "aligned alone, defaults",
 }
-
-
-@pytest.fixture(autouse=True)
-def listener():
-    before = progress.set_reporter(progress.SilentReporter())
-    yield
-    progress.set_reporter(before)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Write 130 documents of random words, each with a title, and queries of two of a document's words."""
-    folder, rng, words = tmp_path_factory.mktemp("data") / "made", random.Random(1), NOUNS.split()
-    (folder / "qrels").mkdir(parents=True)
-    texts = [" ".join(rng.choices(words, k=14)) for _ in range(130)]
-    documents = [
-        {"_id": f"d{n}", "title": f"{rng.choice(words)} {rng.choice(words)} {n}", "text": f"{text}. {text[::-1]}."}
-        for n, text in enumerate(texts)
-    ]
-    queries = [{"_id": f"q{n}", "text": " ".join(text.split()[:2])} for n, text in enumerate(texts[:24])]
-    for name, rows in (("corpus", documents), ("queries", queries)):
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for split, numbers in (("train", range(12)), ("test", range(12, 24))):
-        lines = "".join(f"q{n}\td{n}\t1\n" for n in numbers)
-        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
-    return folder
 
 
 def space_of(folder, embedder, tmp_path, kind="folded"):

@@ -1,0 +1,227 @@
+"""What is encoded: one embedder under several prompts, and documents whole or in passages.
+
+    python benchmarks/texts.py path/to/scifact
+
+For each: nDCG@10, on a train split, of dense retrieval (each side centred; a document scores as its best passage), of
+analysed words alone and of the one index with its usual mix, queries without a model. The documents are those that the
+split judges and an even sample of others. The table goes to benchmarks/results/texts/NAME.md, the figures to NAME.json
+beside it. Embeddings are kept in the user's cache, so a run that was stopped goes on.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from apart.choices import ONE_INDEX, WORDS_ALONE, Choices
+from apart.passages import best_of, cut
+from apart.sampled import Judged, embed, judged_part, ndcg_of
+from script import status
+
+from sparseembed.alignment.adjustment import Adjustment, Vectors, fit_adjustment
+from sparseembed.alignment.decoding import Aligned, Decoder
+from sparseembed.alignment.head import decoding_head
+from sparseembed.data.resolve import open_collection
+from sparseembed.embedders.catalogue.paper import EOL_PROMPT
+from sparseembed.embedders.load import load_embedder
+from sparseembed.embedders.spec import TEXT
+from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.errors import ConfigError
+from sparseembed.files import write_json
+from sparseembed.indexing.encoding import query_like_texts
+from sparseembed.progress import ConsoleReporter, note, set_reporter
+from sparseembed.retrieval.query import InferenceFree
+from sparseembed.sparse.config import SparseConfig
+from sparseembed.sparse.quantize import fit_quantizer
+from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.terms import BUILDERS, Analysed
+
+PASSAGE_WORDS = (128, 64)
+COLUMNS = ("dense", "words alone", "one index")
+SCORES = {"words alone": WORDS_ALONE, "one index": ONE_INDEX}
+
+
+class Way(NamedTuple):
+    """One way to encode.
+
+    :param name: What to call it.
+    :param prompts: What is changed of the embedder's prompts.
+    :param words: Words of a passage; 0 for whole texts.
+    """
+
+    name: str
+    prompts: dict[str, str]
+    words: int = 0
+
+
+class Row(NamedTuple):
+    """One way, measured.
+
+    :param encoded: Texts encoded for a document, the mean.
+    :param ndcg: Column -> nDCG@10.
+    """
+
+    way: str
+    encoded: float
+    ndcg: dict[str, float]
+
+
+def ways(embedder: TransformerEmbedder) -> Iterator[Way]:
+    """Yield the ways: whole texts under the embedder's prompts and others, and passages under its own."""
+    own = {"document_prompt": embedder.spec.document_prompt, "query_prompt": embedder.spec.query_prompt}
+    yield Way("its own prompts, whole texts", own)
+    for words in PASSAGE_WORDS:
+        yield Way(f"its own prompts, passages of {words} words", own, words)
+    yield Way("the document prompt for both", {**own, "query_prompt": own["document_prompt"]})
+    yield Way('"means in one word" for both', dict.fromkeys(own, EOL_PROMPT))
+    yield Way("no prompt", dict.fromkeys(own, TEXT))
+
+
+class Measure:
+    """Measures ways to encode on one task."""
+
+    def __init__(self, judged: Judged, embedder: TransformerEmbedder) -> None:
+        """Analyse the documents, and decode onto their words.
+
+        :param judged: Documents and queries.
+        :param embedder: The embedder.
+        """
+        self._judged, self._embedder = judged, embedder
+        self._matrix, self._inputs = decoding_head(embedder)
+        contents = [document.contents for document in judged.corpus]
+        self._analysed: Analysed = BUILDERS["word"](contents, embedder, len(self._matrix))
+        space = self._analysed.space
+        self._decoder = Decoder(space.rows(self._matrix, embedder.tokenizer), embedder.device)
+        self._queries = self._literal_queries()
+
+    def row(self, way: Way) -> Row:
+        """Measure a way."""
+        corpus = self._judged.corpus
+        embedder = self._embedder.with_prompts(**way.prompts)
+        passages = cut(corpus, way.words)
+        vectors = embed(embedder, corpus.name, passages.texts)
+        queries = embed(embedder, corpus.name, list(self._judged.queries.values()), "query")
+        like = embed(embedder, corpus.name, list(query_like_texts(corpus).values()), "query")
+        similar = _units(self._centred(queries, like)) @ _units(self._centred(vectors, vectors)).T
+        found = {
+            "dense": ndcg_of(np.maximum.reduceat(similar, passages.starts, axis=1).astype(np.float64), self._judged)
+        }
+        k = ONE_INDEX.sparse.k
+        decoded = self._decoder.top(self._adjusted(vectors), k)
+        aligned = best_of(decoded, passages.starts, decoded.terms.shape[1])
+        found |= {name: ndcg_of(self._scores(choices, aligned), self._judged) for name, choices in SCORES.items()}
+        note(f"{way.name}: " + ", ".join(f"{column} {found[column]:.4f}" for column in COLUMNS))
+        return Row(way.name, len(passages.texts) / len(corpus), found)
+
+    def _centred(self, vectors: Vectors, of: Vectors) -> Vectors:
+        return fit_adjustment("centred", of).apply(vectors)
+
+    def _adjusted(self, vectors: Vectors) -> Vectors:
+        kind = ONE_INDEX.sparse.adjustment
+        return fit_adjustment(kind, self._inputs(vectors), self._matrix).after(self._inputs).apply(vectors)
+
+    def _literal_queries(self) -> Any:
+        from scipy.sparse import csr_array
+
+        space = self._analysed.space
+        number = {term: place for place, term in enumerate(space.terms)}
+        free = InferenceFree(space.literal, counted=True)
+        entries = [
+            (row, number[term], weight)
+            for row, text in enumerate(self._judged.queries.values())
+            for term, weight in free.encode(text).items()
+            if term in number
+        ]
+        at_row, at_term, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
+        shape = (len(self._judged.queries), len(number))
+        return csr_array((weights.astype(np.float64), (at_row, at_term)), shape=shape)
+
+    def _scores(self, choices: Choices, aligned: Aligned) -> npt.NDArray[np.float64]:
+        """Return the exact integer scores of all documents for all queries."""
+        from scipy.sparse import csr_array
+
+        config: SparseConfig = choices.sparse
+        none = Adjustment("none", np.zeros(0, dtype=np.float32))
+        rows = np.arange(len(self._judged.corpus))
+        block = Sparsifier(config, self._analysed.counts, self._decoder, none).weigh(rows, aligned)
+        quantizer = fit_quantizer(float(block.weights.max(initial=0.0)), config.bits)
+        impacts = quantizer.apply(block.weights, block.literal).astype(np.float64)
+        documents = csr_array((impacts, block.terms, block.indptr), shape=(len(rows), len(self._decoder)))
+        scores: npt.NDArray[np.float64] = (self._queries @ documents.T).toarray()
+        return scores
+
+
+def _units(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units: Vectors = vectors / np.where(lengths > 0, lengths, 1.0)
+    return units
+
+
+def table(rows: Sequence[Row], command: str, judged: Judged, split: str, embedder: str) -> str:
+    """Return the Markdown page."""
+    lines = [
+        f"# What is encoded: {judged.corpus.name}",
+        "",
+        f"    {command}",
+        "",
+        f"nDCG@10 on {len(judged.queries):,} queries of the split {split}, among {len(judged.corpus):,} documents: "
+        f"those it judges and an even sample of others. Embedder {embedder}. Dense: each side centred, a document "
+        "scores as its best passage. Aligned terms: a term has the score of the document's best passage; queries need "
+        f"no model; one index with mix {ONE_INDEX.sparse.mix}.",
+        "",
+        "| prompts and texts | texts a document | " + " | ".join(COLUMNS) + " |",
+        "| --- | ---: |" + " ---: |" * len(COLUMNS),
+    ]
+    for row in rows:
+        lines.append(f"| {row.way} | {row.encoded:.2f} | " + " | ".join(f"{row.ndcg[c]:.4f}" for c in COLUMNS) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Measure the ways and write their table.
+
+    :return: 0, or 2 for a user's mistake.
+    """
+    return status("texts", run)
+
+
+def run() -> None:
+    """Read the arguments, measure, and write table and figures.
+
+    :raises SparseEmbedError: A user's mistake.
+    """
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("collection", help="collection whose train split is searched")
+    parser.add_argument("--split", default="train", help="never test (default: train)")
+    parser.add_argument("--embedder", help="a preset, model folder, GGUF file or Hugging Face id")
+    parser.add_argument("--documents", type=int, default=1000, help="documents searched, at most (default: 1000)")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "texts", metavar="DIR")
+    options = parser.parse_args()
+    set_reporter(ConsoleReporter())
+    if options.split == "test":
+        raise ConfigError("nothing is compared on a test split here: name train or dev")
+    judged = judged_part(open_collection(options.collection), options.split, options.documents)
+    embedder = load_embedder(options.embedder)
+    measure = Measure(judged, embedder)
+    rows = [measure.row(way) for way in ways(embedder)]
+    options.out.mkdir(parents=True, exist_ok=True)
+    command = shlex.join(["python", "benchmarks/texts.py", *_portable(sys.argv[1:])])
+    page = table(rows, command, judged, options.split, embedder.spec.name)
+    target = options.out / f"{judged.corpus.name}.md"
+    target.write_text(page, encoding="utf-8")
+    write_json(target.with_suffix(".json"), {"command": command, "rows": [row._asdict() for row in rows]})
+    sys.stdout.write(page)
+    note(f"wrote {target}")
+
+
+def _portable(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with a machine's folders left out."""
+    return [f"path/to/{Path(each).name}" if each.startswith("/") else each for each in arguments]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
