@@ -4,7 +4,8 @@
 - `aligned`: InfoNCE on the score that an inference-free query gets from the documents' aligned tokens: the sum over the
   query's *literal* words w of idf(w) log(1 + relu(E_w · c_d)), c_d being the document's embedding, centred and of a
   fixed length. No query goes through the model for it.
-- `residual`: the same score added to BM25's, so that what is learned is what the index adds to BM25.
+- `residual`: the same score added to BM25's, so that what is learned is what the index adds to BM25. Where it is in a
+  recipe, each query has a hard negative that BM25 ranks high (see `hard.py`).
 
 `aligned` and `residual` carry a FLOPS penalty (Paria et al., 2020): without it each document would raise every token.
 

@@ -20,6 +20,7 @@ from sparseembed.progress import note
 from sparseembed.training.batches import BatchPlan
 from sparseembed.training.card import write_card
 from sparseembed.training.folding import squeeze
+from sparseembed.training.hard import with_hard_negatives
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.lora import portable_name, require_peft
 from sparseembed.training.pairs import Pair, Source, fingerprint
@@ -191,6 +192,8 @@ def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, 
         "recipe": recipe.as_dict(),
         "base": {"embedder": embedder.identity(), "decoding": decoding},
     }
+    if "residual" in recipe.objectives:
+        identity["negatives"] = "bm25"
     job_digest = digest(identity)
     told = identity
     if decoding:  # its place is part of what the job is, but training.json goes to other machines
@@ -205,7 +208,8 @@ def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, 
     counts = ", ".join(f"{len(source.pairs):,} {source.name}" for source in data.sources[:6])
     more = f" and {len(data.sources) - 6} more" if len(data.sources) > 6 else ""
     note(f"training on {data.name} ({counts}{more}); {len(data.held_out)} pairs held out")
-    plan = BatchPlan(data.sources, recipe.batch, recipe.seed, recipe.alike)
+    sources = with_hard_negatives(data.sources, recipe.seed) if "residual" in recipe.objectives else data.sources
+    plan = BatchPlan(sources, recipe.batch, recipe.seed, recipe.alike)
     # The curve's batch is a part of what is held out, spread over it.
     places = even_places(len(data.held_out), VALIDATION)
     job = Job(plan, [data.held_out[int(place)] for place in places], data.documents, job_digest)
