@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,26 @@ def check_base(folder: Path, fingerprint: str) -> None:
             f"the adapter {folder} was trained for other weights{named} than the embedder's: choose the embedder that "
             "it was trained from, or train one for this"
         )
+
+
+def held_out_documents(folders: Sequence[Path], known: Callable[[str], bool]) -> set[str] | None:
+    """Return the documents of a corpus that none of some adapters was trained on, where one was adapted to this corpus.
+
+    :param folders: Adapter folders.
+    :param known: Whether the corpus has a document of that id. An adapter is taken for one of this corpus where the
+        corpus has at least half of the documents that it was checked on.
+    :return: Ids, all of them known; None where no adapter is of this corpus.
+    """
+    found: set[str] | None = None
+    for folder in folders:
+        try:
+            listed = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["about"]["held_out_documents"]
+            here = {each for each in listed if known(each)}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if here and 2 * len(here) >= len(listed):
+            found = here if found is None else found & here
+    return found
 
 
 def merge_adapter(model: Any, folder: Path) -> None:

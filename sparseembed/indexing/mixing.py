@@ -4,6 +4,9 @@ How much an embedder adds to BM25 differs from one collection to the next. So it
 telling sentence is taken out of a document, whose literal terms and embedding are then those of the rest, and is to
 find it again among all the others. That is harder than to find a text by what stands in it, as real queries are. A
 score is literal score + mix x aligned score, so each sentence is searched once, and then every mix is known.
+
+An adapter that was adapted to the collection has seen its sentences and knows where they are from: it would be trusted
+too much. Only documents that it was not trained on give sentences then.
 """
 
 from collections.abc import Mapping
@@ -14,6 +17,7 @@ import numpy.typing as npt
 
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.sampling import even_places
+from sparseembed.embedders.adapters import held_out_documents
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
@@ -43,11 +47,13 @@ class MixChoice(NamedTuple):
     :param mix: The mix.
     :param sentences: Sentences that it was chosen on; 0 where there were too few, and it is the usual one.
     :param curve: Mix -> mean nDCG@10 of the sentences; empty where there were too few.
+    :param unseen: Whether only documents that the embedder was not adapted on gave sentences.
     """
 
     mix: float
     sentences: int
     curve: dict[float, float]
+    unseen: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as plain values, for a manifest."""
@@ -67,21 +73,36 @@ def choose_mix(
     :return: The choice, the same each time.
     """
     filled = np.asarray([place for place, document in enumerate(corpus) if document.contents], dtype=np.int64)
-    rows = filled[even_places(len(filled), DOCUMENTS)]
-    pairs = sentence_pairs([corpus[int(row)] for row in rows], SENTENCES)
+    unseen = held_out_documents(embedder.adapters, corpus.has_id)
+    rows, asked = _searched(corpus, filled, unseen)
+    pairs = sentence_pairs([corpus[int(row)] for row in rows], SENTENCES, asked)
+    whose = f"{corpus.name}'s documents" + ("" if unseen is None else " that the adapter was not trained on")
     if len(pairs) < LEAST_SENTENCES:
-        note(f"mix {USUAL:g}, the usual one: {corpus.name} has too few documents of several sentences to choose it on")
-        return MixChoice(USUAL, 0, {})
+        note(f"mix {USUAL:g}, the usual one: too few of {whose} have several sentences to choose it on")
+        return MixChoice(USUAL, 0, {}, unseen is not None)
     rests = _encode_rests(rows, pairs, corpus, encoded, embedder)
     literal, aligned = _Trial(rows, pairs, space, sparsifier).scores(encoded.documents, rests)
     wanted = np.asarray(list(pairs))
     gains = {mix: gain_of(literal + mix * aligned, wanted) for mix in CANDIDATES}
-    choice = MixChoice(best_mix(gains), len(pairs), {mix: float(each.mean()) for mix, each in gains.items()})
+    curve = {mix: float(each.mean()) for mix, each in gains.items()}
+    choice = MixChoice(best_mix(gains), len(pairs), curve, unseen is not None)
     note(
-        f"mix {choice.mix:g}, chosen on {len(pairs)} sentences of {corpus.name}'s documents: nDCG@10 of the rest "
+        f"mix {choice.mix:g}, chosen on {len(pairs)} sentences of {whose}: nDCG@10 of the rest "
         f"{choice.curve[choice.mix]:.3f}, and {choice.curve[0.0]:.3f} without aligned terms"
     )
     return choice
+
+
+def _searched(
+    corpus: Corpus, filled: npt.NDArray[np.int64], unseen: set[str] | None
+) -> tuple[npt.NDArray[np.int64], list[int] | None]:
+    """Return the documents that are searched, and the places among them that may give a sentence; None for all."""
+    rows = filled[even_places(len(filled), DOCUMENTS)]
+    if unseen is None:
+        return rows, None
+    own = np.asarray([row for row in filled.tolist() if corpus[row].id in unseen], dtype=np.int64)
+    rows = np.union1d(rows, own)
+    return rows, np.searchsorted(rows, own).tolist()
 
 
 def gain_of(scores: Floats, wanted: npt.NDArray[np.int64]) -> Floats:

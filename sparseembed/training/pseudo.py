@@ -1,7 +1,7 @@
 """Pseudo-queries of a corpus: training pairs from the documents alone, without a query or a judgement."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,18 +87,22 @@ def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
     return Pseudo(train, asked, [corpus[number].id for number in ordered])
 
 
-def sentence_pairs(documents: Sequence[Document], most: int) -> dict[int, Pair]:
+def sentence_pairs(documents: Sequence[Document], most: int, asked: Iterable[int] | None = None) -> dict[int, Pair]:
     """Take a telling sentence out of documents: it is a query, and the rest of the text answers it.
 
     Of near-duplicate documents only the first is used, and no sentence that several documents share.
 
     :param documents: The documents.
     :param most: Pairs, at most; they are spread evenly over the documents that give one.
+    :param asked: Places of the documents that may give one; all when None.
     :return: Place of a document -> its pair, in the order of the documents; empty where no document gives one.
     """
     maker = _maker(documents, 0)
+    allowed = None if asked is None else set(asked)
     made = {}
     for number in maker.numbers:
+        if allowed is not None and number not in allowed:
+            continue
         found = [pair for kind, pair in maker.pairs(number) if kind == "sentence"]
         if found:
             made[number] = found[0]

@@ -64,6 +64,7 @@ class _Data(NamedTuple):
     :param documents: The texts that words are counted on.
     :param fingerprint: Of all of it.
     :param licences: Source -> licence, as far as it is given.
+    :param held_out_documents: Ids of a corpus's documents that the held-out pairs are of.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class _Data(NamedTuple):
     documents: list[str]
     fingerprint: str
     licences: Mapping[str, str]
+    held_out_documents: Sequence[str] = ()
 
 
 def train(
@@ -134,7 +136,8 @@ def adapt(
     made = pseudo_pairs(corpus, recipe.seed, held_out)
     documents = [document.contents for document in corpus]
     name = f"{corpus.name}, {len(corpus):,} documents"
-    data = _Data("corpus", name, made.train, made.held_out, documents, digest([corpus.fingerprint, held_out]), {})
+    job = digest([corpus.fingerprint, held_out])
+    data = _Data("corpus", name, made.train, made.held_out, documents, job, {}, made.held_out_ids)
     return _run(data, embedder, out, recipe, restart)
 
 
@@ -242,6 +245,7 @@ def _about(data: _Data, embedder: TransformerEmbedder, curve: Sequence[Point], f
             for source in data.sources
         ],
         "held_out": len(data.held_out),
+        "held_out_documents": list(data.held_out_documents),
         "base": _base(spec),
         "prompts": {"document": spec.prompt("document"), "query": spec.prompt("query")},
         "curve": [point._asdict() for point in curve],

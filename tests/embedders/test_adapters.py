@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sparseembed.embedders import adapters as module
-from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint
+from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, held_out_documents
 from sparseembed.errors import EmbedderError
 
 TEXTS = ["cat", "the cat sat on the mat", "Rivers carry sand 😀"]
@@ -265,3 +265,22 @@ def test_of_the_hub_only_the_adapters_own_files_are_fetched(tiny_model, tmp_path
     assert adapter_folder("owner/name@abc1") == adapter
     assert adapter_folder("owner/name") == adapter
     assert asked == [("owner/name", "abc1", wanted), ("owner/name", None, wanted)]
+
+
+def test_held_out_documents_are_those_of_an_adapter_of_the_same_corpus(tmp_path):
+    def adapter(name, listed):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "training.json").write_text(json.dumps({"about": {"held_out_documents": listed}}))
+        return folder
+
+    one, two = adapter("one", ["a", "b", "c"]), adapter("two", ["b", "c", "x"])
+    pairs, odd = adapter("pairs", []), adapter("odd", 7)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "training.json").write_text("{")
+    corpus = {"a", "b", "c", "d"}.__contains__
+    assert held_out_documents([one], corpus) == {"a", "b", "c"}
+    assert held_out_documents([one, two], corpus) == {"b", "c"}
+    assert held_out_documents([one], {"a"}.__contains__) is None
+    assert held_out_documents([pairs, odd, tmp_path / "broken", tmp_path / "none"], corpus) is None
+    assert held_out_documents([pairs, one, odd], corpus) == {"a", "b", "c"}

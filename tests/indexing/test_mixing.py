@@ -140,3 +140,49 @@ def test_an_index_is_built_with_the_chosen_mix_and_says_so(tiny_embedder, tmp_pa
     assert build_index(corpus, tmp_path / "auto", embedder, k=30).reused
     assert build_index(corpus, tmp_path / "again", embedder, k=30).manifest.vectors == auto.manifest.vectors
     assert embedder.model_calls == calls
+
+
+@pytest.fixture(scope="module")
+def adapted(tiny_model, tmp_path_factory):
+    """Return an adapter that one step has adapted to 240 documents, 32 of them held out, and what it says of itself."""
+    from sparseembed.embedders.spec import EmbedderSpec
+    from sparseembed.embedders.transformer import TransformerEmbedder
+    from sparseembed.training.recipe import Recipe
+    from sparseembed.training.run import adapt
+
+    pytest.importorskip("peft")
+    embedder = TransformerEmbedder(EmbedderSpec("tied", str(tiny_model("tied")), dtype="float32", device="cpu"))
+    recipe = Recipe(steps=1, batch=8, rank=2, objectives=("dense",))
+    made = adapt(corpus_of(240), embedder, tmp_path_factory.mktemp("adapted") / "own", recipe, held_out=32)
+    return made.path, set(made.about["about"]["held_out_documents"])
+
+
+def test_an_adapter_of_the_collection_is_asked_on_documents_that_it_was_not_trained_on(
+    adapted, tiny_embedder, monkeypatch
+):
+    folder, held_out = adapted
+    assert len(held_out) == 32
+    asked = {}
+    encode_rests = mixing._encode_rests
+
+    def seen(rows, pairs, corpus, *rest):
+        asked.update({corpus[int(rows[place])].id: pair for place, pair in pairs.items()})
+        return encode_rests(rows, pairs, corpus, *rest)
+
+    monkeypatch.setattr(mixing, "_encode_rests", seen)
+    monkeypatch.setattr(mixing, "DOCUMENTS", 50)  # what gives a sentence is searched all the same
+    embedder = tiny_embedder("tied", adapters=(str(folder),))
+    corpus = corpus_of(240)
+    choice = choose_mix(*parts_of(corpus, embedder, SparseConfig(terms="folded", k=20)))
+    assert (choice.sentences, choice.unseen) == (32, True)
+    assert set(asked) == held_out
+    for name, pair in asked.items():
+        assert pair.query in corpus[corpus.index_of(name)].text
+        assert pair.query not in pair.positive
+
+
+def test_an_adapter_of_another_collection_changes_nothing(adapted, tiny_embedder):
+    corpus = corpus_of(60)  # it has a quarter of the other's ids
+    embedder = tiny_embedder("tied", adapters=(str(adapted[0]),))
+    choice = choose_mix(*parts_of(corpus, embedder, SparseConfig(terms="folded", k=20)))
+    assert (choice.sentences, choice.unseen) == (51, False)
