@@ -7,6 +7,7 @@ BIN     := $(VENV)/bin
 DATASET ?= pydocs
 SPLIT   ?=
 EMBEDDER ?=
+ADAPTER ?=
 TERMS   ?=
 K       ?=
 INDEX   ?=
@@ -32,6 +33,7 @@ help: ## show this list
 	@echo "  DATASET   a BEIR folder, a JSONL file, a collection's name or an ir_datasets id (default: pydocs)"
 	@echo "  SPLIT     split that eval reports (default: test), or that sweep and ablation tune on (default: train)"
 	@echo "  EMBEDDER  a preset, a model folder, a GGUF file or a Hugging Face id (default: smollm2-135m-aligned)"
+	@echo "  ADAPTER   a folder that adapt or train wrote, put onto the embedder (for index and eval)"
 	@echo "  TERMS, K  term space (word, folded, token) and aligned terms of a document, for index"
 	@echo "  INDEX     index folder, for index and search (default: indexes/NAME)"
 	@echo "  QUERY     the query, for search"
@@ -44,6 +46,7 @@ help: ## show this list
 	@echo "  make eval"
 	@echo "  make eval DATASET=path/to/scifact"
 	@echo "  make adapt DATASET=path/to/scifact"
+	@echo "  make eval DATASET=path/to/scifact ADAPTER=adapters/scifact"
 	@echo "  make train PAIRS=\"pairs/a.jsonl pairs/b.jsonl\" OUT=adapters/general"
 	@echo "  make search QUERY=\"turn a list upside down\""
 
@@ -65,11 +68,12 @@ $(VENV)/.ready: requirements.lock requirements-bare.lock pyproject.toml
 	@touch $@
 
 eval: setup ## compare sparse, dense, BM25 and fusions on DATASET; writes benchmarks/results/NAME.json
-	@$(CLI) eval "$(DATASET)" $(call option,--split,$(SPLIT)) $(call option,--embedder,$(EMBEDDER)) $(ARGS)
+	@$(CLI) eval "$(DATASET)" $(call option,--split,$(SPLIT)) $(call option,--embedder,$(EMBEDDER)) \
+	  $(call option,--adapter,$(ADAPTER)) $(ARGS)
 
 index: setup ## encode DATASET and build its index in indexes/NAME
 	@$(CLI) index "$(DATASET)" $(call option,--out,$(INDEX)) $(call option,--embedder,$(EMBEDDER)) \
-	  $(call option,--terms,$(TERMS)) $(call option,-k,$(K)) $(ARGS)
+	  $(call option,--adapter,$(ADAPTER)) $(call option,--terms,$(TERMS)) $(call option,-k,$(K)) $(ARGS)
 
 search: setup ## search INDEX (built first if need be) with QUERY
 	@test -n "$$QUERY" || { echo 'make: give a query: make search QUERY="turn a list upside down"' >&2; exit 2; }

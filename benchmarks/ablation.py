@@ -9,9 +9,7 @@ figures to NAME.json beside it.
 """
 
 import argparse
-import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from apart.choices import (
@@ -36,6 +34,7 @@ from apart.page import Result, write
 from apart.reported import baselines, report, significance
 from apart.space import Space, Task
 from apart.stored import check_stored, task_of, tuning_split
+from script import command as called
 from script import status
 
 from sparseembed.data.resolve import open_collection
@@ -154,7 +153,7 @@ def run(options: argparse.Namespace) -> None:
     test = task_of(collection, "test") if "test" in collection.splits else None
     head = {
         "name": options.name or bench.corpus.name,
-        "command": shlex.join(["python", "benchmarks/ablation.py", *_portable(sys.argv[1:])]),
+        "command": called("ablation.py"),
         "dataset": bench.corpus.name,
         "documents": len(bench.corpus),
         "corpus_fingerprint": bench.corpus.fingerprint,
@@ -169,11 +168,6 @@ def run(options: argparse.Namespace) -> None:
     page = write(result, options.out)
     sys.stdout.write(page.read_text(encoding="utf-8"))
     note(f"wrote {page}")
-
-
-def _portable(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with a machine's folders left out."""
-    return [f"path/to/{Path(each).name}" if each.startswith("/") else each for each in arguments]
 
 
 if __name__ == "__main__":

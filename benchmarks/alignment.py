@@ -10,7 +10,6 @@ MODEL.json beside it. Embeddings are kept in the user's cache, so a run that was
 """
 
 import argparse
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from apart.queries import query_matrix
 from apart.sampled import Judged, embed, judged_part, ndcg_of
+from script import command as called
 from script import status
 
 from sparseembed.alignment.adjustment import fit_adjustment
@@ -107,14 +108,7 @@ def retrieval(embedder: TransformerEmbedder, judged: Judged) -> dict[str, float]
     vectors = embed(embedder, judged.corpus.name, contents)
     encoder = InferenceFree(analysed.space.literal, counted=False)
     number = {term: place for place, term in enumerate(analysed.space.terms)}
-    asked = [
-        (row, number[term], float(weight))
-        for row, text in enumerate(judged.queries.values())
-        for term, weight in encoder.encode(text).items()
-        if term in number
-    ]
-    at_row, at_term, weights = (np.asarray(part) for part in zip(*asked, strict=True))
-    queries = csr_array((weights, (at_row, at_term)), shape=(len(judged.queries), len(decoder)))
+    queries = query_matrix(map(encoder.encode, judged.queries.values()), number)
     found = {}
     for kind in ADJUSTMENTS:
         config = replace(DEFAULTS["folded"], adjustment=kind)
@@ -219,7 +213,7 @@ def run() -> None:
     rows = list(measure(options))
     out = Path(__file__).parent / "results" / "alignment"
     out.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["python", "benchmarks/alignment.py", *_portable(sys.argv[1:])])
+    command = called("alignment.py")
     page = table(rows, command, options)
     (out / f"{options.name}.md").write_text(page, encoding="utf-8")
     content: dict[str, Any] = {
@@ -230,11 +224,6 @@ def run() -> None:
     write_json(out / f"{options.name}.json", content)
     sys.stdout.write(page)
     note(f"wrote {out / options.name}.md")
-
-
-def _portable(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with a machine's folders left out."""
-    return [f"path/to/{Path(each).name}" if each.startswith("/") else each for each in arguments]
 
 
 if __name__ == "__main__":

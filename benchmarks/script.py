@@ -1,7 +1,9 @@
-"""How a script ends: a user's mistake is one line and status 2, as with the program's commands."""
+"""What scripts have in common: how they end, as the program's commands do, and how they were called."""
 
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from sparseembed.errors import SparseEmbedError
 
@@ -18,3 +20,12 @@ def status(name: str, run: Callable[[], int | None]) -> int:
     except SparseEmbedError as error:
         sys.stderr.write(f"{name}: {error}\n")
         return 2
+
+
+def command(name: str) -> str:
+    """Return how a script was called, with a machine's folders left out.
+
+    :param name: The script's file name.
+    """
+    arguments = [f"path/to/{Path(each).name}" if each.startswith("/") else each for each in sys.argv[1:]]
+    return shlex.join(["python", f"benchmarks/{name}", *arguments])

@@ -9,17 +9,18 @@ beside it. Embeddings are kept in the user's cache, so a run that was stopped go
 """
 
 import argparse
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from apart.choices import ONE_INDEX, WORDS_ALONE, Choices
 from apart.passages import best_of, cut
+from apart.queries import query_matrix
 from apart.sampled import Judged, embed, judged_part, ndcg_of
+from script import command as called
 from script import status
 
 from sparseembed.alignment.adjustment import Adjustment, Vectors, fit_adjustment
@@ -96,7 +97,9 @@ class Measure:
         self._analysed: Analysed = BUILDERS["word"](contents, embedder, len(self._matrix))
         space = self._analysed.space
         self._decoder = Decoder(space.rows(self._matrix, embedder.tokenizer), embedder.device)
-        self._queries = self._literal_queries()
+        number = {term: place for place, term in enumerate(space.terms)}
+        free = InferenceFree(space.literal, counted=True)
+        self._queries = query_matrix(map(free.encode, judged.queries.values()), number)
 
     def row(self, way: Way) -> Row:
         """Measure a way."""
@@ -123,22 +126,6 @@ class Measure:
     def _adjusted(self, vectors: Vectors) -> Vectors:
         kind = ONE_INDEX.sparse.adjustment
         return fit_adjustment(kind, self._inputs(vectors), self._matrix).after(self._inputs).apply(vectors)
-
-    def _literal_queries(self) -> Any:
-        from scipy.sparse import csr_array
-
-        space = self._analysed.space
-        number = {term: place for place, term in enumerate(space.terms)}
-        free = InferenceFree(space.literal, counted=True)
-        entries = [
-            (row, number[term], weight)
-            for row, text in enumerate(self._judged.queries.values())
-            for term, weight in free.encode(text).items()
-            if term in number
-        ]
-        at_row, at_term, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
-        shape = (len(self._judged.queries), len(number))
-        return csr_array((weights.astype(np.float64), (at_row, at_term)), shape=shape)
 
     def _scores(self, choices: Choices, aligned: Aligned) -> npt.NDArray[np.float64]:
         """Return the exact integer scores of all documents for all queries."""
@@ -209,18 +196,13 @@ def run() -> None:
     measure = Measure(judged, embedder)
     rows = [measure.row(way) for way in ways(embedder)]
     options.out.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["python", "benchmarks/texts.py", *_portable(sys.argv[1:])])
+    command = called("texts.py")
     page = table(rows, command, judged, options.split, embedder.spec.name)
     target = options.out / f"{judged.corpus.name}.md"
     target.write_text(page, encoding="utf-8")
     write_json(target.with_suffix(".json"), {"command": command, "rows": [row._asdict() for row in rows]})
     sys.stdout.write(page)
     note(f"wrote {target}")
-
-
-def _portable(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with a machine's folders left out."""
-    return [f"path/to/{Path(each).name}" if each.startswith("/") else each for each in arguments]
 
 
 if __name__ == "__main__":

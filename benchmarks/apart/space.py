@@ -24,6 +24,7 @@ from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import BUILDERS
 
 from .postings import confidence
+from .queries import query_matrix
 
 DEPTH = 100
 BLOCK = 256  # queries scored at once
@@ -169,24 +170,12 @@ class Space:
 
     def figure(self, documents: Any, queries: Queries, qrels: Qrels) -> Evaluation:
         """Measure queries against documents' impacts, by exact integer sums; equal scores by document id."""
-        asked = self._as_matrix(queries)
+        asked = query_matrix(queries.values(), self.number)
         hits = []
         for start in range(0, len(queries), BLOCK):
             scores = (documents @ asked[start : start + BLOCK].T).toarray().T
             hits += [self._hits(row) for row in scores]
         return evaluate(as_run(dict.fromkeys(queries, ""), hits), qrels, MEASURES)
-
-    def _as_matrix(self, queries: Queries) -> Any:
-        from scipy.sparse import csr_array
-
-        entries = [
-            (row, self.number[term], weight)
-            for row, query in enumerate(queries.values())
-            for term, weight in query.items()
-            if term in self.number
-        ]
-        at_row, at_term, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
-        return csr_array((weights.astype(np.float64), (at_row, at_term)), shape=(len(queries), len(self.decoder)))
 
     def _hits(self, scores: Vectors) -> list[Hit]:
         best = np.argsort(-scores, kind="stable")[: DEPTH + 1]
