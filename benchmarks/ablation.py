@@ -34,8 +34,7 @@ from apart.page import Result, write
 from apart.reported import baselines, report, significance
 from apart.space import Space, Task
 from apart.stored import check_stored, task_of, tuning_split
-from script import command as called
-from script import status
+from script import RESULTS, called, status
 
 from sparseembed.data.resolve import open_collection
 from sparseembed.embedders.load import load_embedder
@@ -127,7 +126,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="at most three values of a choice")
     parser.add_argument("--encode", action="store_true", help="encode the documents where they are not stored")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "ablation", metavar="DIR")
+    parser.add_argument("--out", type=Path, default=RESULTS / "ablation", metavar="DIR")
     parser.add_argument(
         "--indexes", type=Path, default=Path("indexes/eval"), metavar="DIR", help="the baselines' indexes"
     )

@@ -13,14 +13,12 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from apart.queries import query_matrix
+from apart.exact import impact_matrix, query_matrix
 from apart.sampled import Judged, embed, judged_part, ndcg_of
-from script import command as called
-from script import status
+from script import RESULTS, called, publish, status
 
 from sparseembed.alignment.adjustment import fit_adjustment
 from sparseembed.alignment.decoding import Decoder
@@ -37,12 +35,10 @@ from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
-from sparseembed.files import write_json
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.query import InferenceFree
 from sparseembed.sparse.config import DEFAULTS
 from sparseembed.sparse.pieces import piece_rows, piece_space
-from sparseembed.sparse.quantize import fit_quantizer
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import BUILDERS
 
@@ -99,8 +95,6 @@ def _figures(measured: Measured) -> dict[str, float]:
 
 def retrieval(embedder: TransformerEmbedder, judged: Judged) -> dict[str, float]:
     """Return nDCG@10 of the aligned tokens alone, queries without a model: adjustment -> value."""
-    from scipy.sparse import csr_array
-
     matrix = decoding_matrix(embedder)
     contents = [document.contents for document in judged.corpus]
     analysed = BUILDERS["folded"](contents, embedder, len(matrix))
@@ -115,9 +109,7 @@ def retrieval(embedder: TransformerEmbedder, judged: Judged) -> dict[str, float]
         block = Sparsifier(config, analysed.counts, decoder, fit_adjustment(kind, vectors, matrix)).block(
             np.arange(len(vectors)), vectors
         )
-        impacts = fit_quantizer(float(block.weights.max(initial=0.0)), config.bits).apply(block.weights, block.literal)
-        shape = (len(vectors), len(decoder))
-        documents = csr_array((impacts.astype(np.float64), block.terms, block.indptr), shape=shape)
+        documents = impact_matrix(block, config.bits, len(decoder))
         found[kind] = ndcg_of((queries @ documents.T).toarray(), judged)
     return found
 
@@ -211,19 +203,13 @@ def run() -> None:
     if options.split == "test":
         raise ConfigError("nothing is compared on a test split here: name train or dev")
     rows = list(measure(options))
-    out = Path(__file__).parent / "results" / "alignment"
-    out.mkdir(parents=True, exist_ok=True)
     command = called("alignment.py")
-    page = table(rows, command, options)
-    (out / f"{options.name}.md").write_text(page, encoding="utf-8")
-    content: dict[str, Any] = {
+    content = {
         "command": command,
         "rows": [row._asdict() for row in rows],
         "spearman": {source: correlations(rows, source) for source in rows[0].metrics},
     }
-    write_json(out / f"{options.name}.json", content)
-    sys.stdout.write(page)
-    note(f"wrote {out / options.name}.md")
+    publish(RESULTS / "alignment" / options.name, table(rows, command, options), content)
 
 
 if __name__ == "__main__":

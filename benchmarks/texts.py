@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from apart.choices import ONE_INDEX, WORDS_ALONE, Choices
+from apart.exact import impact_matrix, query_matrix
 from apart.passages import best_of, cut
-from apart.queries import query_matrix
 from apart.sampled import Judged, embed, judged_part, ndcg_of
-from script import command as called
-from script import status
+from apart.stored import tuning_split
+from script import RESULTS, called, publish, status
 
 from sparseembed.alignment.adjustment import Adjustment, Vectors, fit_adjustment
 from sparseembed.alignment.decoding import Aligned, Decoder
@@ -31,13 +31,9 @@ from sparseembed.embedders.catalogue.paper import EOL_PROMPT
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.spec import TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.errors import ConfigError
-from sparseembed.files import write_json
 from sparseembed.indexing.encoding import query_like_texts
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.query import InferenceFree
-from sparseembed.sparse.config import SparseConfig
-from sparseembed.sparse.quantize import fit_quantizer
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import BUILDERS, Analysed
 
@@ -109,7 +105,7 @@ class Measure:
         vectors = embed(embedder, corpus.name, passages.texts)
         queries = embed(embedder, corpus.name, list(self._judged.queries.values()), "query")
         like = embed(embedder, corpus.name, list(query_like_texts(corpus).values()), "query")
-        similar = _units(self._centred(queries, like)) @ _units(self._centred(vectors, vectors)).T
+        similar = _units(_centred(queries, like)) @ _units(_centred(vectors, vectors)).T
         found = {
             "dense": ndcg_of(np.maximum.reduceat(similar, passages.starts, axis=1).astype(np.float64), self._judged)
         }
@@ -120,26 +116,22 @@ class Measure:
         note(f"{way.name}: " + ", ".join(f"{column} {found[column]:.4f}" for column in COLUMNS))
         return Row(way.name, len(passages.texts) / len(corpus), found)
 
-    def _centred(self, vectors: Vectors, of: Vectors) -> Vectors:
-        return fit_adjustment("centred", of).apply(vectors)
-
     def _adjusted(self, vectors: Vectors) -> Vectors:
         kind = ONE_INDEX.sparse.adjustment
         return fit_adjustment(kind, self._inputs(vectors), self._matrix).after(self._inputs).apply(vectors)
 
     def _scores(self, choices: Choices, aligned: Aligned) -> npt.NDArray[np.float64]:
         """Return the exact integer scores of all documents for all queries."""
-        from scipy.sparse import csr_array
-
-        config: SparseConfig = choices.sparse
         none = Adjustment("none", np.zeros(0, dtype=np.float32))
-        rows = np.arange(len(self._judged.corpus))
-        block = Sparsifier(config, self._analysed.counts, self._decoder, none).weigh(rows, aligned)
-        quantizer = fit_quantizer(float(block.weights.max(initial=0.0)), config.bits)
-        impacts = quantizer.apply(block.weights, block.literal).astype(np.float64)
-        documents = csr_array((impacts, block.terms, block.indptr), shape=(len(rows), len(self._decoder)))
+        sparsifier = Sparsifier(choices.sparse, self._analysed.counts, self._decoder, none)
+        block = sparsifier.weigh(np.arange(len(aligned.terms)), aligned)
+        documents = impact_matrix(block, choices.sparse.bits, len(self._decoder))
         scores: npt.NDArray[np.float64] = (self._queries @ documents.T).toarray()
         return scores
+
+
+def _centred(vectors: Vectors, of: Vectors) -> Vectors:
+    return fit_adjustment("centred", of).apply(vectors)
 
 
 def _units(vectors: Vectors) -> Vectors:
@@ -183,26 +175,21 @@ def run() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collection", help="collection whose train split is searched")
-    parser.add_argument("--split", default="train", help="never test (default: train)")
+    parser.add_argument("--split", help="split to measure on (default: train, else dev); never test")
     parser.add_argument("--embedder", help="a preset, model folder, GGUF file or Hugging Face id")
     parser.add_argument("--documents", type=int, default=1000, help="documents searched, at most (default: 1000)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "texts", metavar="DIR")
+    parser.add_argument("--out", type=Path, default=RESULTS / "texts", metavar="DIR")
     options = parser.parse_args()
     set_reporter(ConsoleReporter())
-    if options.split == "test":
-        raise ConfigError("nothing is compared on a test split here: name train or dev")
-    judged = judged_part(open_collection(options.collection), options.split, options.documents)
+    collection = open_collection(options.collection)
+    split = tuning_split(collection, options.split)
+    judged = judged_part(collection, split, options.documents)
     embedder = load_embedder(options.embedder)
     measure = Measure(judged, embedder)
     rows = [measure.row(way) for way in ways(embedder)]
-    options.out.mkdir(parents=True, exist_ok=True)
     command = called("texts.py")
-    page = table(rows, command, judged, options.split, embedder.spec.name)
-    target = options.out / f"{judged.corpus.name}.md"
-    target.write_text(page, encoding="utf-8")
-    write_json(target.with_suffix(".json"), {"command": command, "rows": [row._asdict() for row in rows]})
-    sys.stdout.write(page)
-    note(f"wrote {target}")
+    page = table(rows, command, judged, split, embedder.spec.name)
+    publish(options.out / judged.corpus.name, page, {"command": command, "rows": [row._asdict() for row in rows]})
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Tiny models with random weights and a real tokenizer, a cache of one's own, and how hypothesis runs."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from sparseembed import progress
 
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("project")
@@ -70,6 +72,14 @@ def tiny_model(tiny_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) ->
 def model_copy(tiny_model: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """Return a function that copies a tiny model's folder, for tests that change it."""
     return lambda kind: Path(shutil.copytree(tiny_model(kind), tmp_path / f"{kind}-copy"))
+
+
+@pytest.fixture
+def silence() -> Iterator[None]:
+    """Say nothing of long work, and put the reporter back that a test has set."""
+    before = progress.set_reporter(progress.SilentReporter())
+    yield
+    progress.set_reporter(before)
 
 
 @pytest.fixture

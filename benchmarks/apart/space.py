@@ -23,8 +23,8 @@ from sparseembed.sparse.quantize import fit_quantizer
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import BUILDERS
 
+from .exact import query_matrix
 from .postings import confidence
-from .queries import query_matrix
 
 DEPTH = 100
 BLOCK = 256  # queries scored at once

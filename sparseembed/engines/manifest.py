@@ -36,7 +36,8 @@ class Manifest:
     :param vectors: shards, and sha256 over their lines.
     :param versions: Of the software that built it.
     :param mix: Where the weight of aligned terms was chosen for the collection: mix, sentences that it was chosen on,
-        curve (nDCG@10 by mix). Else None.
+        curve (nDCG@10 by mix), unseen (whether the embedder was adapted to the collection, and only documents that it
+        was not adapted on gave sentences). Else None.
     """
 
     corpus: dict[str, Any]

@@ -1,13 +1,13 @@
 """BM25's own mistakes as negatives: what `residual` trains on, since there an index has something to add."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparseembed.progress import track
-from sparseembed.sparse.counts import K1, B
+from sparseembed.sparse.counts import TermCounts
 from sparseembed.training.collisions import collide, mark_pairs
 from sparseembed.training.folding import WordTable
 from sparseembed.training.pairs import Pair, Source
@@ -38,7 +38,7 @@ def with_hard_negatives(sources: Sequence[Source], seed: int) -> list[Source]:
     return every
 
 
-def _drawn(pairs: Sequence[Pair], seed: tuple[int, ...], told: Any) -> Iterator[Pair]:
+def _drawn(pairs: Sequence[Pair], seed: tuple[int, ...], told: Callable[[int], None]) -> Iterator[Pair]:
     marks, rng = mark_pairs(pairs), np.random.default_rng(seed)
     for number, best in enumerate(_best(pairs)):
         wrong = [other for other in best if not collide(marks[number], marks[other])][:HARDEST]
@@ -51,10 +51,10 @@ def _drawn(pairs: Sequence[Pair], seed: tuple[int, ...], told: Any) -> Iterator[
 
 def _best(pairs: Sequence[Pair]) -> Iterator[list[int]]:
     """Yield, for each pair's query, the pairs whose positives BM25 ranks first; none without a word of the query."""
-    documents, queries = _weighted(pairs)
-    across = documents.T.tocsr()
+    positives, queries = _counts([pair.positive for pair in pairs], [pair.query for pair in pairs])
+    documents = positives.bm25(np.arange(len(pairs))).T.tocsr()
     for start in range(0, len(pairs), BLOCK):
-        scores: Floats = (queries[start : start + BLOCK] @ across).toarray()
+        scores: Floats = (queries[start : start + BLOCK] @ documents).toarray()
         for row in scores:
             count = min(LOOKED_AT, len(row))
             highest = np.argpartition(-row, count - 1)[:count]
@@ -62,21 +62,12 @@ def _best(pairs: Sequence[Pair]) -> Iterator[list[int]]:
             yield kept[np.lexsort((kept, -row[kept]))].tolist()
 
 
-def _weighted(pairs: Sequence[Pair]) -> tuple[Any, Any]:
-    """Return BM25's weights of the positives' words, and the queries' words: both CSR, shape (n, words), float32."""
-    from scipy.sparse import csr_array
-
-    count = len(pairs)
-    table = WordTable.of([*(pair.positive for pair in pairs), *(pair.query for pair in pairs)])
-    shape = (2 * count, len(table.vocabulary))
-    counts = csr_array((np.ones(len(table.ids), dtype=np.float32), table.ids, table.starts), shape=shape, copy=True)
-    counts.sum_duplicates()
-    documents, queries = counts[:count], counts[count:]
-    queries.data[:] = 1
-    holding = np.bincount(documents.indices, minlength=shape[1])
-    idf = np.log1p((count - holding + 0.5) / (holding + 0.5)).astype(np.float32)
-    lengths = np.diff(table.starts)[:count]
-    norms = K1 * (1 - B + B * lengths / max(1.0, float(lengths.mean())))
-    rows = np.repeat(np.arange(count), np.diff(documents.indptr))
-    documents.data = (idf[documents.indices] * documents.data / (documents.data + norms[rows])).astype(np.float32)
-    return documents, queries
+def _counts(positives: Sequence[str], queries: Sequence[str]) -> tuple[TermCounts, Any]:
+    """Return the counts of the positives' words, and which words stand in the queries: scipy CSR, shape (n, words)."""
+    table = WordTable.of([*positives, *queries])
+    rows = np.repeat(np.arange(len(table)), np.diff(table.starts))
+    count, words = len(positives), len(table.vocabulary)
+    own = rows < count
+    asked = TermCounts(rows[~own] - count, table.ids[~own].astype(np.int64), (len(queries), words)).matrix
+    asked.data = np.ones(len(asked.data), dtype=np.float32)
+    return TermCounts(rows[own], table.ids[own].astype(np.int64), (count, words)), asked

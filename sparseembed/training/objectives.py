@@ -14,8 +14,8 @@ index is centred by its collection's. Without it the dense loss spends itself on
 fixed length is there since an index scales each document by itself: else the penalty would merely shorten embeddings.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -163,7 +163,12 @@ class State:
 
 
 class Objective:
-    """A loss with learned parameters of its own, or none."""
+    """A loss with learned parameters of its own, or none.
+
+    :cvar hard_negatives: Whether each query is to have a hard negative.
+    """
+
+    hard_negatives: ClassVar[bool] = False
 
     def __init__(self, recipe: Recipe) -> None:
         """Take the recipe."""
@@ -232,6 +237,8 @@ class Aligned(Objective):
 class Residual(Objective):
     """InfoNCE on BM25 plus the aligned score, and the penalty."""
 
+    hard_negatives = True
+
     def __init__(self, recipe: Recipe) -> None:
         """Start with little weight on the aligned score: BM25 leads."""
         super().__init__(recipe)
@@ -247,7 +254,12 @@ class Residual(Objective):
         return contrast(self._scale.exp() * total) + self._sparsity(batch)
 
 
-BUILDERS: dict[str, Callable[[Recipe], Objective]] = {"dense": Dense, "aligned": Aligned, "residual": Residual}
+BUILDERS: dict[str, type[Objective]] = {"dense": Dense, "aligned": Aligned, "residual": Residual}
+
+
+def wants_hard_negatives(recipe: Recipe) -> bool:
+    """Say whether an objective of a recipe wants hard negatives."""
+    return any(BUILDERS[name].hard_negatives for name in recipe.objectives)
 
 
 def build_objectives(recipe: Recipe) -> dict[str, Objective]:

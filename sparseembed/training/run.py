@@ -23,6 +23,7 @@ from sparseembed.training.folding import squeeze
 from sparseembed.training.hard import with_hard_negatives
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.lora import portable_name, require_peft
+from sparseembed.training.objectives import wants_hard_negatives
 from sparseembed.training.pairs import Pair, Source, fingerprint
 from sparseembed.training.probe import Probe, probe
 from sparseembed.training.pseudo import pseudo_pairs
@@ -195,7 +196,8 @@ def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, 
         "recipe": recipe.as_dict(),
         "base": {"embedder": embedder.identity(), "decoding": decoding},
     }
-    if "residual" in recipe.objectives:
+    hard = wants_hard_negatives(recipe)
+    if hard:
         identity["negatives"] = "bm25"
     job_digest = digest(identity)
     told = identity
@@ -211,7 +213,7 @@ def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, 
     counts = ", ".join(f"{len(source.pairs):,} {source.name}" for source in data.sources[:6])
     more = f" and {len(data.sources) - 6} more" if len(data.sources) > 6 else ""
     note(f"training on {data.name} ({counts}{more}); {len(data.held_out)} pairs held out")
-    sources = with_hard_negatives(data.sources, recipe.seed) if "residual" in recipe.objectives else data.sources
+    sources = with_hard_negatives(data.sources, recipe.seed) if hard else data.sources
     plan = BatchPlan(sources, recipe.batch, recipe.seed, recipe.alike)
     # The curve's batch is a part of what is held out, spread over it.
     places = even_places(len(data.held_out), VALIDATION)

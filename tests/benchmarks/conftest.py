@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sparseembed import progress
-
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 NOUNS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"
 
 
 @pytest.fixture(autouse=True)
-def listener():
-    before = progress.set_reporter(progress.SilentReporter())
-    yield
-    progress.set_reporter(before)
+def silent(silence):
+    """Say nothing: the scripts set a reporter of their own."""
 
 
 @pytest.fixture(scope="session")

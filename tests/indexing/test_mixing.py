@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseembed import progress
 from sparseembed.alignment.adjustment import fit_adjustment
 from sparseembed.alignment.decoding import Decoder
 from sparseembed.alignment.head import decoding_head
@@ -24,14 +23,8 @@ from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import BUILDERS
 from sparseembed.training.pseudo import sentence_pairs
 
+pytestmark = pytest.mark.usefixtures("silence")
 WORDS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"
-
-
-@pytest.fixture(autouse=True)
-def listener():
-    before = progress.set_reporter(progress.SilentReporter())
-    yield
-    progress.set_reporter(before)
 
 
 def corpus_of(count, sentences=3):

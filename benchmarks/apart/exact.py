@@ -1,9 +1,12 @@
-"""Impact queries as a matrix, which exact scores are a product with."""
+"""Impact queries and documents as matrices: exact scores are their product."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+
+from sparseembed.sparse.quantize import fit_quantizer
+from sparseembed.sparse.spill import Block
 
 
 def query_matrix(queries: Iterable[Mapping[str, int]], number: Mapping[str, int]) -> Any:
@@ -23,3 +26,17 @@ def query_matrix(queries: Iterable[Mapping[str, int]], number: Mapping[str, int]
     ]
     rows, terms, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
     return csr_array((weights.astype(np.float64), (rows, terms)), shape=(len(listed), len(number)))
+
+
+def impact_matrix(block: Block, bits: int, terms: int) -> Any:
+    """Return the impacts of a whole collection as scipy CSR, shape (N, T), float64.
+
+    :param block: The weights of all documents.
+    :param bits: Bits of an impact.
+    :param terms: T.
+    """
+    from scipy.sparse import csr_array
+
+    impacts = fit_quantizer(float(block.weights.max(initial=0.0)), bits).apply(block.weights, block.literal)
+    shape = (len(block.indptr) - 1, terms)
+    return csr_array((impacts.astype(np.float64), block.terms, block.indptr), shape=shape)
