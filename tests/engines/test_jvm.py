@@ -90,8 +90,10 @@ def test_everything_is_quiet_and_the_environment_stays(tmp_path, variables):
 
 @JVM
 def test_ctrl_c_still_reaches_python():
-    script = START + (
-        "import os, signal, time\njava('java.lang.Object')\n"
+    # A process that a script has put into the background starts with Ctrl-C ignored.
+    script = "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + START
+    script += (
+        "java('java.lang.Object')\n"
         "try:\n  os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\nexcept KeyboardInterrupt: print('interrupted')"
     )
     assert answer(script) == "interrupted"
