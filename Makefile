@@ -34,7 +34,7 @@ help: ## show this list
 	@echo "  SPLIT     split that eval reports (default: test), or that sweep and ablation tune on (default: train)"
 	@echo "  EMBEDDER  a preset, a model folder, a GGUF file or a Hugging Face id (default: smollm2-135m-aligned)"
 	@echo "  ADAPTER   a folder that adapt or train wrote, put onto the embedder (for index and eval)"
-	@echo "  TERMS, K  term space (word, folded, token) and aligned terms of a document, for index"
+	@echo "  TERMS, K  term space (word, folded, token, word+folded) and aligned terms of a document, for index"
 	@echo "  INDEX     index folder, for index and search (default: indexes/NAME)"
 	@echo "  QUERY     the query, for search"
 	@echo "  PAIRS     files or folders of training pairs, for train"

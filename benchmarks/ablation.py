@@ -14,7 +14,9 @@ from pathlib import Path
 
 from apart.choices import (
     BITS,
+    BOTH,
     FOLDED,
+    JOINED,
     MIXES,
     MS,
     ONE_INDEX,
@@ -58,6 +60,7 @@ class Ablation:
             result.reported += baselines(self.bench, self.tuning, self.test)
         result.rows += measure_dense(self.bench, self.tuning)
         self.words(Space(self.bench, "word"))
+        self.both(Space(self.bench, "word+folded", max(JOINED["k"])))
         self.folded(Space(self.bench, "folded"))
         space = Space(self.bench, "token")
         result.rows.append(Meter(space, self.tuning).measure("term spaces", "default", "pieces alone (token)", TOKEN))
@@ -78,6 +81,16 @@ class Ablation:
         blind = ONE_INDEX.but(mix=next(mix.chosen for mix in result.mixes if mix.way == BLIND))
         best, result.steps["one-index"] = ascend(meter, "one-index", blind, self.grid(blind))
         self.report(space, {"one-index, defaults": blind, "one-index, combination": best})
+
+    def both(self, space: Space) -> None:
+        """Take apart the one index with pieces beside its words."""
+        meter, result, name = Meter(space, self.tuning), self.result, "one index with pieces"
+        result.rows.append(meter.measure("term spaces", "default", f"{name} (word+folded, literal terms)", BOTH))
+        grid = {field: QUICK[field] for field in JOINED} if self.quick else JOINED
+        result.rows += measure_alone(meter, name, BOTH, grid)
+        blind = BOTH.but(mix=space.choose_mix(BOTH.sparse).mix)
+        result.rows.append(meter.measure(name, "mix", f"mix = {blind.sparse.mix:g}, chosen without labels", blind))
+        self.report(space, {"one-index with pieces, defaults": blind})
 
     def folded(self, space: Space) -> None:
         """Take apart the paper's method: folded pieces alone, queries without a model and expanded ones."""

@@ -100,7 +100,7 @@ def retrieval(embedder: TransformerEmbedder, judged: Judged) -> dict[str, float]
     analysed = BUILDERS["folded"](contents, embedder, len(matrix))
     decoder = Decoder(analysed.space.rows(matrix, embedder.tokenizer), embedder.device)
     vectors = embed(embedder, judged.corpus.name, contents)
-    encoder = InferenceFree(analysed.space.literal, counted=False)
+    encoder = InferenceFree(analysed.space.literal)
     number = {term: place for place, term in enumerate(analysed.space.terms)}
     queries = query_matrix(map(encoder.encode, judged.queries.values()), number)
     found = {}

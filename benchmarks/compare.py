@@ -32,6 +32,7 @@ SHOWN = {
     "free": "sparse aligned-inference-free",
     "expanded": "sparse aligned-expanded",
     "one": "sparse one-index",
+    "pieces": "sparse one-index-pieces",
 }
 TITLES = {
     "bm25": "bm25",
@@ -42,6 +43,7 @@ TITLES = {
     "free": "aligned, no model",
     "expanded": "aligned, expanded",
     "one": "one index",
+    "pieces": "one index with pieces",
     "gain": "less bm25",
     "lead": "less the better fusion",
     "kept": "no model / dense",

@@ -94,7 +94,7 @@ class Measure:
         space = self._analysed.space
         self._decoder = Decoder(space.rows(self._matrix, embedder.tokenizer), embedder.device)
         number = {term: place for place, term in enumerate(space.terms)}
-        free = InferenceFree(space.literal, counted=True)
+        free = InferenceFree(space.literal)
         self._queries = query_matrix(map(free.encode, judged.queries.values()), number)
 
     def row(self, way: Way) -> Row:
@@ -124,7 +124,7 @@ class Measure:
         """Return the exact integer scores of all documents for all queries."""
         none = Adjustment("none", np.zeros(0, dtype=np.float32))
         sparsifier = Sparsifier(choices.sparse, self._analysed.counts, self._decoder, none)
-        block = sparsifier.weigh(np.arange(len(aligned.terms)), aligned)
+        block = sparsifier.weigh(np.arange(len(aligned.terms)), [aligned])
         documents = impact_matrix(block, choices.sparse.bits, len(self._decoder))
         scores: npt.NDArray[np.float64] = (self._queries @ documents.T).toarray()
         return scores

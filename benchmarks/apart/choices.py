@@ -49,6 +49,7 @@ class Choices:
 
 ONE_INDEX = Choices(DEFAULTS["word"].with_changes(mix=USUAL))
 WORDS_ALONE = Choices(replace(DEFAULTS["word"], literal=False))
+BOTH = Choices(DEFAULTS["word+folded"].with_changes(mix=USUAL))
 FOLDED = Choices(DEFAULTS["folded"])
 TOKEN = Choices(DEFAULTS["token"])
 
@@ -69,8 +70,14 @@ SOUGHT: Grid = {
 }
 BITS: Grid = {"bits": (8, 6, 4, 2, 1)}
 PRUNING: Grid = {"share": (0.02, 0.05, 0.1, 0.2, 0.3, 0.5), "best": (8, 16, 32, 64, 128, 256)}
+JOINED: Grid = {"pieces": (0.0, 0.25, 0.5, 0.75, 1.0), "k": (128, 256, 512, 1024), "mix": MIXES}
 MIXED: Grid = {"mix": MIXES, "confident": (False, True)}
-QUICK: Grid = {"k": (8, 64, 1024), "adjustment": ("none", "pc1", "centred"), "mix": (0.0, 0.5, 1.0)}
+QUICK: Grid = {
+    "k": (8, 64, 1024),
+    "pieces": (0.0, 0.5, 1.0),
+    "adjustment": ("none", "pc1", "centred"),
+    "mix": (0.0, 0.5, 1.0),
+}
 
 
 def grid_of(start: Choices, *parts: Grid, quick: bool = False) -> Grid:
@@ -105,6 +112,7 @@ NAMES = {
     "m": "M",
     "query_idf": "idf of query terms",
     "confident": "mix by confidence",
+    "pieces": "share of pieces",
     "share": "least share of the largest impact",
     "best": "postings kept",
 }

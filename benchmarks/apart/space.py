@@ -32,7 +32,7 @@ LARGEST_K, LARGEST_M = 4000, 50
 CONFIDENT_TERMS = 32  # best aligned terms that tell how far an embedding knows its own text
 KEPT_BYTES = 2 << 30  # of decoded terms, over all adjustments
 MEASURES = ("nDCG@10", "R@100", "RR@10")
-_FIELDS = ("adjustment", "k", "floor", "weighting", "scale", "idf")  # what aligned weights depend on
+_FIELDS = ("adjustment", "k", "floor", "weighting", "scale", "idf", "pieces")  # what aligned weights depend on
 
 Queries = Mapping[str, Mapping[str, int]]  # query id -> impact query
 
@@ -57,7 +57,7 @@ class Space:
         """Analyse the collection and make the decoding rows.
 
         :param bench: Collection and embedder.
-        :param kind: `word`, `folded` or `token`.
+        :param kind: `word`, `folded`, `token` or `word+folded`.
         :param largest_k: Aligned terms of a document that are decoded.
         """
         self.bench, self.kind, self._largest_k = bench, kind, largest_k
@@ -66,12 +66,12 @@ class Space:
         self.analysed = BUILDERS[kind](contents, bench.embedder, len(self._matrix))
         rows = self.analysed.space.rows(self._matrix, bench.embedder.tokenizer)
         self.decoder = Decoder(rows, bench.embedder.device)
-        self.free = InferenceFree(self.analysed.space.literal, counted=kind == "word")
+        self.free = InferenceFree(self.analysed.space.literal)
         self.number = {term: number for number, term in enumerate(self.analysed.space.terms)}
         ids = bench.corpus.ids
         self.order = np.asarray(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
         self._ids = [ids[row] for row in self.order]
-        self._aligned: OrderedDict[str, Aligned] = OrderedDict()
+        self._aligned: OrderedDict[str, list[Aligned]] = OrderedDict()
         self._expansion: tuple[tuple[Any, ...], Any] | None = None
         self._queries_aligned: dict[tuple[str, str], _Decoded] = {}
 
@@ -81,16 +81,19 @@ class Space:
         vectors = sample(stored.documents) if side == "document" else stored.query_like.matrix()
         return fit_adjustment(kind, self._inputs(vectors), self._matrix).after(self._inputs)
 
-    def aligned(self, kind: str) -> Aligned:
-        """Return the best aligned terms of all documents under an adjustment."""
+    def aligned(self, kind: str) -> list[Aligned]:
+        """Return the best aligned terms of all documents under an adjustment, of each part of the space."""
         if kind not in self._aligned:
             note(f"decoding onto {self.kind}, adjustment {kind}")
             vectors = self.adjustment(kind, "document").apply(self.bench.encoded.documents.take(self.order))
-            self._aligned[kind] = self.decoder.top(vectors, self._largest_k)
-            while len(self._aligned) > 1 and sum(8 * each.terms.size for each in self._aligned.values()) > KEPT_BYTES:
+            self._aligned[kind] = self.decoder.top_of_parts(vectors, self._largest_k)
+            while len(self._aligned) > 1 and self._kept_bytes() > KEPT_BYTES:
                 self._aligned.popitem(last=False)
         self._aligned.move_to_end(kind)
         return self._aligned[kind]
+
+    def _kept_bytes(self) -> int:
+        return sum(8 * part.terms.size for parts in self._aligned.values() for part in parts)
 
     def documents(self, config: SparseConfig, confident: bool = False) -> Any:
         """Return the quantised impacts of all documents, scipy CSR, shape (N, T), no stored zeros.
@@ -116,7 +119,7 @@ class Space:
         mixed = self._expansions(config).copy()
         mixed.data *= np.float32(config.weight)
         if confident:
-            sure = confidence(self.aligned(config.adjustment).terms[:, :CONFIDENT_TERMS], counts.matrix[self.order])
+            sure = confidence(self.aligned(config.adjustment)[0].terms[:, :CONFIDENT_TERMS], counts.matrix[self.order])
             factors = sure / max(float(sure.mean()), 1e-9)
             mixed.data *= np.repeat(factors.astype(np.float32), np.diff(mixed.indptr))
             mixed.eliminate_zeros()
@@ -140,8 +143,8 @@ class Space:
         key = tuple(getattr(config, field) for field in _FIELDS)
         if self._expansion is None or self._expansion[0] != key:
             self._expansion = None  # before the next is made: two of them may not fit
-            whole = self.aligned(config.adjustment)
-            aligned = Aligned(whole.terms[:, : config.k], whole.scores[:, : config.k])
+            parts = self.aligned(config.adjustment)
+            aligned = [Aligned(part.terms[:, : config.k], part.scores[:, : config.k]) for part in parts]
             none = Adjustment("none", np.zeros(0, dtype=np.float32))
             alone = Sparsifier(replace(config, literal=False), self.analysed.counts, self.decoder, none)
             block = alone.weigh(self.order, aligned)

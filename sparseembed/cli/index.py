@@ -22,6 +22,8 @@ examples:
       your own documents, one JSON object a line: {"id": "1", "title": "...", "text": "..."}
   sparseembed index ./scifact --terms folded -k 512
       the paper's index: aligned vocabulary pieces alone
+  sparseembed index ./scifact --terms word+folded
+      one-index mode with aligned pieces beside the words; queries go through a tokenizer, and through no model
   sparseembed index ./scifact --out indexes/scifact-half --mix 0.5
       this weight for the aligned words, in place of one chosen for the collection; nothing is encoded again
 """
@@ -40,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("from embedding to impacts (defaults depend on --terms)")
     group.add_argument(
-        "--terms", choices=TERM_SPACES, default="word", help="what a term is (default: word, the one-index mode)"
+        "--terms",
+        choices=TERM_SPACES,
+        default="word",
+        help="what a term is (default: word, the one-index mode); word+folded has pieces beside the words",
     )
     group.add_argument("-k", type=int, metavar="K", help="aligned terms of a document")
     group.add_argument("--adjustment", metavar="A", help=f"before decoding: {', '.join(ADJUSTMENTS)}")
@@ -61,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weight of aligned terms beside literal ones, or auto: chosen for the collection, on sentences taken out "
         "of its documents (default: auto)",
     )
+    group.add_argument(
+        "--pieces", type=float, metavar="SHARE", help="with word+folded: share of the pieces beside aligned words, 0..1"
+    )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
     add_embedder_options(parser)
 
@@ -73,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
     """Build the index."""
     from sparseembed.indexing.build import build_index
 
-    choices = ("k", "adjustment", "floor", "weighting", "scale", "idf", "literal", "mix", "bits")
+    choices = ("k", "adjustment", "floor", "weighting", "scale", "idf", "literal", "mix", "pieces", "bits")
     build_index(
         options.dataset,
         options.out,

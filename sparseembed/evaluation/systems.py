@@ -156,4 +156,5 @@ SYSTEMS: dict[tuple[str, str], Callable[[Bench], Row]] = {
     ("sparse", "aligned-inference-free"): lambda bench: sparse(bench, "aligned-inference-free", "folded"),
     ("sparse", "aligned-expanded"): lambda bench: sparse(bench, "aligned-expanded", "folded", DEFAULT_M),
     ("sparse", "one-index"): lambda bench: sparse(bench, "one-index", "word"),
+    ("sparse", "one-index-pieces"): lambda bench: sparse(bench, "one-index-pieces", "word+folded"),
 }

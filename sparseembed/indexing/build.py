@@ -63,7 +63,8 @@ def build_index(
     :param out: Folder of the index; `indexes/NAME` when None, NAME being the corpus's name and, but for `word`, the
         term space.
     :param embedder: Preset, path, Hugging Face id or embedder; the default preset when None.
-    :param terms: Term space: `word` (with the literal terms: the one-index mode), `folded` or `token`.
+    :param terms: Term space: `word` (with the literal terms: the one-index mode), `folded`, `token`, or
+            `word+folded` (the one-index mode with pieces beside the words).
     :param embeddings: Folder to keep the embeddings in; in the user's cache when None.
     :param overwrite: Replace an index of another recipe in `out`; without it such an index is left alone.
     :param reencode: Encode anew a corpus that has changed since it was encoded, and replace its index.
@@ -223,7 +224,7 @@ class _Build:
             embedder=self._embedder.spec.as_dict(),
             embedder_identity=self._embedder.identity(),
             sparse=self._config.as_dict(),
-            analyzer=ANALYZER_NAME if self._config.terms == "word" else None,
+            analyzer=ANALYZER_NAME if self._config.terms.startswith("word") else None,
             quantizer={"scale": quantizer.scale, "levels": quantizer.levels},
             counts=counts,
             vectors={"sha256": fingerprint},

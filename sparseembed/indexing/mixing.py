@@ -157,7 +157,7 @@ class _Trial:
         self._counts = sparsifier.counts.excerpt(rows, texts)
         self._sparsifier = sparsifier.but(sparsifier.config.with_changes(literal=False), self._counts)
         self._terms = len(number)
-        free = InferenceFree(space.literal, counted=space.kind == "word")
+        free = InferenceFree(space.literal)
         queries = [free.encode(pair.query) for pair in pairs.values()]
         entries = [
             (number[term], column, weight)

@@ -32,19 +32,16 @@ class QueryEncoder(Protocol):
 class InferenceFree:
     """Literal terms only: no model call. The paper's M = 0.
 
-    :param literal: Finds the terms.
-    :param counted: Whether a term that stands twice weighs twice, as in a plain Lucene match query (`word`), or once,
-        as in the paper's set of tokens (`token`, `folded`).
+    :param literal: Finds the terms, and says whether one that stands twice weighs twice.
     """
 
     literal: LiteralTerms
-    counted: bool
     model_calls: int = 0
 
     def encode(self, text: str) -> dict[str, int]:
         """Return the literal terms, in the order in which they first occur."""
         counts = Counter(self.literal.of(text))
-        return dict(counts) if self.counted else dict.fromkeys(counts, 1)
+        return dict(counts) if self.literal.counted else dict.fromkeys(counts, 1)
 
 
 class Expanded:

@@ -61,7 +61,7 @@ class Searcher:
         self.path = path
         self.manifest = manifest
         self.engine = engine
-        self.query_encoder: QueryEncoder = InferenceFree(self._literal, counted=manifest.sparse["terms"] == "word")
+        self.query_encoder: QueryEncoder = InferenceFree(self._literal)
 
     @classmethod
     def open(
@@ -120,7 +120,7 @@ class Searcher:
         from sparseembed.alignment.head import decoding_head
         from sparseembed.indexing.build import load_adjustment
 
-        base = InferenceFree(self._literal, counted=self.manifest.sparse["terms"] == "word")
+        base = InferenceFree(self._literal)
         head = decoding_head(embedder)
         rows = self.term_space.rows(head.matrix, embedder.tokenizer)
         adjustment = load_adjustment(self.path / "adjustment", "query", self.manifest.sparse["adjustment"])

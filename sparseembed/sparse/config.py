@@ -6,7 +6,7 @@ from typing import Any
 from sparseembed.alignment.adjustment import check_adjustment
 from sparseembed.errors import ConfigError
 
-TERM_SPACES = ("word", "folded", "token")
+TERM_SPACES = ("word", "folded", "token", "word+folded")
 WEIGHTINGS = ("linear", "log1p", "sqrt")
 FLOORS = ("zero", "kth")
 SCALES = ("none", "document")
@@ -17,9 +17,9 @@ AUTO = "auto"
 class SparseConfig:
     """The choices between embedding and impact, in the order in which they are applied.
 
-    :param terms: Term space: `word`, `folded` or `token`.
+    :param terms: Term space: `word`, `folded`, `token` or `word+folded` (both, each with aligned terms of its own).
     :param adjustment: What is done to the embedding before decoding (see `alignment.adjustment`).
-    :param k: K, aligned terms kept for a document.
+    :param k: K, aligned terms kept for a document; in `word+folded` K words and K pieces.
     :param floor: What is subtracted from the K scores: `zero` nothing, `kth` the smallest of them. What is then
         negative counts as zero (relu) and vanishes.
     :param weighting: Function of the floored score: `linear`, `log1p` (ln(1 + x)) or `sqrt`.
@@ -29,6 +29,8 @@ class SparseConfig:
     :param mix: Weight of the aligned terms beside literal ones: with 1, a document's best aligned term weighs as much
         as a literal one could at most. `auto` has it chosen for each collection, from its own sentences (see
         `indexing.mixing`). Without `literal` it has no effect.
+    :param pieces: In `word+folded`, the share of the pieces in the weight of aligned terms: with 0 there are aligned
+        words alone, with 1 aligned pieces alone. Elsewhere it has no effect.
     :param bits: Bits of an impact: the largest weight of the collection becomes 2^bits - 1.
     """
 
@@ -41,6 +43,7 @@ class SparseConfig:
     idf: bool = True
     literal: bool = True
     mix: float | str = AUTO
+    pieces: float = 0.5
     bits: int = 8
 
     def __post_init__(self) -> None:
@@ -63,6 +66,8 @@ class SparseConfig:
             raise ConfigError("K = 1 with floor kth leaves no aligned term: take a larger K, or floor zero")
         if self.mix != AUTO and (isinstance(self.mix, str) or not 0 <= self.mix <= 100):
             raise ConfigError(f"mix must be {AUTO} or between 0 and 100, not {self.mix}")
+        if not 0 <= self.pieces <= 1:
+            raise ConfigError(f"pieces, their share beside words, must be between 0 and 1, not {self.pieces}")
         if not 1 <= self.bits <= 16:
             raise ConfigError(f"bits must be between 1 and 16, not {self.bits}")
 
@@ -76,6 +81,13 @@ class SparseConfig:
             raise ConfigError("the mix is still to be chosen for the collection: call choose_mix, or name a number")
         return self.mix
 
+    def shares(self, parts: int) -> tuple[float, ...]:
+        """Return the share of each part of the term space: all of one; of words and pieces, what `pieces` says.
+
+        :param parts: One or two.
+        """
+        return (1.0,) if parts == 1 else (1 - self.pieces, self.pieces)
+
     def with_changes(self, **changes: Any) -> "SparseConfig":
         """Return a copy in which the choices that are not None are replaced."""
         return replace(self, **{key: value for key, value in changes.items() if value is not None})
@@ -87,11 +99,13 @@ class SparseConfig:
 
 # Chosen on train splits: benchmarks/results/sweep-*.md, benchmarks/results/ablation; K on that of pydocs (one index,
 # shipped adapter, mix 1: .2501 with 512, .2701 with 1,024).
-# One entry a term space: `word` is the one-index mode, the other two are the paper's method with its pieces alone.
+# One entry a term space: `word` is the one-index mode, `folded` and `token` are the paper's method with its pieces
+# alone, and `word+folded` is the one-index mode with pieces in a field of their own, by no more postings than `word`.
 DEFAULTS: dict[str, SparseConfig] = {
     "word": SparseConfig(),
     "folded": SparseConfig(terms="folded", literal=False, weighting="log1p"),
     "token": SparseConfig(terms="token", literal=False, weighting="log1p"),
+    "word+folded": SparseConfig(terms="word+folded", k=512),
 }
 
 

@@ -17,19 +17,29 @@ class TermCounts:
     :ivar matrix: scipy CSR, shape (N, T), int32: how often term t stands in document d.
     """
 
-    def __init__(self, rows: npt.NDArray[np.int64], terms: npt.NDArray[np.int64], shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        rows: npt.NDArray[np.int64],
+        terms: npt.NDArray[np.int64],
+        shape: tuple[int, int],
+        scored: int | None = None,
+        occurrences: npt.NDArray[np.int32] | None = None,
+    ) -> None:
         """Count occurrences.
 
         :param rows: Document of each occurrence, shape (n,).
         :param terms: Term of each occurrence, shape (n,); negative ones are left out.
         :param shape: (N, T).
+        :param scored: Only so many terms, the first ones, make a text's length and have BM25 impacts; all when None.
+        :param occurrences: How many each stands for, shape (n,); one when None.
         """
         from scipy.sparse import coo_array
 
         known = terms >= 0
-        ones = np.ones(int(known.sum()), dtype=np.int32)
-        self.matrix: Any = coo_array((ones, (rows[known], terms[known])), shape=shape).tocsr()
+        counted = np.ones(int(known.sum()), dtype=np.int32) if occurrences is None else occurrences[known]
+        self.matrix: Any = coo_array((counted, (rows[known], terms[known])), shape=shape).tocsr()
         self.matrix.sum_duplicates()
+        self.scored = shape[1] if scored is None else scored
 
     def excerpt(self, rows: npt.NDArray[np.int64], texts: Mapping[int, Sequence[int]]) -> "TermCounts":
         """Return the counts of some documents, as a corpus of their own.
@@ -43,7 +53,7 @@ class TermCounts:
         kept = ~np.isin(part.coords[0], list(texts))
         placed = [(place, term) for place, terms in texts.items() for term in terms]
         places, terms = np.asarray(placed, dtype=np.int64).reshape(-1, 2).T
-        excerpt = TermCounts(places, terms, part.shape)
+        excerpt = TermCounts(places, terms, part.shape, self.scored)
         rest = coo_array((part.data[kept], tuple(axis[kept] for axis in part.coords)), shape=part.shape)
         excerpt.matrix = (excerpt.matrix + rest.tocsr()).tocsr()
         return excerpt
@@ -56,14 +66,15 @@ class TermCounts:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Terms of each document, shape (N,)."""
-        return np.asarray(self.matrix.sum(axis=1), dtype=np.int64).ravel()
+        """Scored terms of each document, shape (N,)."""
+        return np.asarray(self.matrix[:, : self.scored].sum(axis=1), dtype=np.int64).ravel()
 
     @cached_property
     def idf(self) -> Floats:
         """ln(1 + (n - df + 0.5) / (df + 0.5)), shape (T,), n the documents with terms: Lucene's BM25Similarity."""
-        documents = int((self.lengths > 0).sum())
         frequency = self.document_frequency
+        # A piece may stand in a text of stop words alone, which has no scored term.
+        documents = np.maximum(int((self.lengths > 0).sum()), frequency)
         result: Floats = np.log1p((documents - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
         return result
 
@@ -76,7 +87,12 @@ class TermCounts:
         :param rows: Documents, shape (n,).
         :return: scipy CSR, shape (n, T), float32.
         """
+        from scipy.sparse import csr_array
+
         part = self.matrix[rows].tocsr()
+        if self.scored < part.shape[1]:
+            few = part[:, : self.scored].tocsr()
+            part = csr_array((few.data, few.indices, few.indptr), shape=part.shape)
         filled = self.lengths[self.lengths > 0]
         mean = filled.mean() if len(filled) else 1.0
         norm = K1 * (1 - B + B * self.lengths[rows] / mean)

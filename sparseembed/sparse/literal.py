@@ -8,18 +8,26 @@ import numpy.typing as npt
 
 from sparseembed.data.corpus import clean_text
 
+MARK = "#"  # before a piece that stands beside words; no analysed word begins with it
+
 
 class LiteralTerms(Protocol):
     """Finds the terms that stand in a text."""
 
     kind: str
+    counted: bool  # whether a term that stands twice in a query weighs twice
 
     def of(self, text: str) -> list[str]:
         """Return the text's terms as they stand in the index, in order, repetitions included."""
 
 
 class PieceTerms:
-    """Literal terms of the `token` and `folded` term spaces: the vocabulary pieces of the text."""
+    """Literal terms of the `token` and `folded` term spaces: the vocabulary pieces of the text.
+
+    A query is the *set* of its pieces, as in the paper.
+    """
+
+    counted = False
 
     def __init__(self, kind: str, tokenizer: Any, term_of_piece: Sequence[str | None]) -> None:
         """Take a tokenizer and what each piece stands for.
@@ -48,9 +56,12 @@ class PieceTerms:
 
 
 class WordTerms:
-    """Literal terms of the `word` term space: what Lucene's English analyzer makes of the text."""
+    """Literal terms of the `word` term space: what Lucene's English analyzer makes of the text.
 
-    kind = "word"
+    A word that stands twice in a query weighs twice, as in a plain Lucene match query.
+    """
+
+    kind, counted = "word", True
 
     def __init__(self) -> None:
         self._analyzer: Any = None
@@ -68,3 +79,26 @@ class WordTerms:
         """Return the analysed words of a text."""
         terms: list[str] = self.analyzer.terms(text)
         return terms
+
+
+class JoinedTerms:
+    """Literal terms of the `word+folded` term space: a text's words, and the set of its pieces."""
+
+    kind, counted = "word+folded", True
+
+    def __init__(self, words: WordTerms, pieces: PieceTerms) -> None:
+        """Take both.
+
+        :param words: Finds the words.
+        :param pieces: Finds the pieces.
+        """
+        self.words, self.pieces, self.tokenizer = words, pieces, pieces.tokenizer
+
+    def of(self, text: str) -> list[str]:
+        """Return the text's words, repetitions included, then each of its pieces once."""
+        return [*self.words.of(text), *map(marked, dict.fromkeys(self.pieces.of(text)))]
+
+
+def marked(piece: str) -> str:
+    """Return a piece as it stands in an index beside words."""
+    return MARK + piece

@@ -1,5 +1,6 @@
 """Embeddings to weighted terms: aligned ones, and literal ones beside them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,13 @@ class Sparsifier:
         :param vectors: Their embeddings, shape (n, d).
         :return: Their weights.
         """
-        return self.weigh(rows, self._decoder.top(self._adjustment.apply(vectors), self.config.k))
+        return self.weigh(rows, self._decoder.top_of_parts(self._adjustment.apply(vectors), self.config.k))
 
-    def weigh(self, rows: npt.NDArray[np.int64], aligned: Aligned) -> Block:
+    def weigh(self, rows: npt.NDArray[np.int64], aligned: Sequence[Aligned]) -> Block:
         """Weigh the terms of documents whose aligned terms are known.
 
         :param rows: Documents, shape (n,).
-        :param aligned: Their K aligned terms.
+        :param aligned: Their K aligned terms, of each part of the term space.
         :return: Their weights.
         """
         expansion = self._aligned_weights(aligned)
@@ -60,14 +61,22 @@ class Sparsifier:
         expansion.data *= np.float32(self.config.weight)
         return _as_block(literal + expansion, literal)
 
-    def _aligned_weights(self, aligned: Aligned) -> Any:
-        """Return the weights of aligned terms as scipy CSR, shape (n, T), float32, zeros left out."""
+    def _aligned_weights(self, aligned: Sequence[Aligned]) -> Any:
+        """Return the weights of aligned terms as scipy CSR, shape (n, T), float32, zeros left out.
+
+        Each part is weighed by itself, since its scores have a floor and a largest of their own, and has its share.
+        """
         from scipy.sparse import csr_array
 
-        n, k = aligned.terms.shape
-        weights = weigh(aligned.scores, self.counts.idf[aligned.terms], self.config)
+        shares = self.config.shares(len(aligned))
+        weighed = [
+            np.float32(share) * weigh(part.scores, self.counts.idf[part.terms], self.config)
+            for part, share in zip(aligned, shares, strict=True)
+        ]
+        terms, weights = np.concatenate([part.terms for part in aligned], axis=1), np.concatenate(weighed, axis=1)
+        n, k = terms.shape
         indptr = np.arange(n + 1, dtype=np.int64) * k
-        matrix = csr_array((weights.ravel(), aligned.terms.ravel(), indptr), shape=(n, len(self._decoder)))
+        matrix = csr_array((weights.ravel(), terms.ravel(), indptr), shape=(n, len(self._decoder)))
         matrix.eliminate_zeros()
         matrix.sort_indices()
         return matrix

@@ -1,6 +1,7 @@
-"""Term spaces: what a term of the index is. A new one is a new entry in `BUILDERS`."""
+"""Term spaces: what a term of the index is. A new one is a new entry in `BUILDERS` and in `LOADERS`."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,22 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparseembed.alignment.composed import compose_rows, even_rows
-from sparseembed.alignment.decoding import DecodingRows, Vectors
+from sparseembed.alignment.decoding import DecodingRows, Vectors, join_rows
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import write_json
 from sparseembed.sparse.counts import TermCounts
-from sparseembed.sparse.literal import LiteralTerms, PieceTerms, WordTerms
+from sparseembed.sparse.literal import MARK, JoinedTerms, LiteralTerms, PieceTerms, WordTerms, marked
 from sparseembed.sparse.pieces import PieceSpace, piece_rows, piece_space
 from sparseembed.sparse.words import Vocabulary, collect_words
 
 
 @dataclass(frozen=True)
-class TermSpace:
+class TermSpace(ABC):
     """The terms of an index.
 
-    :param kind: `token`, `folded` or `word`.
+    :param kind: `token`, `folded`, `word` or `word+folded`.
     :param terms: Each term as it stands in the index, T of them.
     :param labels: Each term for people.
     :param literal: Finds the literal terms of a text.
@@ -37,15 +38,13 @@ class TermSpace:
     literal: LiteralTerms
     about: dict[str, Any]
 
+    @abstractmethod
     def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
         """Return each term's decoding rows.
 
         :param matrix: The decoding matrix, shape (V, d).
         :param tokenizer: The backbone's tokenizer.
         """
-        if self.kind == "word":
-            return even_rows(compose_rows(self.about["surfaces"], tokenizer, matrix))
-        return piece_rows(PieceSpace(list(self.terms), list(self.labels), self.about["term_of_piece"]), matrix)
 
     def save(self, folder: Path) -> None:
         """Store the space in an index, so that queries need neither the corpus nor the model.
@@ -54,8 +53,70 @@ class TermSpace:
         """
         stored = {"kind": self.kind, "terms": list(self.terms), "labels": list(self.labels), **self.about}
         write_json(folder / "terms.json", stored)
-        if isinstance(self.literal, PieceTerms):
-            (folder / "tokenizer.json").write_text(self.literal.tokenizer.to_str(), encoding="utf-8")
+        if self.tokenizer is not None:
+            (folder / "tokenizer.json").write_text(self.tokenizer.to_str(), encoding="utf-8")
+
+    @property
+    def tokenizer(self) -> Any:
+        """The `tokenizers.Tokenizer` that finds the literal terms, or None."""
+        return getattr(self.literal, "tokenizer", None)
+
+
+class WordSpace(TermSpace):
+    """The analysed words of a collection."""
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> "WordSpace":
+        """Make the space of a vocabulary."""
+        return cls("word", vocabulary.terms, vocabulary.terms, WordTerms(), {"surfaces": vocabulary.surfaces})
+
+    def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
+        """Compose the rows of each word from those of its pieces."""
+        return even_rows(compose_rows(self.about["surfaces"], tokenizer, matrix))
+
+
+class PieceTermSpace(TermSpace):
+    """The pieces of an embedder's vocabulary."""
+
+    @classmethod
+    def of(cls, kind: str, pieces: PieceSpace, tokenizer: Any) -> "PieceTermSpace":
+        """Make the space of sorted pieces.
+
+        :param kind: `token` or `folded`.
+        :param pieces: The pieces.
+        :param tokenizer: A `tokenizers.Tokenizer`.
+        """
+        term_of_piece = [None if number < 0 else pieces.terms[number] for number in pieces.term_of_piece]
+        literal = PieceTerms(kind, tokenizer, term_of_piece)
+        return cls(kind, pieces.terms, pieces.labels, literal, {"term_of_piece": pieces.term_of_piece})
+
+    def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
+        """Group the rows of the pieces by term."""
+        return piece_rows(PieceSpace(list(self.terms), list(self.labels), self.about["term_of_piece"]), matrix)
+
+
+@dataclass(frozen=True)
+class JoinedSpace(TermSpace):
+    """Words, and after them folded pieces, marked: two fields in one."""
+
+    words: TermSpace
+    pieces: TermSpace
+
+    @classmethod
+    def of(cls, words: TermSpace, pieces: TermSpace) -> "JoinedSpace":
+        """Put two spaces side by side."""
+        assert isinstance(words.literal, WordTerms)
+        assert isinstance(pieces.literal, PieceTerms)
+        terms, labels = (
+            [*first, *map(marked, second)]
+            for first, second in ((words.terms, pieces.terms), (words.labels, pieces.labels))
+        )
+        literal = JoinedTerms(words.literal, pieces.literal)
+        return cls(literal.kind, terms, labels, literal, {**words.about, **pieces.about}, words, pieces)
+
+    def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
+        """Return the rows of both, as two parts."""
+        return join_rows(self.words.rows(matrix, tokenizer), self.pieces.rows(matrix, tokenizer))
 
 
 class Analysed(NamedTuple):
@@ -69,7 +130,7 @@ def analyse_words(texts: Sequence[str], embedder: TransformerEmbedder) -> Analys
     """Make the `word` space of a collection; the embedder plays no part in it."""
     literal = WordTerms()
     vocabulary, counts = collect_words(texts, literal.analyzer)
-    return Analysed(_word_space(vocabulary, literal), counts)
+    return Analysed(WordSpace.of(vocabulary), counts)
 
 
 def analyse_pieces(kind: str, texts: Sequence[str], embedder: TransformerEmbedder, rows: int) -> Analysed:
@@ -79,7 +140,7 @@ def analyse_pieces(kind: str, texts: Sequence[str], embedder: TransformerEmbedde
     :param rows: Rows of the decoding matrix.
     """
     pieces = piece_space(kind, embedder.tokenizer, rows)
-    space = _piece_term_space(kind, pieces, embedder.tokenizer)
+    space = PieceTermSpace.of(kind, pieces, embedder.tokenizer)
     literal = space.literal
     assert isinstance(literal, PieceTerms)
     found = [
@@ -92,11 +153,23 @@ def analyse_pieces(kind: str, texts: Sequence[str], embedder: TransformerEmbedde
     return Analysed(space, TermCounts(documents, of[occurrences], (len(texts), len(pieces.terms))))
 
 
+def analyse_both(texts: Sequence[str], embedder: TransformerEmbedder, rows: int) -> Analysed:
+    """Make the `word+folded` space; BM25 impacts are those of the words alone."""
+    from scipy.sparse import hstack
+
+    words, pieces = analyse_words(texts, embedder), analyse_pieces("folded", texts, embedder, rows)
+    joined = hstack([words.counts.matrix, pieces.counts.matrix > 0], format="coo", dtype=np.int32)
+    documents, terms = (axis.astype(np.int64) for axis in joined.coords)
+    counts = TermCounts(documents, terms, joined.shape, len(words.space.terms), joined.data)
+    return Analysed(JoinedSpace.of(words.space, pieces.space), counts)
+
+
 Builder = Callable[[Sequence[str], TransformerEmbedder, int], Analysed]
 BUILDERS: dict[str, Builder] = {
     "word": lambda texts, embedder, rows: analyse_words(texts, embedder),
     "folded": lambda texts, embedder, rows: analyse_pieces("folded", texts, embedder, rows),
     "token": lambda texts, embedder, rows: analyse_pieces("token", texts, embedder, rows),
+    "word+folded": analyse_both,
 }
 
 
@@ -109,19 +182,26 @@ def load_term_space(folder: Path) -> TermSpace:
     """
     try:
         stored = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
-        if stored["kind"] == "word":
-            return _word_space(Vocabulary(stored["terms"], stored["surfaces"]), WordTerms())
-        pieces = PieceSpace(stored["terms"], stored["labels"], stored["term_of_piece"])
-        return _piece_term_space(stored["kind"], pieces, load_tokenizer(folder))
+        return LOADERS[stored["kind"]](stored, folder)
     except (OSError, ValueError, KeyError, TypeError):
         raise IndexFolderError(f"{folder}/terms.json is missing or damaged: build the index again") from None
 
 
-def _word_space(vocabulary: Vocabulary, literal: WordTerms) -> TermSpace:
-    return TermSpace("word", vocabulary.terms, vocabulary.terms, literal, {"surfaces": vocabulary.surfaces})
+def _stored_pieces(kind: str, stored: Any, folder: Path) -> PieceTermSpace:
+    pieces = PieceSpace(stored["terms"], stored["labels"], stored["term_of_piece"])
+    return PieceTermSpace.of(kind, pieces, load_tokenizer(folder))
 
 
-def _piece_term_space(kind: str, pieces: PieceSpace, tokenizer: Any) -> TermSpace:
-    term_of_piece = [None if number < 0 else pieces.terms[number] for number in pieces.term_of_piece]
-    literal = PieceTerms(kind, tokenizer, term_of_piece)
-    return TermSpace(kind, pieces.terms, pieces.labels, literal, {"term_of_piece": pieces.term_of_piece})
+def _stored_both(stored: Any, folder: Path) -> JoinedSpace:
+    words = len(stored["surfaces"])
+    after = {key: [value.removeprefix(MARK) for value in stored[key][words:]] for key in ("terms", "labels")}
+    vocabulary = Vocabulary(stored["terms"][:words], stored["surfaces"])
+    return JoinedSpace.of(WordSpace.of(vocabulary), _stored_pieces("folded", {**stored, **after}, folder))
+
+
+LOADERS: dict[str, Callable[[Any, Path], TermSpace]] = {
+    "word": lambda stored, folder: WordSpace.of(Vocabulary(stored["terms"], stored["surfaces"])),
+    "folded": lambda stored, folder: _stored_pieces("folded", stored, folder),
+    "token": lambda stored, folder: _stored_pieces("token", stored, folder),
+    "word+folded": _stored_both,
+}

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from sparseembed.alignment import composed, decoding
 from sparseembed.alignment.composed import compose_rows, even_rows
-from sparseembed.alignment.decoding import Decoder, DecodingRows
+from sparseembed.alignment.decoding import Decoder, DecodingRows, join_rows
 
 
 def random_rows(sizes, seed=0, dimension=5):
     """Return rows for terms that have `sizes[t]` rows each."""
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(sum(sizes), dimension)).astype(np.float32)
-    return DecodingRows(matrix, np.cumsum([0, *sizes[:-1]]).astype(np.int64))
+    return DecodingRows(matrix, np.cumsum([0, *sizes[:-1]])[: len(sizes)].astype(np.int64))
 
 
 def naive_scores(rows, vectors):
@@ -48,6 +48,33 @@ def test_all_scores():
     rows = random_rows([1, 3, 2])
     vectors = np.random.default_rng(5).normal(size=(4, 5)).astype(np.float32)
     np.testing.assert_allclose(Decoder(rows).scores(vectors), naive_scores(rows, vectors), rtol=1e-4, atol=1e-5)
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 3), max_size=6), min_size=1, max_size=3).filter(any),
+    st.integers(1, 8),
+    st.integers(0, 5),
+)
+def test_the_best_of_each_part_are_those_of_the_part_alone(sizes, k, n):
+    parts = [random_rows(each, seed) for seed, each in enumerate(sizes)]
+    vectors = np.random.default_rng(9).normal(size=(n, 5)).astype(np.float32)
+    joined = join_rows(*parts)
+    assert (len(joined), joined.parts) == (sum(map(len, sizes)), tuple(map(len, sizes)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "BLOCK_BYTES", 4 * len(joined.matrix) * 2)
+        found = Decoder(joined).top_of_parts(vectors, k)
+    first = 0
+    for part, aligned in zip(parts, found, strict=True):
+        alone = Decoder(part).top(vectors, k)
+        np.testing.assert_array_equal(aligned.terms, alone.terms + first)
+        np.testing.assert_allclose(aligned.scores, alone.scores, rtol=1e-5, atol=1e-6)
+        first += len(part)
+
+
+def test_rows_that_were_not_joined_are_one_part():
+    decoder, vectors = Decoder(random_rows([2, 1, 1])), np.ones((2, 5), dtype=np.float32)
+    (only,) = decoder.top_of_parts(vectors, 2)
+    np.testing.assert_array_equal(only.terms, decoder.top(vectors, 2).terms)
 
 
 @pytest.mark.parametrize("sizes", [[1, 1, 1, 1, 1, 1, 1], [2, 1, 4]])

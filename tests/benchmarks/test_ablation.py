@@ -22,6 +22,7 @@ SAME = {
     "dense centred": "dense, centred",
     "fusion weighted": "fusion, weighted",
     "sparse one-index": "one-index, defaults",
+    "sparse one-index-pieces": "one-index with pieces, defaults",
     "sparse aligned-inference-free": "aligned alone, defaults",
 }
 
@@ -54,6 +55,9 @@ def test_its_figures_on_test_are_those_of_the_evaluation(folder, tiny_model, tmp
         name = SAME.get(f"{row['system']} {row['variant']}")
         if name:
             assert reported[name] == pytest.approx(row["measures"], abs=1e-9), name
+    shares = {row["choices"]["pieces"]: row for row in content["rows"] if row["field"] == "pieces"}
+    assert len({row["ndcg"] for row in shares.values()}) > 1
+    assert shares[0.0]["postings"] < shares[0.5]["postings"] > shares[1.0]["postings"]
     # Without literal and aligned terms mixed the one index is BM25, but for quantisation.
     mixes = {row["choices"]["mix"]: row for row in content["rows"] if row["section"] == "mix, train"}
     assert mixes[0.0]["postings"] < mixes[0.5]["postings"]
@@ -94,7 +98,7 @@ def test_a_mix_by_confidence_has_the_fixed_one_as_its_mean(folder, tiny_embedder
     bm25 = counts.bm25(space.order).toarray()
     both = (scaled.toarray() - bm25).sum(axis=1), (fixed.toarray() - bm25).sum(axis=1)
     factors = both[0] / both[1]
-    best = space.aligned("centred").terms[:, :32]
+    best = space.aligned("centred")[0].terms[:, :32]
     sure = np.array([(counts.matrix[[row]].toarray()[0, best[at]] > 0).mean() for at, row in enumerate(space.order)])
     assert factors == pytest.approx(sure / sure.mean(), abs=1e-3)
     assert factors.mean() == pytest.approx(1, abs=1e-3)

@@ -68,8 +68,8 @@ def test_the_table_is_printed_with_the_best_of_each_row_in_bold(results, monkeyp
     assert compare.main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 3 + 1
-    assert "| **0.5600** <sup>+b</sup> | +0.0600 | +0.0100 | 0.75 |" in lines[2]
-    assert "**0.4000** | 0.1000 | 0.3000 | - | - | - |" in lines[3]
+    assert "| **0.5600** <sup>+b</sup> | - | +0.0600 | +0.0100 | 0.75 |" in lines[2]
+    assert "**0.4000** | 0.1000 | 0.3000 | - | - | - | - |" in lines[3]
 
 
 def test_what_is_no_report_is_one_line(results, monkeypatch, capsys):

@@ -21,11 +21,11 @@ DOCUMENTS = [
 
 @pytest.fixture(scope="module")
 def workshop(tiny_model, tmp_path_factory):
-    """A folder with documents, a model's options, and an index of each of two term spaces."""
+    """A folder with documents, a model's options, and an index of each of three term spaces."""
     folder = tmp_path_factory.mktemp("workshop")
     (folder / "mine.jsonl").write_text("".join(json.dumps(each) + "\n" for each in DOCUMENTS))
     model = ["--embedder", str(tiny_model("tied")), "--dtype", "float32", "--device", "cpu"]
-    for terms in ("word", "folded"):
+    for terms in ("word", "folded", "word+folded"):
         words = ["index", str(folder / "mine.jsonl"), "--out", str(folder / terms), "--terms", terms, "-k", "8", "-q"]
         assert main([*words, "--embeddings", str(folder / "vectors"), *model]) == 0
     return folder, model
@@ -75,7 +75,7 @@ def test_search_prints_a_small_table(workshop, run):
 
 
 @pytest.mark.jvm
-@pytest.mark.parametrize("terms", ["word", "folded"])
+@pytest.mark.parametrize("terms", ["word", "folded", "word+folded"])
 def test_search_as_json_agrees_with_the_exact_engine_and_with_explain(workshop, run, terms):
     folder, _ = workshop
     for query in ("cat", "water cat", "whale fish sea", "smile 😀 café"):
@@ -180,6 +180,10 @@ def test_index_says_what_it_reuses_and_where_it_wrote(workshop, run, tmp_path, m
     chosen = manifest["sparse"]
     assert (chosen["terms"], chosen["mix"], chosen["idf"], chosen["literal"]) == ("folded", 0.5, False, False)
     assert "reusing the index in indexes/mine" in run(*words, "--mix", "auto")[1]
+    run(*words, "--terms", "word+folded", "--pieces", 0.25)
+    manifest = json.loads((tmp_path / "indexes" / "mine.word+folded" / "manifest.json").read_text())
+    assert (manifest["sparse"]["pieces"], manifest["sparse"]["literal"]) == (0.25, True)
+    assert manifest["analyzer"]
 
 
 def test_encode_alone_is_the_first_half_of_index(workshop, run, tmp_path):

@@ -50,7 +50,7 @@ WORDS = [
     "is",
 ]
 BLANK = {"d07": ("", ""), "d19": (" ", "\n\t"), "z": ("", "\u00a0 ")}
-SPACES = ("word", "folded")
+SPACES = ("word", "folded", "word+folded")
 
 
 def documents():
@@ -186,7 +186,7 @@ def test_every_literal_match_is_found_in_one_index_mode_and_no_blank_document_ev
     with Searcher.open(index(terms)) as searcher:
         found = {word: {hit.id for hit in searcher.search(word, 1000)} for word in WORDS}
         assert not set().union(*found.values()) & set(BLANK)
-        if terms == "word":
+        if terms != "folded":
             for word in ("cat", "sugar", "milk", "earth"):
                 assert found[word] >= {document.id for document in corpus if word in document.contents.split()}
         for doc_id, texts in BLANK.items():
@@ -214,6 +214,32 @@ def test_repeated_words_weigh_twice_as_words_and_once_as_pieces(index):
         assert word.encode_query("cat dogs cat") == {"cat": 2, "dog": 1}
         assert folded.encode_query("cat cat") == folded.encode_query("cat")
         assert {folded.label(term) for term in folded.encode_query("cat")} == {"cat"}
+
+
+def test_words_and_pieces_are_asked_for_side_by_side(index):
+    with (
+        Searcher.open(index("word")) as word,
+        Searcher.open(index("folded")) as folded,
+        Searcher.open(index("word+folded")) as both,
+    ):
+        for query in queries():
+            pieces = {"#" + term: weight for term, weight in folded.encode_query(query).items()}
+            assert both.encode_query(query) == word.encode_query(query) | pieces
+        assert [both.label(term) for term in both.encode_query("cat")] == ["cat", "#cat"]
+        origins = {(term.term, term.origin) for term in both.explain("cat", both.search("cat")[0].id).terms}
+        assert origins == {("cat", "literal"), ("#cat", "literal")}
+
+
+@pytest.mark.parametrize(("share", "kept", "lost"), [(0.0, "word", "#"), (1.0, "#", "word")])
+def test_the_share_of_pieces_may_be_all_or_nothing(small, share, kept, lost):
+    built = small(terms="word+folded", pieces=share, k=5, mix=1.0)
+    rows = (built.path / "vectors" / "00000.jsonl").read_text().splitlines()
+    for row in map(json.loads, rows):
+        words = {term for term in row["vector"] if not term.startswith("#")}
+        assert bool(row["vector"].keys() - words) is (kept == "#")
+        literal = [term for term in words if term in row["contents"].lower()]
+        assert literal
+        assert (len(words) > len(literal)) is (lost == "#")
 
 
 def test_texts_and_documents_by_id(index, corpus):

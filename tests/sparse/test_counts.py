@@ -89,3 +89,20 @@ def test_reading_impacts_leaves_the_counts_alone():
     counts.bm25(np.asarray([0, 1]))
     assert counts.matrix.toarray()[0].tolist() == [2, 1, 0, 0, 0, 0]
     assert counts.matrix.dtype == np.int32
+
+
+@given(corpora, st.integers(0, TERMS))
+def test_terms_that_are_not_scored_have_an_idf_alone(documents, scored):
+    whole = counts_of(documents).matrix.tocoo()
+    at, terms = (axis.astype(np.int64) for axis in whole.coords)
+    counts = TermCounts(at, terms, whole.shape, scored, whole.data)
+    few = counts_of([[term for term in document if term < scored] for document in documents], terms=scored)
+    rows = np.arange(len(documents))
+    impacts = counts.bm25(rows).toarray()
+    np.testing.assert_allclose(impacts[:, :scored], few.bm25(rows).toarray(), rtol=1e-6)
+    assert not impacts[:, scored:].any()
+    assert counts.lengths.tolist() == few.lengths.tolist()
+    np.testing.assert_allclose(counts.idf[:scored], few.idf, rtol=1e-6)
+    assert (counts.idf > 0).all()  # of a term in every document too, and in documents without a scored term
+    again = counts.excerpt(rows, {})
+    np.testing.assert_allclose(again.bm25(rows).toarray(), impacts, rtol=1e-6)

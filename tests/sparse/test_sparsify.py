@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from sparseembed.alignment.adjustment import Adjustment, fit_adjustment
-from sparseembed.alignment.decoding import Decoder, DecodingRows
+from sparseembed.alignment.decoding import Decoder, DecodingRows, join_rows
 from sparseembed.sparse.config import SparseConfig
 from sparseembed.sparse.counts import TermCounts
 from sparseembed.sparse.sparsify import Sparsifier
@@ -98,6 +98,29 @@ def test_without_a_mix_the_literal_terms_stand_alone(parts):
     block = sparsifier(parts, SparseConfig(mix=0.0)).block(rows, parts[0])
     np.testing.assert_array_equal(dense(block), parts[2].bm25(rows).toarray())
     assert block.literal.all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_parts_are_weighed_apart_and_have_their_shares(parts, config, share):
+    vectors, matrix, counts = parts
+    whole, first = counts.matrix.tocoo(), 7
+    at, terms = (axis.astype(np.int64) for axis in whole.coords)
+    halves = [DecodingRows(each, np.arange(len(each))) for each in (matrix[:first], matrix[first:])]
+    scored = TermCounts(at, terms, (N, T), first, whole.data)
+    adjustment = fit_adjustment(config.adjustment, vectors)
+    rows = np.arange(N)
+    joined = Sparsifier(config.with_changes(pieces=share), scored, Decoder(join_rows(*halves)), adjustment)
+    block = joined.block(rows, vectors)
+    expected = scored.bm25(rows).toarray() if config.literal else np.zeros((N, T))
+    for start, half, weight in zip((0, first), halves, (1 - share, share), strict=True):
+        span = slice(start, start + len(half))
+        own = TermCounts(at, np.where((terms >= start) & (terms < span.stop), terms - start, -1), (N, len(half)))
+        own.idf = scored.idf[span]  # counted over the whole
+        alone = Sparsifier(config.with_changes(literal=False), own, Decoder(half), adjustment).block(rows, vectors)
+        weights = csr_array((alone.weights, alone.terms, alone.indptr), shape=(N, len(half))).toarray()
+        expected[:, span] += weight * weights * (config.weight if config.literal else 1.0)
+    np.testing.assert_allclose(dense(block), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_blocks_do_not_depend_on_their_company(parts):

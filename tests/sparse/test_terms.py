@@ -127,3 +127,34 @@ def test_the_word_space(tiny_embedder, tmp_path):
     for text in [*texts, "a whale's catlike sitting"]:
         assert loaded.literal.of(text) == space.literal.of(text)
     assert loaded.literal.of("the cat") == ["cat"]
+
+
+@pytest.mark.jvm
+def test_the_space_of_words_and_pieces(tiny_embedder, matrix, tmp_path):
+    embedder = tiny_embedder()
+    texts = [*TEXTS, "the of and", "cat cat cat"]
+    (words, few), (pieces, several) = (BUILDERS[kind](texts, embedder, len(matrix)) for kind in ("word", "folded"))
+    space, counts = BUILDERS["word+folded"](texts, embedder, len(matrix))
+    count = len(words.terms)
+    assert space.terms == [*words.terms, *("#" + term for term in pieces.terms)]
+    assert space.labels == [*words.labels, *("#" + label for label in pieces.labels)]
+    rows = np.arange(len(texts))
+    impacts = counts.bm25(rows).toarray()
+    np.testing.assert_array_equal(impacts[:, :count], few.bm25(rows).toarray())
+    assert not impacts[:, count:].any()
+    np.testing.assert_array_equal(counts.matrix.toarray()[:, count:] > 0, several.matrix.toarray() > 0)
+    assert (counts.idf > 0).all()
+    made = space.rows(matrix, embedder.tokenizer)
+    assert made.parts == (count, len(pieces.terms))
+    halves = [each.rows(matrix, embedder.tokenizer).matrix for each in (words, pieces)]
+    np.testing.assert_array_equal(made.matrix, np.concatenate(halves))
+    space.save(tmp_path)
+    loaded = load_term_space(tmp_path)
+    assert (loaded.kind, loaded.terms, loaded.labels, loaded.about) == (
+        *("word+folded", space.terms, space.labels),
+        space.about,
+    )
+    np.testing.assert_array_equal(loaded.rows(matrix, embedder.tokenizer).starts, made.starts)
+    for text in texts:
+        literal = [*words.literal.of(text), *dict.fromkeys("#" + term for term in pieces.literal.of(text))]
+        assert loaded.literal.of(text) == space.literal.of(text) == literal

@@ -55,7 +55,7 @@ def test_a_blank_text_has_no_weight():
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"terms": "words"}, "terms must be one of word, folded, token, not 'words'"),
+        ({"terms": "words"}, "terms must be one of word, folded, token, word+folded, not 'words'"),
         ({"weighting": "log"}, "weighting must be one of linear, log1p, sqrt, not 'log'"),
         ({"floor": "mean"}, "floor must be one of zero, kth, not 'mean'"),
         ({"scale": "corpus"}, "scale must be one of none, document, not 'corpus'"),
@@ -66,6 +66,8 @@ def test_a_blank_text_has_no_weight():
         ({"mix": float("nan")}, "mix must be auto or between 0 and 100, not nan"),
         ({"mix": float("inf")}, "mix must be auto or between 0 and 100, not inf"),
         ({"mix": "0.3"}, "mix must be auto or between 0 and 100, not 0.3"),
+        ({"pieces": 1.1}, "pieces, their share beside words, must be between 0 and 1, not 1.1"),
+        ({"pieces": float("nan")}, "must be between 0 and 1, not nan"),
         ({"bits": 0}, "bits must be between 1 and 16, not 0"),
         ({"bits": 17}, "bits must be between 1 and 16, not 17"),
     ],
@@ -82,9 +84,9 @@ def test_defaults_of_each_term_space():
     assert set(DEFAULTS) == set(TERM_SPACES)
     for terms in TERM_SPACES:
         assert default_config(terms).terms == terms
-        assert default_config(terms).literal is (terms == "word")
+        assert default_config(terms).literal is (terms in ("word", "word+folded"))
     assert default_config("folded", k=7, mix=None) == DEFAULTS["folded"].with_changes(k=7)
-    with pytest.raises(ConfigError, match="terms must be one of word, folded, token, not 'bag'"):
+    with pytest.raises(ConfigError, match=r"terms must be one of word, folded, token, word\+folded, not 'bag'"):
         default_config("bag")
 
 
