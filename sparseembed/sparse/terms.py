@@ -183,7 +183,7 @@ def load_term_space(folder: Path) -> TermSpace:
     try:
         stored = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
         return LOADERS[stored["kind"]](stored, folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise IndexFolderError(f"{folder}/terms.json is missing or damaged: build the index again") from None
 
 

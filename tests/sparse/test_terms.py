@@ -76,7 +76,11 @@ def test_the_same_space_gives_the_same_bytes(tiny_embedder, matrix, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "contents", [None, "", "{", "[]", "null", '{"kind": "word"}', '{"kind": "folded", "terms": []}']
+    "contents",
+    [
+        *(None, "", "{", "[]", "null", '{"kind": "word"}', '{"kind": "folded", "terms": []}', '{"kind": "bag"}'),
+        '{"kind": "word+folded", "terms": [7], "labels": ["a"], "surfaces": []}',
+    ],
 )
 def test_a_damaged_space_is_one_line(tmp_path, contents):
     if contents is not None:
