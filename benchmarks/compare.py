@@ -48,6 +48,7 @@ TITLES = {
     "lead": "less the better fusion",
     "kept": "no model / dense",
 }
+MARKED = ("one", "pieces")
 # Figures come as text: the best of a row is bold here, not that of a column.
 COLUMNS = (
     Column("dataset", "collection"),
@@ -77,7 +78,7 @@ def run() -> int:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return a row as text: the best system in bold, the one index with its marks of significance."""
+    """Return a row as text: the best system in bold, each one index with its marks of significance."""
     best = max(row[key] for key in SHOWN if row[key] is not None)
     told = {key: str(row[key]) for key in ("dataset", "embedder")}
     for key in TITLES:
@@ -87,8 +88,8 @@ def _shown(row: Mapping[str, Any]) -> dict[str, str]:
             told[key] = f"**{row[key]:.4f}**" if row[key] == best else f"{row[key]:.4f}"
         else:
             told[key] = f"{row[key]:.2f}" if key == "kept" else f"{row[key]:+.4f}"
-    if row["marks"]:
-        told["one"] += f" <sup>{row['marks']}</sup>"
+    for key, marks in row["marks"].items():
+        told[key] += f" <sup>{marks}</sup>" if marks else ""
     return told
 
 
@@ -119,12 +120,16 @@ def _row(embedder: str, content: Mapping[str, Any]) -> dict[str, Any]:
     found = {row_name(row): row["measures"][MEASURE] for row in content["rows"]}
     row: dict[str, Any] = {"dataset": content["dataset"], "embedder": embedder}
     row |= {key: found.get(name) for key, name in SHOWN.items()}
-    marks = [
+    return {**row, **_derived(row), "marks": {key: _marks(content, SHOWN[key]) for key in MARKED}}
+
+
+def _marks(content: Mapping[str, Any], name: str) -> str:
+    """Return what a system is significantly above (+) and below (-), by the first letters of the baselines."""
+    return "".join(
         ("+" if test["difference"] > 0 else "-") + test["baseline"].split()[0][0]
         for test in content["significance"]
-        if test["row"] == SHOWN["one"] and test["significant"]
-    ]
-    return {**row, **_derived(row), "marks": "".join(marks)}
+        if test["row"] == name and test["significant"]
+    )
 
 
 def _derived(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +158,7 @@ def means(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[
                 key: None if any(row[key] is None for row in own) else sum(row[key] for row in own) / len(own)
                 for key in TITLES
             }
-            found.append({"dataset": f"mean of {len(own)}", "embedder": embedder, **mean, "marks": ""})
+            found.append({"dataset": f"mean of {len(own)}", "embedder": embedder, **mean, "marks": {}})
     return found
 
 

@@ -47,7 +47,7 @@ def results(tmp_path):
 
 def test_rows_hold_figures_and_what_follows_from_them(results):
     first, second, third = compare.read_rows(results)
-    assert (first["dataset"], first["embedder"], first["marks"]) == ("a", "latest", "+b")
+    assert (first["dataset"], first["embedder"], first["marks"]) == ("a", "latest", {"one": "+b", "pieces": ""})
     assert [first[key] for key in ("gain", "lead", "kept")] == pytest.approx([0.06, 0.01, 0.75])
     assert (second["embedder"], second["one"], second["lead"]) == ("untrained", None, None)
     assert second["bm25"] == pytest.approx(0.4)
