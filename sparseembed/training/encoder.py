@@ -16,7 +16,10 @@ from sparseembed.training.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
-PART_TOKENS = 2_048  # padded tokens that go through the model at once: texts of like length, little padding
+# Padded tokens and texts that go through the model at once: on a CPU few, for texts of like length and little padding;
+# a GPU is idle with so few.
+CPU_PART = (2_048, 256)
+GPU_PART = (65_536, 4_096)
 
 
 class TrainedEncoder:
@@ -90,7 +93,7 @@ class TrainedEncoder:
         return float(loss.detach())
 
     def _plan(self, items: Sequence[Prompted]) -> list[list[int]]:
-        return plan_batches([len(item.ids) for item in items], PART_TOKENS)
+        return plan_batches([len(item.ids) for item in items], *(CPU_PART if self.device == "cpu" else GPU_PART))
 
     def _in_parts(self, items: Sequence[Prompted], parts: Sequence[Sequence[int]]) -> "torch.Tensor":
         import torch
