@@ -16,10 +16,7 @@ from sparseembed.training.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
-# Padded tokens and texts that go through the model at once: on a CPU few, for texts of like length and little padding;
-# a GPU is idle with so few.
-CPU_PART = (2_048, 256)
-GPU_PART = (65_536, 4_096)
+PART_TOKENS = 2_048  # padded tokens that go through a CPU at once: texts of like length, little padding
 
 
 class TrainedEncoder:
@@ -93,7 +90,11 @@ class TrainedEncoder:
         return float(loss.detach())
 
     def _plan(self, items: Sequence[Prompted]) -> list[list[int]]:
-        return plan_batches([len(item.ids) for item in items], *(CPU_PART if self.device == "cpu" else GPU_PART))
+        lengths = [len(item.ids) for item in items]
+        if self.device == "cpu":
+            return plan_batches(lengths, PART_TOKENS)
+        # A GPU would idle with so few: it takes all whose activations may be held.
+        return plan_batches(lengths, self._recipe.cached_tokens, len(items))
 
     def _in_parts(self, items: Sequence[Prompted], parts: Sequence[Sequence[int]]) -> "torch.Tensor":
         import torch

@@ -113,7 +113,7 @@ def test_gradient_caching_gives_the_gradients_of_the_whole(tiny_embedder, monkey
     as_they_are = np.arange(24)
     expected = gradients(whole, as_they_are)
     for part_tokens, cached in ((2048, 1), (40, 1), (1, 1), (40, 100_000), (40, 200)):
-        monkeypatch.setattr("sparseembed.training.encoder.CPU_PART", (part_tokens, 256))
+        monkeypatch.setattr("sparseembed.training.encoder.PART_TOKENS", part_tokens)
         whole._recipe = SHORT.with_changes(cached_tokens=cached)
         assert_same(gradients(whole, as_they_are), expected, tolerance)
 
@@ -121,14 +121,22 @@ def test_gradient_caching_gives_the_gradients_of_the_whole(tiny_embedder, monkey
 def test_in_float32_they_differ_by_rounding_alone(tiny_embedder, monkeypatch):
     encoder = perturbed(tiny_embedder(), SHORT)
     expected = gradients(encoder, np.arange(24))
-    monkeypatch.setattr("sparseembed.training.encoder.CPU_PART", (64, 256))
+    monkeypatch.setattr("sparseembed.training.encoder.PART_TOKENS", 64)
     encoder._recipe = SHORT.with_changes(cached_tokens=1)
     assert_same(gradients(encoder, np.arange(24)), expected, 1e-5)
 
 
+@pytest.mark.parametrize(("cached", "parts"), [(100_000, 1), (1, 24)])
+def test_a_gpu_takes_as_much_at_once_as_may_be_held(tiny_embedder, cached, parts):
+    encoder = TrainedEncoder(tiny_embedder(), SHORT.with_changes(cached_tokens=cached))
+    items = encoder.tokenize(TEXTS * (24 // len(TEXTS) + 1), "document")[:24]
+    encoder.device = "cuda"
+    assert len(encoder._plan(items)) == parts
+
+
 @pytest.mark.parametrize("cached", [1, 100_000])
 def test_the_order_of_texts_does_not_matter(tiny_embedder, monkeypatch, cached):
-    monkeypatch.setattr("sparseembed.training.encoder.CPU_PART", (64, 256))
+    monkeypatch.setattr("sparseembed.training.encoder.PART_TOKENS", 64)
     encoder = perturbed(tiny_embedder(), SHORT.with_changes(cached_tokens=cached))
     expected = gradients(encoder, np.arange(24))
     assert_same(gradients(encoder, np.random.default_rng(0).permutation(24)), expected, 1e-5)
