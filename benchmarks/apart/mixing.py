@@ -36,7 +36,7 @@ def compare_mixes(meter: Meter, start: Choices, mixes: tuple[float, ...]) -> tup
     found = [_measured(meter, start, "fixed mix, the usual one", usual, False)]
     choice = meter.space.choose_mix(start.sparse)
     blind = _measured(meter, start, BLIND, choice.mix, False)
-    found.append(blind._replace(on_sentences=choice.curve.get(choice.mix)))
+    found.append(blind._replace(on_sentences=choice.curve.get(choice.best)))
     curves = []
     for confident, how in ((False, "fixed mix"), (True, "mix by confidence")):
         section = f"mix{' by confidence' if confident else ''}, {meter.task.label}"

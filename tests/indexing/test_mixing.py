@@ -16,7 +16,7 @@ from sparseembed.data.corpus import Corpus, Document
 from sparseembed.indexing import mixing
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.encoding import encode_corpus
-from sparseembed.indexing.mixing import CANDIDATES, USUAL, best_mix, choose_mix, gain_of
+from sparseembed.indexing.mixing import CANDIDATES, USUAL, best_mix, choose_mix, gain_of, tempered
 from sparseembed.sparse.config import SparseConfig
 from sparseembed.sparse.counts import TermCounts
 from sparseembed.sparse.sparsify import Sparsifier
@@ -110,6 +110,12 @@ def test_the_side_that_finds_the_sentences_decides():
     assert chosen == {"literal": 0.0, "aligned": max(CANDIDATES), "both": USUAL}
 
 
+@pytest.mark.parametrize("best", CANDIDATES)
+def test_what_exceeds_the_usual_mix_counts_half(best):
+    taken = tempered(best)
+    assert taken == best if best <= USUAL else taken - USUAL == pytest.approx((best - USUAL) / 2)
+
+
 def test_too_few_sentences_leave_the_usual_mix_and_encode_nothing(tiny_embedder):
     for corpus in (corpus_of(30), corpus_of(60, sentences=1)):
         parts = parts_of(corpus, tiny_embedder(), SparseConfig(terms="folded", k=20))
@@ -125,7 +131,8 @@ def test_an_index_is_built_with_the_chosen_mix_and_says_so(tiny_embedder, tmp_pa
     auto = build_index(corpus, tmp_path / "auto", embedder, k=30)
     choice = json.loads((tmp_path / "auto" / "manifest.json").read_text())["mix"]
     assert choice["sentences"] == 51
-    assert choice["curve"][f"{choice['mix']:g}"] == max(choice["curve"].values())
+    assert choice["curve"][f"{choice['best']:g}"] == max(choice["curve"].values())
+    assert choice["mix"] == tempered(choice["best"])
     named = build_index(corpus, tmp_path / "named", embedder, k=30, mix=choice["mix"])
     assert named.manifest.vectors == auto.manifest.vectors
     assert named.manifest.mix is None
