@@ -98,7 +98,7 @@ class SparseConfig:
 
 
 # Chosen on train splits: benchmarks/results/sweep-*.md, benchmarks/results/ablation; K on that of pydocs (one index,
-# shipped adapter, mix 1: .2501 with 512, .2701 with 1,024).
+# first shipped adapter, mix 1: .2501 with 512, .2701 with 1,024).
 # One entry a term space: `word` is the one-index mode, `folded` and `token` are the paper's method with its pieces
 # alone, and `word+folded` is the one-index mode with pieces in a field of their own, by about as many postings.
 # K and the share of pieces: pydocs' train split .2533 (`word`) -> .2618, SciFact's .7246 -> .7256, adapted embedders.
