@@ -26,8 +26,8 @@ CONFIDENCE = (
 BLIND = (
     "Without labels: a telling sentence is taken out of up to 256 documents, whose literal terms and embedding are "
     "then those of the rest; of what the mix that finds them best exceeds the usual one by, half is taken "
-    "(indexing/mixing.py). No query and no judgement is read. The best on the tuning split is, of the mixes within .0005 of the highest, the nearest to the "
-    "usual one."
+    "(indexing/mixing.py). No query and no judgement is read. The best on the tuning split is, of the mixes within "
+    ".0005 of the highest, the nearest to the usual one."
 )
 
 

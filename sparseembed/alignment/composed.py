@@ -37,8 +37,8 @@ def compose_rows(words: Sequence[str], tokenizer: Any, matrix: Vectors) -> Decod
 def even_rows(rows: DecodingRows) -> DecodingRows:
     """Give all rows the same length, their mean one: what is compared is a direction.
 
-    Measured with the first shipped adapter, one index on train splits: SciFact .7192 -> .7215 (mix .5), pydocs .2584 -> .2680
-    (mix 1.2); on NFCorpus's dev split .3148 -> .3128 (mix .5).
+    Measured with the first shipped adapter, one index on train splits: SciFact .7192 -> .7215 (mix .5), pydocs .2584 ->
+    .2680 (mix 1.2); on NFCorpus's dev split .3148 -> .3128 (mix .5).
 
     :param rows: Rows of terms; a row of zeros stays one.
     :return: The rows.
