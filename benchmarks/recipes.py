@@ -11,23 +11,20 @@ nothing here may look at a test split.
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from apart.sampled import Judged, ndcg_of, units
 from script import called, status
 
 from sparseembed.alignment.head import decoding_head
-from sparseembed.data.collection import Collection
 from sparseembed.data.resolve import open_collection
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError
-from sparseembed.evaluation.measures import evaluate
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
@@ -35,19 +32,10 @@ from sparseembed.training.pairs import Source, read_sources
 from sparseembed.training.recipe import Recipe
 from sparseembed.training.run import train
 
-MEASURE = "nDCG@10"
-DEPTH = 10
 AT_ONCE = 64  # queries whose words are scored at once
 SYSTEMS = ("dense", "dense, centred", "aligned, no model")
 
 Scores = npt.NDArray[np.float32]
-
-
-class Judged(NamedTuple):
-    """A collection's split that recipes are compared on."""
-
-    collection: Collection
-    split: str
 
 
 def main() -> int:
@@ -75,7 +63,7 @@ def run() -> None:
     set_reporter(ConsoleReporter())
     recipes, judged = read_recipes(options.recipes), [read_judged(each) for each in options.on]
     sources, base = read_sources(options.files), load_embedder(options.embedder)
-    page = [f"Written by `{called('recipes.py')}`.\n", *head(judged)]
+    page = [f"Written by `{called('recipes.py')}`.\n", *head(options.on)]
     for name, recipe in recipes.items():
         page.append(row(name, sources, base, options.out / name, recipe, judged))
         note(page[-1])
@@ -110,13 +98,15 @@ def read_judged(named: str) -> Judged:
     if not dataset or split == "test":
         raise ConfigError(f"--on {named}: write DATASET:SPLIT, and a split that is not test: nothing is tuned on that")
     collection = open_collection(dataset)
-    collection.qrels(split)
-    return Judged(collection, split)
+    return Judged(collection.corpus, collection.queries(split), collection.qrels(split))
 
 
-def head(judged: Sequence[Judged]) -> list[str]:
-    """Return the head of the table."""
-    sides = [f"{each.collection.corpus.name} {each.split}: {system}" for each in judged for system in SYSTEMS]
+def head(on: Sequence[str]) -> list[str]:
+    """Return the head of the table.
+
+    :param on: What `--on` names.
+    """
+    sides = [f"{Path(each).name}: {system}" for each in on for system in SYSTEMS]
     cells = ["recipe", "held-out loss at the first point, the middle, the last", "held-out MRR: dense, aligned", *sides]
     return [f"| {' | '.join(cells)} |", f"| --- | --- | --- |{' ---: |' * len(sides)}"]
 
@@ -155,20 +145,17 @@ def figures(embedder: TransformerEmbedder, judged: Judged) -> dict[str, float]:
     """Search a collection's queries in its documents.
 
     :param embedder: By what.
-    :param judged: The collection and split.
+    :param judged: Documents, queries and judgements.
     :return: System -> nDCG@10.
     """
-    collection, split = judged
-    qrels, ids = collection.qrels(split), collection.corpus.ids
-    queries = {key: text for key, text in collection.queries(split).items() if key in qrels}
-    texts = [document.contents for document in collection.corpus]
-    documents, asked = embedder.encode(texts), embedder.encode(list(queries.values()), "query")
+    queries, texts = list(judged.queries.values()), [document.contents for document in judged.corpus]
+    documents, asked = embedder.encode(texts), embedder.encode(queries, "query")
     scores = {
-        "dense": _unit(asked) @ _unit(documents).T,
-        "dense, centred": _unit(asked - asked.mean(axis=0)) @ _unit(documents - documents.mean(axis=0)).T,
-        "aligned, no model": np.concatenate(list(_aligned(embedder, list(queries.values()), texts, documents))),
+        "dense": units(asked) @ units(documents).T,
+        "dense, centred": units(asked - asked.mean(axis=0)) @ units(documents - documents.mean(axis=0)).T,
+        "aligned, no model": np.concatenate(list(_aligned(embedder, queries, texts, documents))),
     }
-    return {system: _ndcg(scores[system], list(queries), ids, qrels) for system in SYSTEMS}
+    return {system: ndcg_of(scores[system].astype(np.float64), judged) for system in SYSTEMS}
 
 
 def _aligned(
@@ -184,19 +171,6 @@ def _aligned(
         for start in range(0, len(queries), AT_ONCE):
             some = queries[start : start + AT_ONCE]
             yield Batch(Texts(some, texts), vectors[:1], vectors, State(), vocabulary).aligned().cpu().numpy()
-
-
-def _ndcg(scores: Scores, queries: Sequence[str], ids: Sequence[str], qrels: Mapping[str, Mapping[str, int]]) -> float:
-    found: dict[str, Any] = {}
-    for query, line in zip(queries, scores, strict=True):
-        best = np.argsort(-line, kind="stable")[:DEPTH]
-        found[query] = [Hit(ids[place], float(line[place]), rank) for rank, place in enumerate(best, start=1)]
-    return evaluate(found, qrels, [MEASURE]).means[MEASURE]
-
-
-def _unit(vectors: Scores) -> Scores:
-    result: Scores = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return result
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from apart.choices import ONE_INDEX, WORDS_ALONE, Choices
 from apart.exact import impact_matrix, query_matrix
 from apart.passages import best_of, cut
-from apart.sampled import Judged, embed, judged_part, ndcg_of
+from apart.sampled import Judged, embed, judged_part, ndcg_of, units
 from apart.stored import tuning_split
 from script import RESULTS, called, publish, status
 
@@ -105,7 +105,7 @@ class Measure:
         vectors = embed(embedder, corpus.name, passages.texts)
         queries = embed(embedder, corpus.name, list(self._judged.queries.values()), "query")
         like = embed(embedder, corpus.name, list(query_like_texts(corpus).values()), "query")
-        similar = _units(_centred(queries, like)) @ _units(_centred(vectors, vectors)).T
+        similar = units(_centred(queries, like)) @ units(_centred(vectors, vectors)).T
         found = {
             "dense": ndcg_of(np.maximum.reduceat(similar, passages.starts, axis=1).astype(np.float64), self._judged)
         }
@@ -132,12 +132,6 @@ class Measure:
 
 def _centred(vectors: Vectors, of: Vectors) -> Vectors:
     return fit_adjustment("centred", of).apply(vectors)
-
-
-def _units(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units: Vectors = vectors / np.where(lengths > 0, lengths, 1.0)
-    return units
 
 
 def table(rows: Sequence[Row], command: str, judged: Judged, split: str, embedder: str) -> str:

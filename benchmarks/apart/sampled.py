@@ -1,4 +1,4 @@
-"""A small part of a collection to measure on: its judged documents, a sample of the others, and their embeddings."""
+"""What is measured on, whole or a small part of a collection: judged documents, embeddings and nDCG@10."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -69,3 +69,10 @@ def ndcg_of(scores: npt.NDArray[np.float64], judged: Judged) -> float:
         best = np.argsort(-row, kind="stable")[:DEPTH]
         run[query] = [Hit(ids[order[at]], float(row[at]), rank) for rank, at in enumerate(best, 1) if row[at]]
     return evaluate(run, judged.qrels, ["nDCG@10"]).means["nDCG@10"]
+
+
+def units(vectors: Vectors) -> Vectors:
+    """Return vectors at length 1, rows of zeros as they are; shape (n, d)."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: Vectors = (vectors / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+    return result

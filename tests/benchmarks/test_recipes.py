@@ -13,7 +13,7 @@ from sparseembed.errors import ConfigError
 
 def test_the_figures_are_those_of_a_plain_search(folder, tiny_embedder):
     collection, embedder = open_collection(str(folder)), tiny_embedder()
-    found = recipes.figures(embedder, recipes.Judged(collection, "train"))
+    found = recipes.figures(embedder, recipes.read_judged(f"{folder}:train"))
     assert list(found) == list(recipes.SYSTEMS)
     qrels, queries = collection.qrels("train"), collection.queries("train")
     documents = embedder.encode([document.contents for document in collection.corpus])
