@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.alignment.tensor_file import read_header, read_tensor
-from sparseembed.embedders.sources import quiet_hub, weight_files
+from sparseembed.embedders.hub import quiet_hub
+from sparseembed.embedders.sources import weight_files
 from sparseembed.errors import EmbedderError
 
 ROWS = 4_096  # checked at once

@@ -4,7 +4,6 @@ The merge is W + scale * B A for each layer, so little that it is done here rath
 would be a dependency for these lines alone; what is more than LoRA of linear layers is refused.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -13,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sparseembed.embedders.sources import fetch, hash_file
+from sparseembed.embedders.hashes import fingerprint_of
+from sparseembed.embedders.sources import fetch
 from sparseembed.errors import EmbedderError
 
 SHIPPED = "shipped:"
@@ -54,11 +54,7 @@ def adapters_fingerprint(folders: Sequence[Path]) -> str:
     :param folders: Adapter folders, in the order in which they are merged.
     :return: 64 hexadecimal digits.
     """
-    state = hashlib.sha256()
-    for folder in folders:
-        for file in (folder / CONFIG, _weights_file(folder)):
-            hash_file(state, file)
-    return state.hexdigest()
+    return fingerprint_of([file for folder in folders for file in (folder / CONFIG, _weights_file(folder))])
 
 
 def check_base(folder: Path, fingerprint: str) -> None:

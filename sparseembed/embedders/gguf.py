@@ -1,11 +1,12 @@
 """GGUF files to model folders, once, in the user's cache: a GGUF file takes 20 seconds to load, its copy two."""
 
 import contextlib
-import hashlib
 import io
 import json
 from pathlib import Path
 
+from sparseembed.embedders.hashes import file_sha256
+from sparseembed.embedders.hub import quiet_hub
 from sparseembed.errors import EmbedderError
 from sparseembed.files import atomic_folder, cache_folder
 from sparseembed.progress import note
@@ -18,9 +19,7 @@ def convert_gguf(path: Path) -> Path:
     :return: The folder in the user's cache, made now or by an earlier call.
     :raises EmbedderError: transformers cannot read the file.
     """
-    with path.open("rb") as handle:
-        key = hashlib.file_digest(handle, "sha256").hexdigest()[:16]
-    folder = cache_folder("models", f"{path.stem}-{key}")
+    folder = cache_folder("models", f"{path.stem}-{file_sha256(path)[:16]}")
     if (folder / "config.json").is_file():
         return folder
     note(f"converting {path.name} to safetensors, once (about 20 s)")
@@ -31,8 +30,6 @@ def convert_gguf(path: Path) -> Path:
 
 
 def _convert(path: Path, into: Path) -> None:
-    from sparseembed.embedders.sources import quiet_hub
-
     # The conversion's own bar ignores the library's settings, hence the second guard.
     with quiet_hub(), contextlib.redirect_stderr(io.StringIO()):
         import torch

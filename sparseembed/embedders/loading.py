@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sparseembed.embedders.adapters import merge_adapter
-from sparseembed.embedders.sources import quiet_hub
+from sparseembed.embedders.hub import quiet_hub
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import EmbedderError
 

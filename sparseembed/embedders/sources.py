@@ -1,21 +1,17 @@
 """Where weights come from: whatever the user names becomes a local model folder."""
 
-import hashlib
 import importlib.metadata
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sparseembed.data.corpus import one_line
 from sparseembed.embedders.gguf import convert_gguf
+from sparseembed.embedders.hashes import fingerprint_of
+from sparseembed.embedders.hub import quiet_hub
 from sparseembed.errors import EmbedderError
 
 PYPI = "pypi:"
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")  # other .bin files hold the state of a training
-_SAMPLE = 1 << 20  # bytes hashed at each of a weight file's sampled places
-_PLACES = 64
 
 
 def model_folder(weights: str, revision: str | None = None) -> Path:
@@ -85,25 +81,6 @@ def fetch(model: str, revision: str | None, patterns: list[str]) -> Path:
             ) from None
 
 
-@contextmanager
-def quiet_hub() -> Iterator[None]:
-    """Keep the loading bars and advice of transformers and the hub client away from the user's terminal."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    import transformers
-
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
 def weight_files(folder: Path) -> list[Path]:
     """Return the weight files of a model folder, by name.
 
@@ -119,27 +96,12 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def weights_fingerprint(folder: Path) -> str:
-    """Return a fingerprint of a model's weights and tokenizer that is quick also for many gigabytes.
-
-    Hashed are each file's name, its size and 64 evenly spread megabytes (all of a file up to 64 MB).
+    """Return a fingerprint of a model's weights and tokenizer: of each file its name, size and sha256.
 
     :param folder: A model folder.
     :return: 64 hexadecimal digits.
     """
-    state = hashlib.sha256()
     tokenizers = sorted(folder.glob("tokenizer.json")) or sorted(
         file for pattern in ("*.model", "vocab.*", "merges.txt") for file in folder.glob(pattern)
     )
-    for file in [*weight_files(folder), *tokenizers]:
-        hash_file(state, file)
-    return state.hexdigest()
-
-
-def hash_file(state: "hashlib._Hash", file: Path) -> None:
-    """Add a file's name, size and sampled bytes to a hash; see `weights_fingerprint`."""
-    size = file.stat().st_size
-    state.update(f"{file.name}:{size};".encode())
-    with file.open("rb") as handle:
-        for place in range(_PLACES):
-            handle.seek(place * size // _PLACES)
-            state.update(handle.read(min(_SAMPLE, -(-size // _PLACES))))
+    return fingerprint_of([*weight_files(folder), *tokenizers])

@@ -5,12 +5,15 @@ A store is a folder:
     store.json        what was encoded by what: corpus and embedder, counts
     ids.json          ids, in the order of the rows
     00000.npy ...     float32 shards of `shard_size` rows each
-    00000.json ...    tokens and cut texts of each shard
+    00000.json ...    tokens and cut texts of each shard, and the sha256 of its file of vectors
 
 A shard is there whole or not at all, and a shard's vectors depend on its own texts only. So a run that was killed goes
-on after its last full shard, and ends with the same bytes as one that was not.
+on after its last full shard, and ends with the same bytes as one that was not. A shard's checksum is compared when it
+is first read, and before a finished store is reused: a damaged shard is encoded anew.
 """
 
+import hashlib
+import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -20,12 +23,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sparseembed.data.corpus import one_line
 from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
 from sparseembed.errors import DataError, EmbedderError
 from sparseembed.files import atomic_file, sweep_files, write_json
 from sparseembed.progress import note, track
 
-FORMAT = 1
+FORMAT = 2
 SHARD_SIZE = 256
 
 
@@ -59,6 +63,7 @@ class EmbeddingStore:
             self.ids: list[str] = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise DataError(f"{folder}/ids.json cannot be read: delete the folder and encode again") from None
+        self._checked: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -97,14 +102,38 @@ class EmbeddingStore:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_)
 
     def _shard(self, number: int) -> Vectors:
+        """Return a shard's vectors; its checksum is compared the first time."""
         try:
-            vectors: Vectors = np.load(self.folder / f"{number:05d}.npy", mmap_mode="r")
-            return vectors
+            if number in self._checked:
+                vectors: Vectors = np.load(self.folder / f"{number:05d}.npy", mmap_mode="r")
+                return vectors
+            vectors = read_shard(self.folder, number)
         except (OSError, ValueError, EOFError) as error:
-            reason = " ".join(str(error).split())[:160]
             raise DataError(
-                f"{self.folder}/{number:05d}.npy is damaged ({reason}): run the same encode again, it makes it anew"
+                f"{self.folder}/{number:05d}.npy is damaged ({one_line(error)[:160]}): run the same encode again, it "
+                "makes it anew"
             ) from None
+        self._checked.add(number)
+        return vectors
+
+
+def read_shard(folder: Path, number: int) -> Vectors:
+    """Read the vectors of a shard and compare their checksum.
+
+    :param folder: The store.
+    :param number: The shard's number, from 0.
+    :return: Shape (n, d), float32.
+    :raises OSError: A file of it cannot be read.
+    :raises ValueError: Its bytes are not the ones that were written.
+    """
+    counts = json.loads((folder / f"{number:05d}.json").read_text(encoding="utf-8"))
+    stored = (folder / f"{number:05d}.npy").read_bytes()
+    if not isinstance(counts, dict) or counts.get("sha256") != hashlib.sha256(stored).hexdigest():
+        raise ValueError("its checksum is not the stored one")
+    vectors: Vectors = np.load(io.BytesIO(stored), allow_pickle=False)
+    if vectors.ndim != 2 or vectors.dtype != np.float32 or not np.isfinite(vectors).all():
+        raise ValueError("it holds no finite float32 vectors")
+    return vectors
 
 
 def encode_to_store(
@@ -198,22 +227,27 @@ def _encode_missing(folder: Path, texts: Texts, embedder: TransformerEmbedder, s
             stop = min(start + SHARD_SIZE, len(texts.ids))
             encoded = embedder.encode_counted(texts.texts[start:stop], side, texts.ids[start:stop])
             blank = sum(not text.strip() for text in texts.texts[start:stop])
-            stem = f"{start // SHARD_SIZE:05d}"
-            write_json(folder / f"{stem}.json", {"tokens": encoded.tokens, "cut": encoded.cut, "blank": blank})
+            stem, stored = f"{start // SHARD_SIZE:05d}", io.BytesIO()
+            np.save(stored, encoded.vectors)
+            counts = {"tokens": encoded.tokens, "cut": encoded.cut, "blank": blank}
+            checksum = hashlib.sha256(stored.getbuffer()).hexdigest()
+            write_json(folder / f"{stem}.json", {**counts, "sha256": checksum})
             with atomic_file(folder / f"{stem}.npy") as handle:
-                np.save(handle, encoded.vectors)
+                handle.write(stored.getbuffer())
             bar.update(stop - start)
 
 
 def _is_whole(folder: Path, start: int, texts: Texts) -> bool:
-    stem = f"{start // SHARD_SIZE:05d}"
-    try:
-        counts = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-        vectors = np.load(folder / f"{stem}.npy", mmap_mode="r")
-    except (OSError, ValueError, EOFError):
+    """Say whether a shard is there, undamaged; one that is damaged is told of, since it is encoded anew."""
+    number = start // SHARD_SIZE
+    if not (folder / f"{number:05d}.npy").exists():
         return False
-    rows = min(SHARD_SIZE, len(texts.ids) - start)
-    return isinstance(counts, dict) and vectors.ndim == 2 and len(vectors) == rows
+    try:
+        vectors = read_shard(folder, number)
+    except (OSError, ValueError, EOFError) as error:
+        note(f"{folder}/{number:05d}.npy is damaged ({one_line(error)[:160]}): encoding its texts again")
+        return False
+    return len(vectors) == min(SHARD_SIZE, len(texts.ids) - start)
 
 
 def _read_about(folder: Path) -> dict[str, Any]:

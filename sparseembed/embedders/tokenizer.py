@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sparseembed.embedders.sources import quiet_hub
+from sparseembed.embedders.hub import quiet_hub
 from sparseembed.errors import EmbedderError
 
 

@@ -1,10 +1,10 @@
 """Names of embedders, and where their weights come from."""
 
+import hashlib
 import importlib.metadata
 
 import pytest
 
-from sparseembed.embedders import sources
 from sparseembed.embedders.presets import DEFAULT, DOCUMENT_PROMPT, PRESETS, QUERY_PROMPT, find_spec
 from sparseembed.embedders.sources import model_folder, weight_files, weights_fingerprint
 from sparseembed.embedders.spec import EmbedderSpec
@@ -159,19 +159,27 @@ def test_a_tokenizer_of_the_older_form_is_in_the_fingerprint(tmp_path):
     assert weights_fingerprint(tmp_path) != base
 
 
-def test_large_files_are_sampled_at_both_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "_SAMPLE", 4)
+def test_every_byte_of_large_files_counts(tmp_path):
     weights = tmp_path / "model.safetensors"
-    contents = bytearray(64 * 100)
+    contents = bytearray(1 << 20)
     weights.write_bytes(contents)
-    base = weights_fingerprint(tmp_path)
-    for place, noticed in ((0, True), (3, True), (50, False), (63 * 100, True)):
+    seen = {weights_fingerprint(tmp_path)}
+    for place in (0, 50, 77_777, (1 << 20) - 1):
         changed = bytearray(contents)
         changed[place] = 1
         weights.write_bytes(changed)
-        assert (weights_fingerprint(tmp_path) != base) is noticed, place
-    weights.write_bytes(bytes(64 * 100 + 1))
-    assert weights_fingerprint(tmp_path) != base
+        assert weights_fingerprint(tmp_path) not in seen, place
+        seen.add(weights_fingerprint(tmp_path))
+    weights.write_bytes(bytes((1 << 20) + 1))
+    assert weights_fingerprint(tmp_path) not in seen
+
+
+def test_an_unchanged_file_is_hashed_once(tmp_path, monkeypatch):
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(bytes(100))
+    first = weights_fingerprint(tmp_path)
+    monkeypatch.setattr(hashlib, "file_digest", None)
+    assert weights_fingerprint(tmp_path) == first
 
 
 def test_safetensors_go_before_bin_and_the_state_of_a_training_is_no_weights(tmp_path):
