@@ -15,8 +15,8 @@ from pathlib import Path
 from script import status
 
 from sparseembed.data.resolve import open_collection
+from sparseembed.pseudo.pairs import read_sources
 from sparseembed.training.leaks import shared_runs
-from sparseembed.training.pairs import read_sources
 
 
 def main() -> int:

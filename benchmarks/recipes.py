@@ -26,9 +26,9 @@ from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 from sparseembed.progress import ConsoleReporter, note, set_reporter
+from sparseembed.pseudo.pairs import Source, read_sources
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
-from sparseembed.training.pairs import Source, read_sources
 from sparseembed.training.recipe import Recipe
 from sparseembed.training.run import train
 

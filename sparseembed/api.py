@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from sparseembed.arrays import Vectors
 from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sparseembed.alignment.adjustment import Adjustment
     from sparseembed.alignment.decoding import Decoder
     from sparseembed.sparse.pieces import PieceSpace
-
-Vectors = npt.NDArray[np.float32]
 
 
 class AlignedToken(NamedTuple):

@@ -33,6 +33,14 @@ def isolated_cache(
 
 
 @pytest.fixture(scope="session")
+def analyzer() -> Any:
+    """The English analyzer, on the one Java machine of the test run."""
+    from sparseembed.analyzers.lucene import EnglishAnalyzer
+
+    return EnglishAnalyzer()
+
+
+@pytest.fixture(scope="session")
 def tiny_tokenizer() -> Any:
     """Return a byte-level BPE tokenizer trained on a few sentences: `Ġ` marks a leading space, `<s>` begins a text."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers

@@ -4,9 +4,9 @@ import numpy as np
 
 from sparseembed.alignment.decoding import Vectors
 from sparseembed.evaluation.bench import Bench, as_run
+from sparseembed.evaluation.dense import DenseIndex
 from sparseembed.evaluation.measures import evaluate
 from sparseembed.progress import track
-from sparseembed.retrieval.dense import DenseIndex
 
 from .meter import Row
 from .space import DEPTH, MEASURES, Task

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sparseembed.analysis.charts import Series, lines, standalone
+from sparseembed.charts import Series, lines, standalone
 from sparseembed.evaluation.significance import Comparison
 from sparseembed.files import write_json
 

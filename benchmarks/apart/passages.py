@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sparseembed.alignment.decoding import Aligned
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.training.sentences import split_sentences
+from sparseembed.pseudo.sentences import split_sentences
 
 
 class Passages(NamedTuple):

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from sparseembed.engines.base import Run
 from sparseembed.engines.ties import as_trec_eval_reads
 from sparseembed.evaluation.bench import Bench
+from sparseembed.evaluation.fusion import choose_weight, weighted
 from sparseembed.evaluation.measures import Evaluation, evaluate
 from sparseembed.evaluation.significance import Comparison, compare
-from sparseembed.retrieval.fusion import choose_weight, weighted
 
 from .choices import Choices
 from .meter import Meter

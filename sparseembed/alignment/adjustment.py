@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from sparseembed.arrays import Vectors
 from sparseembed.errors import ConfigError
 
-Vectors = npt.NDArray[np.float32]
 ADJUSTMENTS = ("none", "pc1", "pc1:LAMBDA", "centred", "bulk", "bulk:KEEP")
 SAMPLE = 20_000  # vectors that an adjustment is fitted on, at most
 BULK_KEEP = 0.9  # share of the decoding matrix's right-singular vectors that `bulk` keeps

@@ -4,15 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from sparseembed.alignment.checkpoint import Checkpoint
 from sparseembed.alignment.masked import find_layout, read_masked_head
 from sparseembed.alignment.matrix import check_width, decoding_folder, find_matrix
+from sparseembed.arrays import Vectors
 from sparseembed.embedders.transformer import TransformerEmbedder
-
-Vectors = npt.NDArray[np.float32]
 
 
 class Head(NamedTuple):

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sparseembed.alignment.checkpoint import Checkpoint
+from sparseembed.arrays import Vectors
 from sparseembed.errors import EmbedderError
 
-Vectors = npt.NDArray[np.float32]
 ROWS = 4_096  # texts transformed at once
 INPUTS = ".embeddings.word_embeddings.weight"  # how the input matrix ends that a tied head shares
 

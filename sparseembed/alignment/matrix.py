@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from sparseembed.alignment.checkpoint import Checkpoint
 from sparseembed.alignment.masked import find_layout
+from sparseembed.arrays import Vectors
 from sparseembed.embedders.sources import model_folder
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import EmbedderError
 
-Vectors = npt.NDArray[np.float32]
 # Names of the output matrix in the checkpoints of causal LMs, then of the input matrix that a tied head shares.
 HEADS = ("lm_head.weight", "embed_out.weight", "output.weight", "model.lm_head.weight")
 TIED = (

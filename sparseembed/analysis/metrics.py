@@ -11,13 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.analysis.tokens import Marks, Numbers, TokenSets
+from sparseembed.arrays import Floats
+from sparseembed.intervals import LEVEL, SEED
 
-Floats = npt.NDArray[np.float64]
 K_MAX = 100
-RESAMPLES = 1000
 GLOBAL_RESAMPLES = 200
-SEED = 20240625
-LEVEL = 0.95
 
 
 class PerText(NamedTuple):
@@ -44,14 +42,14 @@ class Rate(NamedTuple):
 def per_text(top: npt.NDArray[np.int32], sets: TokenSets) -> PerText:
     """Compare each text's aligned tokens with its own.
 
-    :param top: Aligned tokens, best first, shape (n, k); k is at least the largest |T_i|.
-    :param sets: The texts' tokens.
-    :return: Ranks and overlaps.
+        :param top: Aligned tokens, best first, shape (n, k); k is at least the largest |T_i|.
+        :param sets: The texts' tokens.
+        :return: Ranks and overlaps.
 
-    >>> from sparseembed.analysis.tokens import make_sets
-    >>> found = per_text(np.array([[5, 1, 2], [0, 4, 3]]), make_sets([[1, 2], [6]], 7))
-    >>> found.first_ranks.tolist(), found.matched.tolist(), found.sizes.tolist()
-    ([2, 0], [1, 0], [2, 1])
+        >>> from sparseembed.analysis.tokens import make_sets
+        >>> found = per_text(np.array([[5, 1, 2], [0, 4, 3]]), make_sets([[1, 2], [6]], 7))
+        >>> found.first_ranks.tolist(), found.matched.tolist(), found.sizes.tolist()
+        ([2, 0], [1, 0], [2, 1])
     """
     literal = sets.literal(top)
     first = np.where(literal.any(axis=1), literal.argmax(axis=1) + 1, 0).astype(np.int64)
@@ -101,15 +99,15 @@ def local_rates(found: PerText) -> Floats:
 def global_counts(top: npt.NDArray[np.int32], sets: TokenSets) -> tuple[int, int]:
     """Global alignment rate as two counts: |∪_i (top-|T_i| ∩ T_i)| and |∪_i T_i|; GAR is their ratio.
 
-    :param top: As in `per_text`.
-    :param sets: The texts' tokens.
-    :return: Distinct tokens of the texts that were matched somewhere, and distinct tokens in all.
+        :param top: As in `per_text`.
+        :param sets: The texts' tokens.
+        :return: Distinct tokens of the texts that were matched somewhere, and distinct tokens in all.
 
-    Texts {1, 2} and {2, 6}: token 2 is matched twice and counts once, 1 and 6 are not matched.
+        Texts {1, 2} and {2, 6}: token 2 is matched twice and counts once, 1 and 6 are not matched.
 
-    >>> from sparseembed.analysis.tokens import make_sets
-    >>> global_counts(np.array([[2, 5], [2, 3]]), make_sets([[1, 2], [2, 6]], 7))
-    (1, 3)
+        >>> from sparseembed.analysis.tokens import make_sets
+        >>> global_counts(np.array([[2, 5], [2, 3]]), make_sets([[1, 2], [2, 6]], 7))
+        (1, 3)
     """
     return len(np.unique(_matches(top, sets)[1])), len(np.unique(sets.terms))
 
@@ -118,28 +116,6 @@ def _matches(top: npt.NDArray[np.int32], sets: TokenSets) -> tuple[Numbers, Numb
     """Return the texts and the terms of all matches."""
     rows, ranks = np.nonzero(sets.literal(top) & (np.arange(top.shape[1]) < sets.sizes[:, None]))
     return rows, top[rows, ranks].astype(np.int64)
-
-
-def bootstrap_means(values: npt.NDArray[np.generic], seed: int = SEED) -> tuple[Floats, Floats]:
-    """Return percentile intervals (95%) of means over texts, the texts resampled with replacement.
-
-    :param values: One row a text, shape (n, q).
-    :param seed: Seed of the resampling.
-    :return: Lower and upper ends, shape (q,) each.
-
-    >>> low, high = bootstrap_means(np.ones((30, 1)))
-    >>> low.tolist(), high.tolist()
-    ([1.0], [1.0])
-    """
-    rng = np.random.default_rng(seed)
-    n = len(values)
-    as_floats = values.astype(np.float64)
-    means = []
-    for _ in range(0, RESAMPLES, 100):  # a hundred at a time: bounded memory for many texts
-        counts = rng.multinomial(n, np.full(n, 1 / n), size=100)
-        means.append(counts @ as_floats / n)
-    low, high = np.quantile(np.concatenate(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return low, high
 
 
 def global_rate(top: npt.NDArray[np.int32], sets: TokenSets, seed: int = SEED) -> Rate:

@@ -5,9 +5,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from sparseembed.analysis.charts import Series, bars, lines, named_bars, standalone
 from sparseembed.analysis.demonstrations.page import CSS as SAYS_CSS
 from sparseembed.analysis.demonstrations.page import says
+from sparseembed.charts import Series, bars, lines, named_bars, standalone
 from sparseembed.files import write_json
 
 SHOWN_COMPONENTS = 30

@@ -13,7 +13,6 @@ from sparseembed.analysis.metrics import (
     Floats,
     PerText,
     Rate,
-    bootstrap_means,
     global_counts,
     global_rate,
     hit_curve,
@@ -23,6 +22,7 @@ from sparseembed.analysis.metrics import (
 )
 from sparseembed.analysis.tokens import TokenSets
 from sparseembed.analysis.verdict import Evidence, gather
+from sparseembed.intervals import bootstrap_means
 from sparseembed.progress import track
 
 LAMBDAS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)

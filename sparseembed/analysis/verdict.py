@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.analysis.metrics import SEED, Floats, bootstrap_means, hits, local_rates, per_text
+from sparseembed.analysis.metrics import hits, local_rates, per_text
 from sparseembed.analysis.tokens import TokenSets
+from sparseembed.arrays import Floats
+from sparseembed.intervals import SEED, bootstrap_means
 
 ALIGNS = "aligns"
 AFTER_PC1 = "aligns after adjusting PC1"

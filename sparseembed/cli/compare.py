@@ -83,7 +83,7 @@ def _instructed(
     from sparseembed.analysis.demonstrations.instructions import instruct
     from sparseembed.analysis.demonstrations.lens import open_lens
     from sparseembed.analysis.demonstrations.texts import Instruction
-    from sparseembed.data.corpus import clean_text
+    from sparseembed.text import clean_text
 
     text = clean_text(options.text)
     asked = [Instruction(OWN, prompt=embedder.spec.prompt(options.side))]
@@ -125,7 +125,7 @@ def _with(
     from sparseembed.analysis.demonstrations.demonstrate import DEFAULT_KIND, widened
     from sparseembed.analysis.demonstrations.lens import open_lens
     from sparseembed.analysis.demonstrations.relatedness import compare
-    from sparseembed.data.corpus import clean_text
+    from sparseembed.text import clean_text
 
     if not options.other.strip():
         raise ConfigError("the text of --with is blank: there is nothing to compare")

@@ -75,8 +75,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _tokens(options: argparse.Namespace) -> list[_Token]:
     from sparseembed.api import decode
-    from sparseembed.data.corpus import clean_text
     from sparseembed.sparse.pieces import piece_space
+    from sparseembed.text import clean_text
 
     embedder, adjustment = _embedder(options)
     text = clean_text(options.text)
@@ -94,7 +94,7 @@ def _tokens(options: argparse.Namespace) -> list[_Token]:
 def _embedder(options: argparse.Namespace) -> "tuple[TransformerEmbedder, Adjustment | None]":
     if options.index is None:
         return chosen_embedder(options), None
-    from sparseembed.engines.manifest import read_manifest
+    from sparseembed.index.manifest import read_manifest
     from sparseembed.indexing.build import load_adjustment
     from sparseembed.retrieval.searcher import matching_embedder
 

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train the adapter."""
-    from sparseembed.training.pairs import read_sources
+    from sparseembed.pseudo.pairs import read_sources
     from sparseembed.training.run import train
 
     recipe, embedder, out = chosen_recipe(options), chosen_embedder(options), Path(options.out)

@@ -4,10 +4,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sparseembed.data.collection import Collection
-from sparseembed.data.corpus import Corpus, one_line, shown
+from sparseembed.data.corpus import Corpus
 from sparseembed.data.jsonl import read_documents, read_queries
 from sparseembed.data.qrels import read_qrels
 from sparseembed.errors import DataError
+from sparseembed.text import one_line, shown
 
 _SPLIT_ORDER = ("train", "dev", "validation", "test")
 _LAYOUT = "a folder in BEIR's layout holds corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv"

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from sparseembed.data.corpus import Corpus, clean_text, shown
+from sparseembed.data.corpus import Corpus
 from sparseembed.data.qrels import Qrels
 from sparseembed.errors import DataError
+from sparseembed.text import clean_text, shown
 
 _LOGGER = logging.getLogger("sparseembed")
 

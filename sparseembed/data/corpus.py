@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import overload
 
 from sparseembed.errors import DataError
+from sparseembed.text import clean_text, one_line, shown
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # Run files separate their columns by white space, and C code ends a string at NUL.
 _BAD_IN_ID = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 _BAD_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +125,6 @@ class Corpus(Sequence[Document]):
         return digest.hexdigest()
 
 
-def clean_text(text: str) -> str:
-    """Replace lone surrogates, which no file can hold as UTF-8.
-
-    :param text: Any string.
-    :return: The text with U+FFFD in place of every surrogate.
-    """
-    if text.isascii():
-        return text
-    try:
-        text.encode()  # far faster than searching, and surrogates are rare
-    except UnicodeEncodeError:
-        return _SURROGATE.sub("\ufffd", text)
-    return text
-
-
 def id_problem(identifier: str) -> str:
     """Say what is wrong with an id.
 
@@ -165,22 +149,3 @@ def safe_name(name: str) -> str:
         "corpus" if nothing is left.
     """
     return _BAD_IN_NAME.sub("-", name).strip("-.")[:80].rstrip("-.") or "corpus"
-
-
-def shown(value: object) -> str:
-    """Quote a value for a message: on one line, and cut if it is long.
-
-    :param value: Usually a string that a user wrote.
-    :return: The quoted value; control characters are escaped.
-    """
-    text = value if isinstance(value, str) else str(value)
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")
-
-
-def one_line(text: object) -> str:
-    """Fold a text into one printable line, as the messages of errors must be.
-
-    :param text: A text or path.
-    :return: The text with every run of white space as one space and surrogates replaced.
-    """
-    return clean_text(" ".join(str(text).split()))

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sparseembed.data.collection import Collection
-from sparseembed.data.corpus import Corpus, Document, clean_text, shown
+from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.irds_beir import BEIR, open_beir_zip
 from sparseembed.data.irds_calls import fetching, quiet, registry
 from sparseembed.data.qrels import Qrels
 from sparseembed.errors import DataError
+from sparseembed.text import clean_text, shown
 
 
 def full_id(name: str) -> str | None:
@@ -61,7 +62,7 @@ def _open_other(dataset_id: str) -> Collection:
     by_hand = f"open it once on a machine with a network, then copy its folder {folder} to the same place here"
 
     def load_qrels(split: str) -> Qrels:
-        qrels: Qrels = {}
+        qrels: dict[str, dict[str, int]] = {}
         with fetching(dataset_id, by_hand):
             for judgement in known[splits[split]].qrels_iter():
                 qrels.setdefault(str(judgement.query_id), {})[str(judgement.doc_id)] = int(judgement.relevance)

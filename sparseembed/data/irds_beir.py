@@ -10,9 +10,9 @@ from typing import cast
 
 from sparseembed.data.beir import is_beir_folder, read_beir
 from sparseembed.data.collection import Collection
-from sparseembed.data.corpus import one_line, shown
 from sparseembed.data.irds_calls import fetching
 from sparseembed.errors import DataError
+from sparseembed.text import one_line, shown
 
 BEIR = "beir/"
 

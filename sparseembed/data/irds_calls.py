@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sparseembed.data.corpus import one_line
 from sparseembed.errors import DataError
+from sparseembed.text import one_line
 
 _NO_BAR = "IR_DATASETS_DL_DISABLE_PBAR"
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from sparseembed.data.corpus import Document, clean_text, id_problem, one_line, shown
+from sparseembed.data.corpus import Document, id_problem
 from sparseembed.data.lines import JSON_TYPES, located, parse_object, read_lines
 from sparseembed.errors import DataError
+from sparseembed.text import clean_text, one_line, shown
 
 _ID_FIELDS = ("_id", "id")
 _TEXT_FIELDS = ("text", "contents")

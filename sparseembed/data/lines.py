@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from importlib.resources.abc import Traversable
 from typing import IO, Any, cast
 
-from sparseembed.data.corpus import one_line
 from sparseembed.errors import DataError
+from sparseembed.text import one_line
 
 _BOM = b"\xef\xbb\xbf"
 JSON_TYPES = {

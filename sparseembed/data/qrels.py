@@ -2,15 +2,16 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 
-from sparseembed.data.corpus import one_line, shown
 from sparseembed.data.lines import located, read_lines
 from sparseembed.errors import DataError
+from sparseembed.text import one_line, shown
 
 _LOGGER = logging.getLogger("sparseembed")
 
-Qrels = dict[str, dict[str, int]]  # query id -> document id -> grade
+Qrels = Mapping[str, Mapping[str, int]]  # query id -> document id -> grade
 
 _HEADER_STARTS = frozenset({"query-id", "query_id", "queryid", "qid", "query", "topic"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
@@ -26,7 +27,7 @@ def read_qrels(source: Traversable) -> Qrels:
     :return: Query id -> document id -> grade, in the file's order. Grades may be 0 or negative.
     :raises DataError: If the file cannot be read, a line is not a judgement, or there is none; names file and line.
     """
-    qrels: Qrels = {}
+    qrels: dict[str, dict[str, int]] = {}
     width = 0
     changed = 0
     first = True

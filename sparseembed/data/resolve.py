@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from sparseembed.data.beir import is_beir_folder, open_beir, open_beir_corpus
 from sparseembed.data.collection import Collection
-from sparseembed.data.corpus import Corpus, one_line, shown
+from sparseembed.data.corpus import Corpus
 from sparseembed.data.irds import full_id, known_names, open_irds
 from sparseembed.data.irds_calls import import_problem
 from sparseembed.data.jsonl import read_documents
 from sparseembed.errors import DataError
+from sparseembed.text import one_line, shown
 
 DATA_VARIABLE = "SPARSEEMBED_DATA"
 BUILT_IN = "pydocs"

@@ -4,11 +4,11 @@ import difflib
 import re
 from pathlib import Path
 
-from sparseembed.data.corpus import one_line, shown
 from sparseembed.embedders.catalogue import CATALOGUE, Preset
 from sparseembed.embedders.catalogue.oneword import DOCUMENT_PROMPT, QUERY_PROMPT, prompted
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import EmbedderError
+from sparseembed.text import one_line, shown
 
 __all__ = ["DEFAULT", "DOCUMENT_PROMPT", "PRESETS", "QUERY_PROMPT", "find_preset", "find_spec", "prompted"]
 

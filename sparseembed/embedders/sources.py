@@ -4,11 +4,11 @@ import importlib.metadata
 import re
 from pathlib import Path
 
-from sparseembed.data.corpus import one_line
 from sparseembed.embedders.gguf import convert_gguf
 from sparseembed.embedders.hashes import fingerprint_of
 from sparseembed.embedders.hub import quiet_hub
 from sparseembed.errors import EmbedderError
+from sparseembed.text import one_line
 
 PYPI = "pypi:"
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")  # other .bin files hold the state of a training

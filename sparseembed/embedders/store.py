@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.data.corpus import one_line
 from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
 from sparseembed.errors import DataError, EmbedderError
 from sparseembed.files import atomic_file, sweep_files, write_json
 from sparseembed.progress import note, track
+from sparseembed.text import one_line
 
 FORMAT = 2
 SHARD_SIZE = 256

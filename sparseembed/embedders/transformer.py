@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from sparseembed.data.corpus import clean_text
+from sparseembed.arrays import Vectors
 from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, check_base
 from sparseembed.embedders.attention import check_attention
 from sparseembed.embedders.batching import is_out_of_memory, run_batches
@@ -19,11 +18,11 @@ from sparseembed.embedders.sources import model_folder, weights_fingerprint
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
+from sparseembed.text import clean_text
 
 if TYPE_CHECKING:
     import torch
 
-Vectors = npt.NDArray[np.float32]
 CPU_BATCH_TOKENS = 8_192
 GPU_BATCH_TOKENS = 65_536
 

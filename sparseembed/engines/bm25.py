@@ -5,10 +5,10 @@ from math import inf
 from pathlib import Path
 
 from sparseembed.engines.base import Hit, check_count
-from sparseembed.engines.jvm import in_threads, java, java_errors, safe_text
 from sparseembed.engines.lucene_folder import LuceneFolder, raise_clause_limit
-from sparseembed.engines.lucene_writer import FIELD, LuceneWriter
 from sparseembed.errors import ConfigError
+from sparseembed.index.lucene_writer import FIELD, LuceneWriter
+from sparseembed.java.jvm import in_threads, java, java_errors, safe_text
 
 
 class Bm25Index:

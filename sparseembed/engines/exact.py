@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 
 from sparseembed.engines.base import Engine, Hit
-from sparseembed.engines.impacts import check_id, check_vector
 from sparseembed.errors import DataError
+from sparseembed.sparse.impacts import check_id, check_vector
 
 
 class ExactEngine(Engine):

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from sparseembed.engines.base import Engine, Hit
-from sparseembed.engines.impacts import as_text, is_term
-from sparseembed.engines.jvm import in_threads, java, java_errors
 from sparseembed.engines.lucene_folder import LuceneFolder, raise_clause_limit
-from sparseembed.engines.lucene_writer import FIELD, delimited_analyzer
+from sparseembed.index.lucene_writer import FIELD, delimited_analyzer
+from sparseembed.java.jvm import in_threads, java, java_errors
+from sparseembed.sparse.impacts import as_text, is_term
 
 
 class LuceneEngine(Engine):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sparseembed.engines.base import Hit
-from sparseembed.engines.jvm import java, java_errors, one_line
-from sparseembed.engines.lucene_writer import IDS_FILE, IDS_KEY, open_directory
 from sparseembed.errors import EngineError, IndexFolderError
+from sparseembed.index.lucene_writer import IDS_FILE, IDS_KEY, open_directory
+from sparseembed.java.jvm import java, java_errors, one_line
 
 _REBUILD = "build the index again"
 

@@ -15,7 +15,7 @@ def _lucene(index: Path) -> Engine:
 
 def _exact(index: Path) -> Engine:
     from sparseembed.engines.exact import ExactEngine
-    from sparseembed.sparse.vectors import VectorReader
+    from sparseembed.index.vectors import VectorReader
 
     return ExactEngine.from_pairs((row.id, row.vector) for row in VectorReader(index / "vectors"))
 

@@ -7,27 +7,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sparseembed.alignment.adjustment import Adjustment, fit_adjustment
+from sparseembed.arrays import Vectors
 from sparseembed.data.collection import Collection
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Hit, Run
 from sparseembed.engines.bm25 import Bm25Engine, Bm25Index
 from sparseembed.errors import DataError
+from sparseembed.evaluation.dense import DenseIndex
 from sparseembed.evaluation.runs import drop_self
 from sparseembed.files import atomic_folder, write_json
 from sparseembed.indexing.build import sample
 from sparseembed.indexing.encoding import EncodedCorpus, encode_corpus, encode_queries
 from sparseembed.progress import note
-from sparseembed.retrieval.dense import DenseIndex
 
 DEPTH = 1000  # hits of a run
 TUNING_SPLITS = ("train", "dev", "validation")
 TUNING_QUERIES = 500
 DENSE_KINDS = {"cosine": "none", "centred": "centred"}  # variant -> adjustment
-
-Vectors = npt.NDArray[np.float32]
 
 
 class Tuning(NamedTuple):

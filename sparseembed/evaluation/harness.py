@@ -8,7 +8,6 @@ from typing import Any
 
 from sparseembed.data.collection import Collection
 from sparseembed.embedders.load import EmbedderLike, load_embedder
-from sparseembed.engines.manifest import software_versions
 from sparseembed.errors import ConfigError
 from sparseembed.evaluation.bench import Bench
 from sparseembed.evaluation.measures import MEASURES, Evaluation, evaluate
@@ -17,6 +16,7 @@ from sparseembed.evaluation.significance import Comparison, compare
 from sparseembed.evaluation.systems import SYSTEMS, Row
 from sparseembed.evaluation.table import format_table, row_name
 from sparseembed.files import write_json
+from sparseembed.index.manifest import software_versions
 from sparseembed.progress import note
 
 BASELINES = ("bm25 flat", "dense centred")

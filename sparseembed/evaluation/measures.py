@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sparseembed.data.qrels import Qrels
 from sparseembed.engines.base import Run
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.evaluation.runs import unique_ids
 
 MEASURES = ("nDCG@10", "R@100", "RR@10")
-
-Qrels = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import numpy as np
 from sparseembed.engines.base import Run
 from sparseembed.engines.ties import as_trec_eval_reads
 from sparseembed.evaluation.bench import DENSE_KINDS, Bench, as_run
+from sparseembed.evaluation.fusion import choose_weight, rrf, weighted
 from sparseembed.evaluation.timing import Latency, measure_latency
 from sparseembed.files import folder_bytes
 from sparseembed.indexing.build import BuiltIndex, build_index
-from sparseembed.retrieval.fusion import choose_weight, rrf, weighted
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
 from sparseembed.retrieval.searcher import Searcher
 

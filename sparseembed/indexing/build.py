@@ -15,20 +15,20 @@ from sparseembed.data.corpus import Corpus
 from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.engines.java_home import find_java_home
-from sparseembed.engines.manifest import FILE as MANIFEST
-from sparseembed.engines.manifest import Manifest, differing_field, read_manifest, recipe, software_versions
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import atomic_folder
+from sparseembed.index.manifest import FILE as MANIFEST
+from sparseembed.index.manifest import Manifest, differing_field, read_manifest, recipe, software_versions
+from sparseembed.index.vectors import VectorWriter
 from sparseembed.indexing.encoding import EncodedCorpus, encode_corpus
 from sparseembed.indexing.mixing import MixChoice, choose_mix
+from sparseembed.java.home import find_java_home
 from sparseembed.progress import note, track
 from sparseembed.sparse.config import AUTO, SparseConfig, default_config
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.spill import Block, Spill
 from sparseembed.sparse.terms import BUILDERS, Analysed
-from sparseembed.sparse.vectors import VectorWriter
 
 BLOCK = 512  # documents sparsified at once
 
@@ -189,7 +189,7 @@ class _Build:
     def _write(
         self, folder: Path, spill: Spill, quantizer: Quantizer, analysed: Analysed
     ) -> tuple[dict[str, int], str]:
-        from sparseembed.engines.lucene_writer import ImpactIndexWriter
+        from sparseembed.index.lucene_writer import ImpactIndexWriter
 
         empty = 0
         with (
@@ -217,7 +217,7 @@ class _Build:
     def _manifest(
         self, quantizer: Quantizer, counts: dict[str, int], fingerprint: str, mix: MixChoice | None
     ) -> Manifest:
-        from sparseembed.engines.analyzer import ANALYZER_NAME
+        from sparseembed.analyzers.lucene import ANALYZER_NAME
 
         return Manifest(
             corpus=_about_corpus(self._corpus),

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sparseembed.arrays import Floats, Vectors
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.adapters import held_out_documents
@@ -27,11 +28,11 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
 from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.progress import note, track
+from sparseembed.pseudo.pairs import Pair
+from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.retrieval.query import InferenceFree
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import TermSpace
-from sparseembed.training.pairs import Pair
-from sparseembed.training.pseudo import sentence_pairs
 
 USUAL = 0.5  # where nothing can be chosen; the best of SciFact's train split with the shipped adapter
 CANDIDATES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.6, 2.0)
@@ -40,9 +41,6 @@ LEAST_SENTENCES = 32  # fewer tell nothing
 DOCUMENTS = 10_000  # that a sentence is searched among, at most
 BLOCK = 512
 DEPTH = 10
-
-Floats = npt.NDArray[np.float64]
-Vectors = npt.NDArray[np.float32]
 
 
 class MixChoice(NamedTuple):

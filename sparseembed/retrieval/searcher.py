@@ -10,12 +10,12 @@ from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Engine, Hit
-from sparseembed.engines.manifest import Manifest, differing_field, read_manifest
 from sparseembed.errors import ConfigError, DataError, IndexFolderError
+from sparseembed.index.manifest import Manifest, differing_field, read_manifest
+from sparseembed.index.vectors import VectorReader, VectorRow
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
 from sparseembed.sparse.terms import TermSpace, load_term_space
-from sparseembed.sparse.vectors import VectorReader, VectorRow
 
 
 class SharedTerm(NamedTuple):

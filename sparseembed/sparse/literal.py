@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.data.corpus import clean_text
+from sparseembed.text import clean_text
 
 MARK = "#"  # before a piece that stands beside words; no analysed word begins with it
 
@@ -70,7 +70,7 @@ class WordTerms:
     def analyzer(self) -> Any:
         """The analyzer; the JVM starts at its first use."""
         if self._analyzer is None:
-            from sparseembed.engines.analyzer import EnglishAnalyzer
+            from sparseembed.analyzers.lucene import EnglishAnalyzer
 
             self._analyzer = EnglishAnalyzer()
         return self._analyzer

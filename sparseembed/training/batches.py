@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from sparseembed.errors import ConfigError, DataError
+from sparseembed.pseudo.pairs import Pair, Source
+from sparseembed.pseudo.topics import Points, topic_groups, topic_points
 from sparseembed.training.collisions import Marks, mark_pairs
-from sparseembed.training.pairs import Pair, Source
-from sparseembed.training.topics import Points, topic_groups, topic_points
 
 CAP = 4000  # a source with more pairs has no more batches a round than one of so many
 MIXED = "mixed"

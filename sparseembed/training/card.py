@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sparseembed.analysis.charts import Series, lines, standalone
+from sparseembed.charts import Series, lines, standalone
 
 _UNKNOWN = "not given"
 

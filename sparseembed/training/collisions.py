@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sparseembed.training.duplicates import contained, equal_texts, near_groups
-from sparseembed.training.folding import WordTable
-from sparseembed.training.pairs import Pair
+from sparseembed.pseudo.duplicates import contained, equal_texts, near_groups
+from sparseembed.pseudo.folding import WordTable
+from sparseembed.pseudo.pairs import Pair
 
 
 class Marks(NamedTuple):

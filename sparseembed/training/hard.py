@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.progress import track
+from sparseembed.pseudo.folding import WordTable
+from sparseembed.pseudo.pairs import Pair, Source
 from sparseembed.sparse.counts import TermCounts
 from sparseembed.training.collisions import collide, mark_pairs
-from sparseembed.training.folding import WordTable
-from sparseembed.training.pairs import Pair, Source
 
 HARDEST = 8  # of BM25's best wrong answers, one is drawn: the very best is at times a right one that nobody marked
 LOOKED_AT = 64  # of BM25's best answers, right and wrong

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from sparseembed.errors import ConfigError
-from sparseembed.training.folding import words_of
+from sparseembed.pseudo.folding import words_of
 
 CONTAINED_FROM = 5
 

@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sparseembed.alignment.composed import compose_rows
+from sparseembed.arrays import Vectors
 from sparseembed.training.lexical import WordStatistics, split_words
 from sparseembed.training.recipe import Recipe
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import torch
 
 TINY = 1e-6
-Vectors = npt.NDArray[np.float32]
 
 
 class Texts(NamedTuple):

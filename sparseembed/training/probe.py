@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.alignment.head import decoding_head
-from sparseembed.analysis.metrics import bootstrap_means
 from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.intervals import bootstrap_means
 from sparseembed.progress import track
+from sparseembed.pseudo.pairs import Pair
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
-from sparseembed.training.pairs import Pair
 
 KINDS = ("dense", "aligned")
 CHUNK = 64  # texts encoded between two moves of the bar

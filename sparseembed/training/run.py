@@ -13,20 +13,20 @@ from sparseembed.embedders.adapters import ABOUT
 from sparseembed.embedders.presets import PRESETS
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.engines.manifest import software_versions
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.files import atomic_folder, digest, write_json
+from sparseembed.index.manifest import software_versions
 from sparseembed.progress import note
+from sparseembed.pseudo.folding import squeeze
+from sparseembed.pseudo.pairs import Pair, Source, fingerprint
+from sparseembed.pseudo.queries import pseudo_pairs
 from sparseembed.training.batches import BatchPlan
 from sparseembed.training.card import write_card
-from sparseembed.training.folding import squeeze
 from sparseembed.training.hard import with_hard_negatives
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.lora import portable_name, require_peft
 from sparseembed.training.objectives import wants_hard_negatives
-from sparseembed.training.pairs import Pair, Source, fingerprint
 from sparseembed.training.probe import Probe, probe
-from sparseembed.training.pseudo import pseudo_pairs
 from sparseembed.training.recipe import ADAPT, Recipe
 from sparseembed.training.trainer import Job, Point, train_adapter
 

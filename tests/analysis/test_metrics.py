@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseembed.analysis import charts, metrics, spectrum, tokens, verdict
+from sparseembed import charts
+from sparseembed.analysis import metrics, spectrum, tokens, verdict
 from sparseembed.analysis.metrics import (
-    bootstrap_means,
     global_counts,
     global_rate,
     hit_curve,
@@ -17,6 +17,7 @@ from sparseembed.analysis.metrics import (
     per_text,
 )
 from sparseembed.analysis.tokens import make_sets, text_terms
+from sparseembed.intervals import bootstrap_means
 
 SIZE = 12
 

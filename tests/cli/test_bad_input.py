@@ -440,7 +440,7 @@ def test_no_room_while_indexing_leaves_the_old_index(refused, built, index, mode
         raise NO_SPACE
 
     words = ["index", built / "good.jsonl", "--embeddings", built / "v", "--terms", "folded", *model]
-    for place in ("sparseembed.sparse.vectors.np.save", "sparseembed.engines.manifest.write_json"):
+    for place in ("sparseembed.index.vectors.np.save", "sparseembed.index.manifest.write_json"):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)
             message = refused(*words, "--out", index, "-k", "5", "--overwrite")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseembed.data.corpus import Corpus, Document, clean_text, id_problem, one_line, safe_name, shown
+from sparseembed.data.corpus import Corpus, Document, id_problem, safe_name
+from sparseembed.text import clean_text, one_line, shown
 
 TWO = [Document("a", "T", "x"), Document("b", "", "y")]
 

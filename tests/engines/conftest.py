@@ -3,18 +3,10 @@
 import pytest
 
 
-@pytest.fixture(scope="session")
-def analyzer():
-    """The English analyzer, on the one Java machine of the test run."""
-    from sparseembed.engines.analyzer import EnglishAnalyzer
-
-    return EnglishAnalyzer()
-
-
 @pytest.fixture
 def impact_index(tmp_path):
     """Write an impact index of `{id: vector}` and give its folder."""
-    from sparseembed.engines.lucene_writer import ImpactIndexWriter
+    from sparseembed.index.lucene_writer import ImpactIndexWriter
 
     def write(documents, name="lucene"):
         folder = tmp_path / name

@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from sparseembed.engines.bm25 import Bm25Engine, Bm25Index
-from sparseembed.engines.jvm import java
 from sparseembed.engines.ties import run_scores
 from sparseembed.errors import ConfigError, DataError, IndexFolderError
+from sparseembed.java.jvm import java
 
 pytestmark = pytest.mark.jvm
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from sparseembed.engines.base import Hit
 from sparseembed.engines.exact import ExactEngine
-from sparseembed.engines.impacts import MAX_IMPACT
 from sparseembed.engines.lucene import LuceneEngine
-from sparseembed.engines.lucene_writer import ImpactIndexWriter
 from sparseembed.errors import ConfigError, DataError, EngineError, IndexFolderError
+from sparseembed.index.lucene_writer import ImpactIndexWriter
+from sparseembed.sparse.impacts import MAX_IMPACT
 
 pytestmark = pytest.mark.jvm
 
@@ -85,7 +85,7 @@ def test_threads_give_the_same_as_one(impact_index):
 
 
 def test_two_engines_in_threads_do_not_mix(impact_index):
-    from sparseembed.engines.jvm import in_threads
+    from sparseembed.java.jvm import in_threads
 
     one = LuceneEngine(impact_index({"one": {"x": 1}}, "one"))
     two = LuceneEngine(impact_index({"two": {"x": 2}}, "two"))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sparseembed.engines.exact import ExactEngine
-from sparseembed.engines.jvm import java
 from sparseembed.engines.lucene import LuceneEngine
 from sparseembed.engines.ties import run_scores
+from sparseembed.java.jvm import java
 
 pytestmark = [pytest.mark.jvm, pytest.mark.pyserini]
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.jvm, pytest.mark.pyserini]
 # not: each module that is missing is replaced by an empty one.
 PYSERINI = """
 import json, sys, types
-from sparseembed.engines.jvm import java
+from sparseembed.java.jvm import java
 java("java.lang.Object")
 
 class Empty(types.ModuleType):

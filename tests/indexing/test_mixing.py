@@ -17,11 +17,11 @@ from sparseembed.indexing import mixing
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.encoding import encode_corpus
 from sparseembed.indexing.mixing import CANDIDATES, USUAL, best_mix, choose_mix, gain_of, tempered
+from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.sparse.config import SparseConfig
 from sparseembed.sparse.counts import TermCounts
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import BUILDERS
-from sparseembed.training.pseudo import sentence_pairs
 
 pytestmark = pytest.mark.usefixtures("silence")
 WORDS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from sparseembed.training.pairs import Pair, Source
+from sparseembed.pseudo.pairs import Pair, Source
 from sparseembed.training.recipe import Recipe
 
 NOUNS = (

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparseembed.errors import ConfigError, DataError
+from sparseembed.pseudo.duplicates import contained, near_groups
+from sparseembed.pseudo.folding import WordTable, words_of
+from sparseembed.pseudo.pairs import Pair, Source
 from sparseembed.training import batches
 from sparseembed.training.batches import MIXED, BatchPlan
 from sparseembed.training.collisions import collide, mark_pairs
-from sparseembed.training.duplicates import contained, near_groups
-from sparseembed.training.folding import WordTable, words_of
-from sparseembed.training.pairs import Pair, Source
 
 WORDS = ["red", "green", "blue", "cat", "dog", "sun", "moon", "sea", "tree", "stone"]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)

@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from sparseembed.pseudo.pairs import Source
 from sparseembed.training.card import card, curve_svg
-from sparseembed.training.pairs import Source
 from sparseembed.training.run import train
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparseembed.pseudo.pairs import Pair, Source
 from sparseembed.training import run
 from sparseembed.training.collisions import collide, mark_pairs
 from sparseembed.training.hard import HARDEST, with_hard_negatives
 from sparseembed.training.lexical import WordStatistics
-from sparseembed.training.pairs import Pair, Source
 
 WORDS = [a + b for a in "bcdfgh" for b in ("at", "en", "ot", "ul")]
 

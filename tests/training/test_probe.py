@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparseembed.pseudo.pairs import Pair
 from sparseembed.training import probe as module
 from sparseembed.training.lexical import WordStatistics
-from sparseembed.training.pairs import Pair
 from sparseembed.training.probe import compare, probe, reciprocal_ranks
 
 

@@ -12,7 +12,7 @@ from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.adapters import check_base
 from sparseembed.embedders.sources import weights_fingerprint
 from sparseembed.errors import ConfigError, DataError, EmbedderError
-from sparseembed.training.pairs import Pair, Source
+from sparseembed.pseudo.pairs import Pair, Source
 from sparseembed.training.run import adapt, hold_out, train
 
 FILES = ["README.md", "adapter_config.json", "adapter_model.safetensors", "curve.svg", "training.json"]

@@ -8,9 +8,9 @@ import shutil
 import pytest
 
 from sparseembed.errors import ConfigError, EmbedderError
+from sparseembed.pseudo.pairs import Pair
 from sparseembed.training import trainer
 from sparseembed.training.batches import BatchPlan
-from sparseembed.training.pairs import Pair
 from sparseembed.training.trainer import Job, as_texts, train_adapter
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from sparseembed.alignment.decoding import Vectors
 from sparseembed.analysis.demonstrations.lens import Floats, Lens, standard
 from sparseembed.analysis.demonstrations.texts import Instruction
-from sparseembed.analysis.metrics import bootstrap_means
 from sparseembed.embedders.spec import TASK, TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
+from sparseembed.intervals import bootstrap_means
 
 TOKENS = 10
 SCORE = (

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.alignment.decoding import Decoder, Vectors
+from sparseembed.arrays import Floats
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.sparse.pieces import PieceSpace, piece_rows, piece_space
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

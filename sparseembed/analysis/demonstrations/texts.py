@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sparseembed.data.corpus import clean_text
 from sparseembed.embedders.spec import TEXT
 from sparseembed.errors import DataError
+from sparseembed.text import clean_text
 
 BUILT_IN = Path(__file__).with_name("texts.json")
 

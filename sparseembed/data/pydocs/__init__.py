@@ -12,10 +12,11 @@ import sys
 from importlib.resources import files
 
 from sparseembed.data.collection import Collection
-from sparseembed.data.corpus import Corpus, Document, one_line
+from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.jsonl import read_queries
 from sparseembed.data.qrels import Qrels, read_qrels
 from sparseembed.errors import DataError
+from sparseembed.text import one_line
 
 NAME = "pydocs"
 SPLITS = ("train", "test")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sparseembed.data.corpus import clean_text, one_line
 from sparseembed.data.lines import located, parse_object, read_lines
 from sparseembed.errors import DataError
-from sparseembed.training.folding import squeeze
+from sparseembed.pseudo.folding import squeeze
+from sparseembed.text import clean_text, one_line
 
 _ENDINGS = (".jsonl", ".jsonl.gz")
 _FIELDS = ("query", "positive", "negative")

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparseembed.errors import ConfigError
-from sparseembed.training import topics
+from sparseembed.pseudo import topics
+from sparseembed.pseudo.pairs import Pair, Source
+from sparseembed.pseudo.topics import topic_groups, topic_points
 from sparseembed.training.batches import BatchPlan
-from sparseembed.training.pairs import Pair, Source
-from sparseembed.training.topics import topic_groups, topic_points
 
 THEMES = {
     "sea": "whale ship salt wave tide harbour sailor reef",

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from sparseembed.data.qrels import Qrels
 from sparseembed.engines.base import Hit, Run, check_count
 from sparseembed.errors import ConfigError, DataError
-from sparseembed.evaluation.measures import Qrels, cutoff_of, evaluate
+from sparseembed.evaluation.measures import cutoff_of, evaluate
 from sparseembed.evaluation.runs import unique_ids
 
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))

@@ -10,12 +10,12 @@ from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.sampling import even_places, even_sample
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.progress import track
-from sparseembed.training.duplicates import near_groups
-from sparseembed.training.folding import WordTable, squeeze, words_of
-from sparseembed.training.informative import TermWeights
-from sparseembed.training.pairs import Pair, Source
-from sparseembed.training.sentences import split_sentences
-from sparseembed.training.topics import topic_groups, topic_points
+from sparseembed.pseudo.duplicates import near_groups
+from sparseembed.pseudo.folding import WordTable, squeeze, words_of
+from sparseembed.pseudo.informative import TermWeights
+from sparseembed.pseudo.pairs import Pair, Source
+from sparseembed.pseudo.sentences import split_sentences
+from sparseembed.pseudo.topics import topic_groups, topic_points
 
 KINDS = ("title", "sentence", "keyphrases")
 ASKED = ("title", "sentence")  # kinds that held-out documents are asked for by: what is asked is not in the positive

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sparseembed.engines.impacts import DELIMITER, MAX_IMPACT, as_text, check_id, check_vector, is_term
 from sparseembed.errors import DataError
+from sparseembed.sparse.impacts import DELIMITER, MAX_IMPACT, as_text, check_id, check_vector, is_term
 
 
 @pytest.mark.parametrize("term", ["a", "don't", "3\u202f000", "\u00a0", "x" * 255, "😀", "\0", "\x01", "|", "漢"])

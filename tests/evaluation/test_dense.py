@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError, DataError, EmbedderError, EngineError, IndexFolderError
-from sparseembed.retrieval.dense import DenseIndex
+from sparseembed.evaluation.dense import DenseIndex
 
 
 def naive(embeddings, ids, query, k):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.training.folding import Ints, WordTable
-from sparseembed.training.pairs import Pair
+from sparseembed.pseudo.folding import Ints, WordTable
+from sparseembed.pseudo.pairs import Pair
 
 DIMENSION = 64
 SAMPLE = 20_000  # pairs that the topics' space is fitted on

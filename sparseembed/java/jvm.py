@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sparseembed.engines.heap import HEAP_VARIABLE, heap_option
-from sparseembed.engines.java_home import JavaHome, find_java_home
 from sparseembed.errors import EngineError, SparseEmbedError
+from sparseembed.java.heap import HEAP_VARIABLE, heap_option
+from sparseembed.java.home import JavaHome, find_java_home
 
 _OPTIONS = (
     "-Xrs",  # leave Ctrl-C and SIGTERM to Python, whose clean-up would not run otherwise

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.errors import ConfigError, DataError
-from sparseembed.training import pseudo as pseudo_module
-from sparseembed.training.folding import WordTable, squeeze, words_of
-from sparseembed.training.informative import TermWeights
-from sparseembed.training.pairs import Pair
-from sparseembed.training.pseudo import pseudo_pairs, sentence_pairs
-from sparseembed.training.sentences import split_sentences
+from sparseembed.pseudo import queries as pseudo_module
+from sparseembed.pseudo.folding import WordTable, squeeze, words_of
+from sparseembed.pseudo.informative import TermWeights
+from sparseembed.pseudo.pairs import Pair
+from sparseembed.pseudo.queries import pseudo_pairs, sentence_pairs
+from sparseembed.pseudo.sentences import split_sentences
 
 SPLIT = [
     ("One is here. Two is there! Three? Four", ["One is here.", "Two is there!", "Three?", "Four"]),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sparseembed.engines.java_home import JavaHome, find_java_home
 from sparseembed.errors import EngineError
+from sparseembed.java.home import JavaHome, find_java_home
 
 REMEDY = "unset JAVA_HOME to use the runtime from PyPI, or point it to a JDK 21 or newer"
 
@@ -124,7 +124,7 @@ def test_an_old_java_gives_one_line_and_no_crash():
     if old is None:
         pytest.skip("no Java 17 on this machine")
     script = (
-        "from sparseembed.engines.analyzer import EnglishAnalyzer as A\ntry: A()\nexcept Exception as e: print(repr(e))"
+        "from sparseembed.analyzers.lucene import EnglishAnalyzer as A\ntry: A()\nexcept Exception as e: print(repr(e))"
     )
     environment = os.environ | {"JAVA_HOME": str(old.parent.parent)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.training.folding import Ints, WordTable
-
-Floats = npt.NDArray[np.float64]
+from sparseembed.arrays import Floats
+from sparseembed.pseudo.folding import Ints, WordTable
 
 NEAR = 0.7
 RUN = 5

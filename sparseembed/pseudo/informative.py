@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sparseembed.training.folding import WordTable
+from sparseembed.pseudo.folding import WordTable
 
 _RARE_ENOUGH = 5  # a key term stands in at most one text in so many
 _SHORTEST = 3  # letters of a key term of an alphabet

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
-from sparseembed.engines.custom import java_map, lucene_analyzer
-from sparseembed.engines.impacts import DELIMITER, as_text, check_id, check_vector
-from sparseembed.engines.jvm import java, java_errors
 from sparseembed.errors import DataError, EngineError, IndexFolderError
+from sparseembed.java.analyzers import java_map, lucene_analyzer
+from sparseembed.java.jvm import java, java_errors
+from sparseembed.sparse.impacts import DELIMITER, as_text, check_id, check_vector
 
 FIELD = "contents"
 """The field that is searched: the one that Anserini's searchers read."""

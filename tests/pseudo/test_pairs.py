@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparseembed.errors import DataError
-from sparseembed.training.pairs import Pair, Source, fingerprint, read_sources
+from sparseembed.pseudo.pairs import Pair, Source, fingerprint, read_sources
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(lambda text: text.strip())
 PAIRS = st.lists(st.builds(Pair, TEXTS, TEXTS, st.none() | TEXTS), min_size=1, max_size=5)

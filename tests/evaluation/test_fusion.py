@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError, DataError
+from sparseembed.evaluation.fusion import WEIGHTS, choose_weight, rrf, weighted
 from sparseembed.evaluation.measures import evaluate
-from sparseembed.retrieval.fusion import WEIGHTS, choose_weight, rrf, weighted
 
 
 def ranked(pairs):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sparseembed.engines.custom import Part, lucene_analyzer
-from sparseembed.engines.jvm import in_threads, java, java_errors, safe_text
+from sparseembed.java.analyzers import Part, lucene_analyzer
+from sparseembed.java.jvm import in_threads, java, java_errors, safe_text
 
 ANALYZER_NAME = "lucene-english"
 """Names the analyzer in manifests."""

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparseembed.errors import IndexFolderError
-from sparseembed.sparse import vectors
-from sparseembed.sparse.vectors import VectorReader, VectorRow, VectorWriter
+from sparseembed.index import vectors
+from sparseembed.index.vectors import VectorReader, VectorRow, VectorWriter
 
 strings = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 rows = st.dictionaries(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sparseembed.engines.jvm import java
+from sparseembed.java.jvm import java
 
 Part = tuple[str, dict[str, str]]
 """A tokenizer or token filter, and its arguments."""

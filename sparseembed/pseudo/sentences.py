@@ -2,7 +2,7 @@
 
 import re
 
-from sparseembed.training.folding import squeeze
+from sparseembed.pseudo.folding import squeeze
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 # An end with its closing quotes and brackets, then white space; the full stops of CJK need none.

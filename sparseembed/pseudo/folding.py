@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+from sparseembed.arrays import Ints
 
 # Scripts without spaces between words: each character is a word (Thai to Burmese, Khmer, kana, Han).
 _UNSPACED = (

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sparseembed.engines.jvm import java
+from sparseembed.java.jvm import java
 
 pytestmark = pytest.mark.jvm
 
@@ -81,7 +81,7 @@ def test_terms_of_many_equals_one_by_one(analyzer):
 
 
 def test_a_full_cache_starts_anew(analyzer, monkeypatch):
-    monkeypatch.setattr("sparseembed.engines.analyzer._CACHE_LIMIT", 3)
+    monkeypatch.setattr("sparseembed.analyzers.lucene._CACHE_LIMIT", 3)
     monkeypatch.setattr(analyzer, "_term_of", {"kept": "kept", "more": "more"})
     assert analyzer.terms_of(["kept", "cats", "dogs"]) == ["kept", "cat", "dog"]
     assert set(analyzer._term_of) == {"kept", "cats", "dogs"}

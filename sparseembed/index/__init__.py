@@ -1,0 +1,1 @@
+"""What an index folder holds: manifest, fitted statistics, segments, checksums, locks."""

@@ -1,0 +1,1 @@
+"""Java: the one virtual machine of this process, and what is called in it."""

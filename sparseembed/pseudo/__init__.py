@@ -1,0 +1,1 @@
+"""Queries made of documents, for training and for choosing a mix."""

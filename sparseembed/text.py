@@ -1,0 +1,40 @@
+"""Strings made fit for files and for messages."""
+
+import re
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN_CHARACTERS = 60
+
+
+def clean_text(text: str) -> str:
+    """Replace lone surrogates, which no file can hold as UTF-8.
+
+    :param text: Any string.
+    :return: The text with U+FFFD in place of every surrogate.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()  # far faster than searching, and surrogates are rare
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text
+
+
+def shown(value: object) -> str:
+    """Quote a value for a message: on one line, and cut if it is long.
+
+    :param value: Usually a string that a user wrote.
+    :return: The quoted value; control characters are escaped.
+    """
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")
+
+
+def one_line(text: object) -> str:
+    """Fold a text into one printable line, as the messages of errors must be.
+
+    :param text: A text or path.
+    :return: The text with every run of white space as one space and surrogates replaced.
+    """
+    return clean_text(" ".join(str(text).split()))
