@@ -96,7 +96,7 @@ def _embedder(options: argparse.Namespace) -> "tuple[TransformerEmbedder, Adjust
         return chosen_embedder(options), None
     from sparseembed.index.manifest import read_manifest
     from sparseembed.indexing.build import load_adjustment
-    from sparseembed.retrieval.searcher import matching_embedder
+    from sparseembed.retrieval.embedder import matching_embedder
 
     manifest = read_manifest(Path(options.index))
     embedder = matching_embedder(manifest, chosen_embedder(options) if options.embedder else None)

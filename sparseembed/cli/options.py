@@ -1,10 +1,11 @@
 """Options that several commands share."""
 
 import argparse
+from pathlib import Path
 
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.presets import DEFAULT, find_spec
-from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT
+from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT, EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 
@@ -63,6 +64,41 @@ def chosen_embedder(options: argparse.Namespace) -> TransformerEmbedder:
         own = find_spec(options.embedder or DEFAULT).adapters
         changes["adapters"] = (*own, *options.adapters)
     return load_embedder(options.embedder, trust_remote_code=options.trust_remote_code, **changes)
+
+
+def add_naming_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the embedder of an index: which files are loaded, and whether their code may run."""
+    group = parser.add_argument_group(
+        "embedder",
+        "An index is data and chooses nothing that is loaded, unless it was made by a preset: name what it was made "
+        "with, which is then used as the index says.",
+    )
+    group.add_argument("--embedder", metavar="E", help="a preset, a model folder, a GGUF file or a Hugging Face id")
+    group.add_argument("--adapter", metavar="A", action="append", dest="adapters", help="PEFT adapter; again for more")
+    group.add_argument("--decoding", metavar="M", help="model whose LM head decodes, if not the embedder's own")
+    group.add_argument("--trust-remote-code", action="store_true", help="run code that the model brings")
+
+
+def named_embedder(options: argparse.Namespace, index: str) -> EmbedderSpec | None:
+    """Return the embedder that the options name, used as an index says; None where they name nothing.
+
+    :param options: With the options of `add_naming_options`.
+    :param index: The index folder.
+    :raises IndexFolderError: There is no index, or it is damaged.
+    :raises EmbedderError: Unknown name.
+    """
+    from sparseembed.index.manifest import read_manifest
+    from sparseembed.retrieval.embedder import named_spec
+
+    if not (options.embedder or options.adapters or options.decoding or options.trust_remote_code):
+        return None
+    return named_spec(
+        read_manifest(Path(index)),
+        options.embedder,
+        tuple(options.adapters or ()),
+        options.decoding,
+        bool(options.trust_remote_code),
+    )
 
 
 def positive(value: int, name: str) -> int:

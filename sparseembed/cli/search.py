@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparseembed.cli.options import positive
+from sparseembed.cli.options import add_naming_options, named_embedder, positive
 from sparseembed.cli.text import columns, snippet
 from sparseembed.errors import ConfigError
 from sparseembed.progress import note
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help=f"weight of the best of them, a literal term's being 1 (default: {DEFAULT_EXPANSION_WEIGHT})",
     )
-    parser.add_argument("--embedder", metavar="E", help="embedder for --expand, if not the one the index names")
+    add_naming_options(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         options.index,
         expand=options.expand,
         expansion_weight=options.expansion_weight,
-        embedder=options.embedder,
+        embedder=named_embedder(options, options.index),
         engine=options.engine,
     ) as searcher:
         if options.queries is not None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from sparseembed.embedders.load import EmbedderLike, load_embedder
-from sparseembed.embedders.spec import EmbedderSpec
+from sparseembed.embedders.load import EmbedderLike
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Engine, Hit
 from sparseembed.errors import ConfigError, DataError, IndexFolderError
-from sparseembed.index.manifest import Manifest, differing_field, read_manifest
+from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.vectors import VectorReader, VectorRow
+from sparseembed.retrieval.embedder import matching_embedder
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
 from sparseembed.sparse.terms import TermSpace, load_term_space
@@ -228,26 +228,3 @@ class Searcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def matching_embedder(manifest: Manifest, embedder: EmbedderLike | None) -> TransformerEmbedder:
-    """Return the embedder of an index, or refuse one that is not.
-
-    :param manifest: The index's manifest.
-    :param embedder: The embedder at hand; the one that the manifest names when None.
-    :return: The embedder.
-    :raises IndexFolderError: It is not the one that made the index; the message names the field that differs.
-    """
-    named = EmbedderSpec(**manifest.embedder)
-    # The dtype that `auto` stood for when the index was built, which this machine might choose otherwise.
-    named = named.with_changes(dtype=manifest.embedder_identity["dtype"])
-    chosen = load_embedder(embedder if embedder is not None else named)
-    difference = differing_field(manifest.embedder_identity, chosen.identity())
-    if difference is None:
-        return chosen
-    if embedder is not None and chosen.spec.weights != named.weights:
-        difference = f"weights is {named.weights!r} there and {chosen.spec.weights!r} here"
-    raise IndexFolderError(
-        f"the embedder {chosen.spec.name} is not the one that made this index: {difference}; open the index with its "
-        "own embedder, or build another"
-    )

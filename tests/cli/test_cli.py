@@ -154,12 +154,13 @@ def test_many_queries_go_into_a_run_file(workshop, run, tmp_path):
 
 
 @pytest.mark.jvm
-def test_expanded_search_adds_terms_by_the_index_own_embedder(workshop, run):
+def test_expanded_search_adds_terms_by_the_index_own_embedder(workshop, run, tiny_model):
     folder, _ = workshop
-    told = json.loads(run("explain", folder / "folded", "cat", "river", "--json", "--expand", 8)[0])
+    named = ("--expand", 8, "--embedder", tiny_model("tied"))
+    told = json.loads(run("explain", folder / "folded", "cat", "river", "--json", *named)[0])
     assert len(told["terms"]) + len(told["unmatched"]) > 1
     plain = run("search", folder / "folded", "cat", "--json")[0].splitlines()
-    expanded = run("search", folder / "folded", "cat", "--json", "--expand", 8)[0].splitlines()
+    expanded = run("search", folder / "folded", "cat", "--json", *named)[0].splitlines()
     assert len(expanded) >= len(plain)
 
 

@@ -292,8 +292,8 @@ def test_an_expanded_query_holds_its_literal_terms_and_at_most_m_more(index, emb
         assert plain.query_encoder.model_calls == 0
 
 
-def test_the_manifest_names_the_embedder_that_expands(small):
-    with Searcher.open(small().path, expand=4) as searcher:
+def test_weights_named_by_the_caller_are_used_as_the_manifest_says(small, embedder):
+    with Searcher.open(small().path, expand=4, embedder=embedder.spec.weights) as searcher:
         assert len(searcher.encode_query("cat")) > 1
 
 
@@ -389,7 +389,7 @@ def test_a_corpus_of_blank_documents_alone_can_be_built_and_finds_nothing(small)
 
 
 @pytest.mark.parametrize("damage", ["engine", "vectors", "adjustment", "terms"])
-def test_a_damaged_part_is_named(small, tmp_path, damage):
+def test_a_damaged_part_is_named(small, embedder, tmp_path, damage):
     folder = small().path
     if damage == "engine":
         shutil.rmtree(folder / "lucene")
@@ -405,7 +405,7 @@ def test_a_damaged_part_is_named(small, tmp_path, damage):
     elif damage == "adjustment":
         (folder / "adjustment" / "query.npy").write_bytes(b"")
         with pytest.raises(IndexFolderError, match=r"query\.npy"):
-            Searcher.open(folder, expand=2)
+            Searcher.open(folder, expand=2, embedder=embedder)
     else:
         (folder / "terms" / "terms.json").write_text("[]")
         with pytest.raises(IndexFolderError, match=r"terms\.json"), Searcher.open(folder) as searcher:
