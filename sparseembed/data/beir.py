@@ -1,11 +1,12 @@
-"""Folders in BEIR's layout: corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, each perhaps as ".gz"."""
+"""Folders in BEIR's layout: corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, each perhaps compressed."""
 
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from sparseembed.data.collection import Collection
 from sparseembed.data.corpus import Corpus
-from sparseembed.data.jsonl import read_documents, read_queries
+from sparseembed.data.jsonl import JsonlDocuments, read_queries
+from sparseembed.data.opening import ENDINGS, plain_name
 from sparseembed.data.qrels import read_qrels
 from sparseembed.errors import DataError
 from sparseembed.text import one_line, shown
@@ -18,7 +19,7 @@ def is_beir_folder(folder: Traversable) -> bool:
     """Tell whether a folder holds a corpus in BEIR's layout.
 
     :param folder: A folder, or one inside a zip file.
-    :return: Whether corpus.jsonl or corpus.jsonl.gz is there.
+    :return: Whether corpus.jsonl is there, perhaps compressed.
     """
     return _find(folder, "corpus.jsonl") is not None
 
@@ -70,11 +71,11 @@ def _read_corpus(folder: Traversable, name: str, identity: str) -> Corpus:
     source = _find(folder, "corpus.jsonl")
     if source is None:
         raise DataError(f"{one_line(folder)}: no corpus.jsonl in this folder: {_LAYOUT}{_nested_hint(folder)}")
-    return Corpus(read_documents(source), name, identity)
+    return Corpus(JsonlDocuments(source), name, identity)
 
 
 def _find(folder: Traversable, name: str) -> Traversable | None:
-    for candidate in (folder / name, folder / f"{name}.gz"):
+    for candidate in (folder / f"{name}{ending}" for ending in ENDINGS):
         if candidate.is_file():
             return candidate
     return None
@@ -85,10 +86,11 @@ def _split_files(folder: Traversable) -> dict[str, Traversable]:
     if not qrels.is_dir():
         return {}
     found: dict[str, Traversable] = {}
+    endings = tuple(f".tsv{ending}" for ending in ENDINGS)
     # Sorted, "test.tsv" comes before "test.tsv.gz" and so is the one that is kept.
     for file in sorted(qrels.iterdir(), key=lambda entry: entry.name):
-        split = file.name.removesuffix(".gz").removesuffix(".tsv")
-        if file.name.endswith((".tsv", ".tsv.gz")) and split and not split.startswith("."):
+        split = plain_name(file.name, ".tsv")
+        if file.name.endswith(endings) and split and not split.startswith("."):
             found.setdefault(split, file)
     known = [split for split in _SPLIT_ORDER if split in found]
     return {split: found[split] for split in [*known, *(split for split in found if split not in _SPLIT_ORDER)]}

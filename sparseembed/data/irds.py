@@ -1,5 +1,6 @@
 """Collections by their ir_datasets id, such as "beir/scifact", in short "scifact"."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from sparseembed.data.irds_calls import fetching, quiet, registry
 from sparseembed.data.qrels import Qrels
 from sparseembed.errors import DataError
 from sparseembed.text import clean_text, shown
+
+_BLOCK = 1_000  # documents fetched at once
 
 
 def full_id(name: str) -> str | None:
@@ -75,8 +78,16 @@ def _open_other(dataset_id: str) -> Collection:
                 queries.update((str(row.query_id), clean_text(_text_of(row))) for row in known[name].queries_iter())
         return queries
 
-    with fetching(dataset_id, by_hand):
-        documents = list(_documents(known[dataset_id].docs_iter()))
+    def documents() -> Iterator[Document]:
+        with fetching(dataset_id, by_hand):
+            rows = iter(known[dataset_id].docs_iter())
+        while True:
+            with fetching(dataset_id, by_hand):  # not around the yield: the caller's errors are its own
+                block = list(_documents(itertools.islice(rows, _BLOCK)))
+            if not block:
+                return
+            yield from block
+
     return Collection(Corpus(documents, corpus_id, f"ir_datasets:{corpus_id}"), tuple(splits), load_queries, load_qrels)
 
 

@@ -1,15 +1,15 @@
 """Reading text files line by line, with errors that name the file and the line."""
 
-import gzip
-import io
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.resources.abc import Traversable
-from typing import IO, Any, cast
+from typing import Any
 
+from sparseembed.data.opening import open_bytes
 from sparseembed.errors import DataError
 from sparseembed.text import one_line
 
@@ -24,7 +24,7 @@ JSON_TYPES = {
     type(None): "null",
 }
 # RuntimeError: a member of a zip file that is encrypted or compressed in an unknown way.
-_UNREADABLE = (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile)
+_UNREADABLE = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def located(source: Traversable, line: int, problem: str) -> DataError:
@@ -41,7 +41,7 @@ def located(source: Traversable, line: int, problem: str) -> DataError:
 def read_lines(source: Traversable) -> Iterator[tuple[int, str]]:
     """Read the lines of a UTF-8 file that are not blank.
 
-    :param source: A file or a member of a zip file; gzip if its name ends with ".gz".
+    :param source: A file, a pipe or a member of a zip file; compressed ones are told by their content.
     :return: Pairs of a line's number (from 1, blank ones counted) and its text, without a byte order mark.
     :raises DataError: If the file cannot be read or is not UTF-8.
     """
@@ -49,7 +49,7 @@ def read_lines(source: Traversable) -> Iterator[tuple[int, str]]:
     try:
         with ExitStack() as stack:
             # Only "\n" ends a line here: JSON strings may hold U+2028 and other characters that str.splitlines cuts at.
-            for number, raw in enumerate(_open(source, stack), 1):
+            for number, raw in enumerate(open_bytes(source, stack), 1):
                 try:
                     text = (raw.removeprefix(_BOM) if number == 1 else raw).decode()
                 except UnicodeDecodeError as error:
@@ -62,7 +62,7 @@ def read_lines(source: Traversable) -> Iterator[tuple[int, str]]:
     except _UNREADABLE as error:
         problem = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
         where = f" after line {number}" if number else ""
-        hint = "check its permissions, and that it is complete and of the format that its name says"
+        hint = "check its permissions, and that it is complete"
         raise DataError(f"{one_line(source)}: cannot be read{where} ({problem}): {hint}") from None
 
 
@@ -86,13 +86,3 @@ def parse_object(source: Traversable, number: int, line: str, example: str) -> d
     if not isinstance(record, dict):
         raise located(source, number, f"{JSON_TYPES[type(record)]} and not a JSON object: {example}")
     return record
-
-
-def _open(source: Traversable, stack: ExitStack) -> IO[bytes]:
-    stream = stack.enter_context(source.open("rb"))
-    if isinstance(stream, zipfile.ZipExtFile):
-        # Its own readline is slow Python code.
-        stream = stack.enter_context(io.BufferedReader(stream, 1 << 20))
-    if source.name.endswith(".gz"):
-        return cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=stream)))
-    return stream

@@ -4,22 +4,24 @@ import difflib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sparseembed.data.beir import is_beir_folder, open_beir, open_beir_corpus
 from sparseembed.data.collection import Collection
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.irds import full_id, known_names, open_irds
 from sparseembed.data.irds_calls import import_problem
-from sparseembed.data.jsonl import read_documents
+from sparseembed.data.jsonl import JsonlDocuments
+from sparseembed.data.opening import ENDINGS, Spool, plain_name
 from sparseembed.errors import DataError
 from sparseembed.text import one_line, shown
 
 DATA_VARIABLE = "SPARSEEMBED_DATA"
 BUILT_IN = "pydocs"
 
-_FILE_ENDINGS = (".jsonl", ".json", ".gz", ".zip", ".tsv", ".txt", "/", os.sep)
+_FILE_ENDINGS = (".jsonl", ".json", *ENDINGS[1:], ".zip", ".tsv", ".txt", "/", os.sep)
 _Opened = TypeVar("_Opened", Collection, Corpus)
 
 
@@ -35,7 +37,7 @@ def open_collection(dataset: str) -> Collection:
     """
     with _readable(dataset):
         path = _path_of(dataset)
-        if path is not None and path.is_file():
+        if path is not None and (path.is_file() or path.is_fifo()):
             raise DataError(
                 f"{one_line(path)}: a file, and a collection with queries is a folder: give a folder that holds "
                 "corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv (a JSONL file alone can be indexed and searched)"
@@ -46,17 +48,27 @@ def open_collection(dataset: str) -> Collection:
 def open_corpus(path_or_dataset: str) -> Corpus:
     """Open documents alone: a JSONL file, a folder in BEIR's layout (perhaps without queries), or any collection.
 
-    :param path_or_dataset: The file, or what `open_collection` takes.
+    What a pipe gives is kept in a temporary file, since a corpus is read more than once.
+
+    :param path_or_dataset: The file or pipe, or what `open_collection` takes.
     :return: The corpus.
     :raises DataError: If there is nothing of that name, or a file is wrong.
     """
     with _readable(path_or_dataset):
         path = _path_of(path_or_dataset)
         if path is not None and path.is_file():
-            name = path.name.removesuffix(".gz").removesuffix(".jsonl")
-            return Corpus(read_documents(path), name, str(path.resolve()))
+            return Corpus(JsonlDocuments(path), plain_name(path.name, ".jsonl"), str(path.resolve()))
+        if path is not None and path.is_fifo():
+            return _of_pipe(path)
         opened = _open(path_or_dataset, path, open_beir_corpus)
         return opened if isinstance(opened, Corpus) else opened.corpus
+
+
+def _of_pipe(path: Path) -> Corpus:
+    corpus = Corpus(JsonlDocuments(cast("Traversable", Spool.of(path))), "pipe", str(path))
+    # A pipe's path is another one in each run, and may be the same for other documents.
+    corpus.identity = f"pipe:{corpus.fingerprint}"
+    return corpus
 
 
 def _open(dataset: str, path: Path | None, open_folder: Callable[[Path], _Opened]) -> _Opened | Collection:
@@ -65,6 +77,8 @@ def _open(dataset: str, path: Path | None, open_folder: Callable[[Path], _Opened
     if path is not None and path.is_dir() and (looks_like_path or is_beir_folder(path)):
         return open_folder(path)
     if looks_like_path:
+        if path is not None and path.exists() and not path.is_dir():
+            raise DataError(f"{one_line(path)}: neither a file, a folder nor a pipe: give one of these")
         raise _no_such_path(dataset, path)
     data = _data_folder()
     if data is not None and (data / dataset).is_dir():

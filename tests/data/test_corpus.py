@@ -1,10 +1,14 @@
 import hashlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparseembed.data import corpus as corpus_module
 from sparseembed.data.corpus import Corpus, Document, id_problem, safe_name
+from sparseembed.data.jsonl import JsonlDocuments
+from sparseembed.errors import DataError
 from sparseembed.text import clean_text, one_line, shown
 
 TWO = [Document("a", "T", "x"), Document("b", "", "y")]
@@ -123,6 +127,140 @@ def test_fingerprint_is_the_hash_of_lengths_ids_and_contents():
 )
 def test_fingerprint_differs_for_another_corpus(other):
     assert Corpus(other, "two").fingerprint != Corpus(TWO, "two").fingerprint
+
+
+@pytest.fixture
+def streaming(monkeypatch):
+    """Keep no corpus in memory but what stands there anyway."""
+    monkeypatch.setattr(corpus_module, "MEMORY", 0)
+
+
+MANY = [Document(f"d{number}", f"T{number}" if number % 3 else "", f"caf\u00e9 {number}") for number in range(20)]
+MANY[7] = Document("d7", "", " \n")
+
+
+class Reader:
+    """A source that counts how often it is read, and how many of its documents are alive in one reading."""
+
+    def __init__(self, documents):
+        self.documents, self.passes = documents, 0
+
+    def __call__(self):
+        self.passes += 1
+        yield from self.documents
+
+
+@pytest.mark.usefixtures("streaming")
+@pytest.mark.parametrize("make", [Reader, iter, lambda docs: dict.fromkeys(docs).keys(), list], ids=str)
+def test_a_large_corpus_is_the_same_corpus(make):
+    known, corpus = Corpus(list(MANY), "many"), Corpus(make(MANY), "many")
+    assert corpus.fingerprint == known.fingerprint
+    assert (corpus.blanks, len(corpus), corpus.ids) == (1, 20, known.ids)
+    for _ in range(2):
+        assert list(corpus) == MANY
+    assert (corpus[3], corpus[-1], corpus[2:9:3], corpus[::-1]) == (MANY[3], MANY[-1], MANY[2:9:3], MANY[::-1])
+    assert list(reversed(corpus)) == MANY[::-1]
+    assert corpus.index_of("d9") == 9
+    assert MANY[4] in corpus
+    assert list(corpus.contents) == [document.contents for document in MANY]
+    assert len(corpus.contents) == 20
+    assert list(corpus.in_memory()) == MANY
+    assert corpus.in_memory().fingerprint == known.fingerprint
+
+
+@pytest.mark.usefixtures("streaming")
+@given(st.lists(st.integers(0, 19), max_size=30), st.integers(1, 25))
+def test_take_and_batches(rows, size):
+    source = Reader(MANY)
+    corpus = Corpus(source, "many")
+    passes = source.passes
+    assert corpus.take(rows) == [MANY[row] for row in rows]
+    assert source.passes <= passes + 1
+    assert list(corpus.batches(size)) == [MANY[start : start + size] for start in range(0, 20, size)]
+    assert source.passes <= passes + 2
+
+
+@pytest.mark.parametrize("rows", [[20], [-1], [0, 99]])
+def test_take_beyond_the_ends(rows):
+    with pytest.raises(IndexError, match="positions of a corpus of 20 documents are 0 to 19"):
+        Corpus(MANY, "many").take(rows)
+    with pytest.raises(IndexError):
+        Corpus(MANY, "many")[rows[-1] if rows[-1] > 0 else -21]
+
+
+@pytest.mark.usefixtures("streaming")
+def test_in_memory_reads_no_more():
+    source = Reader(MANY)
+    corpus = Corpus(source, "many").in_memory()
+    passes = source.passes
+    assert [list(corpus), corpus[5], corpus.take([1])] == [MANY, MANY[5], [MANY[1]]]
+    assert corpus.in_memory() is corpus
+    assert source.passes == passes
+
+
+def test_a_small_corpus_of_a_source_is_read_once():
+    source = Reader(MANY)
+    corpus = Corpus(source, "many")
+    assert [list(corpus), list(corpus)] == [MANY, MANY]
+    assert source.passes == 1
+
+
+@pytest.mark.usefixtures("streaming")
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        (MANY[:-1], 20),
+        ([*MANY, Document("new", "", "")], 21),
+        ([MANY[1], MANY[0], *MANY[2:]], 1),
+        ([*MANY[:5], Document("d5", "", "other"), *MANY[6:]], 21),
+        ([], 1),
+    ],
+)
+def test_a_source_that_changes_is_noticed(changed, place, message_of):
+    source = Reader(MANY)
+    corpus = Corpus(source, "many", "/data/many")
+    source.documents = changed
+    message = message_of(list, corpus)
+    assert message.startswith(f"/data/many: changed while it was in use (noticed at document number {place})")
+
+
+@pytest.mark.usefixtures("streaming")
+def test_what_is_read_partly_can_be_read_from_its_start(tmp_path, write_jsonl):
+    path = write_jsonl(tmp_path / "x.jsonl", [{"id": d.id, "title": d.title, "text": d.text} for d in MANY])
+    corpus = Corpus(JsonlDocuments(path), "many")
+    first, second = iter(corpus), iter(corpus)
+    assert [next(first), next(first), next(second)] == [MANY[0], MANY[1], MANY[0]]
+    assert list(corpus) == MANY
+    assert list(first) == MANY[2:]
+    path.write_text(json.dumps({"id": "d0", "text": "x"}) + "\nbroken\n")
+    with pytest.raises(DataError, match=r"changed while|broken JSON"):
+        list(corpus)
+
+
+@pytest.mark.usefixtures("streaming")
+@pytest.mark.parametrize("make", [Reader, iter])
+def test_a_large_corpus_has_its_ids_checked(make, message_of):
+    assert "number 21: id 'd3' occurs twice" in message_of(Corpus, make([*MANY, MANY[3], MANY[1]]), "many")
+    assert "document number 21: the id is empty" in message_of(Corpus, make([*MANY, Document("", "", "")]), "many")
+
+
+def test_the_first_of_several_repeated_ids_of_a_file_is_named_with_both_lines(tmp_path, message_of):
+    path = tmp_path / "x.jsonl"
+    ids = ["a", "", "b", "c", "c", "b", "a"]
+    path.write_text("".join(json.dumps({"id": each, "text": ""}) + "\n" if each else "\n" for each in ids))
+    message = message_of(Corpus, JsonlDocuments(path), "x")
+    assert message == f"{path}:5: id 'c' occurs twice, first on line 4: rename or remove one of the two"
+
+
+@given(st.lists(st.text("ab", max_size=3), min_size=1, max_size=12))
+def test_repeated_ids_against_a_naive_search(ids):
+    documents = [Document(f"x{each}", "", "") for each in ids]
+    repeated = [place for place, each in enumerate(ids) if each in ids[:place]]
+    if not repeated:
+        assert Corpus(documents, "c").ids == [document.id for document in documents]
+        return
+    with pytest.raises(DataError, match=f"document number {repeated[0] + 1}: id 'x{ids[repeated[0]]}' occurs twice"):
+        Corpus(documents, "c")
 
 
 @pytest.mark.parametrize(

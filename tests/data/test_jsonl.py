@@ -4,8 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sparseembed.data.corpus import Document
-from sparseembed.data.jsonl import read_documents, read_queries
+from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.jsonl import JsonlDocuments, read_queries
+
+
+def read_documents(path):
+    return list(Corpus(JsonlDocuments(path), "docs"))
+
 
 ANY_TEXT = st.text(st.characters())  # with surrogates
 IDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1) | st.integers()

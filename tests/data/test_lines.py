@@ -76,7 +76,6 @@ def test_a_folder_in_place_of_a_file(tmp_path, message_of):
 def test_damaged_gzip_files(tmp_path, message_of):
     whole = gzip.compress(b"".join(b"line %d\n" % number for number in range(5000)))
     damaged = {
-        "plain": b"not gzip\n",
         "cut": whole[: len(whole) // 2],
         "wrong sum": whole[:-8] + b"\0" * 8,
         "wrong middle": whole[:100] + b"\xff" * 100 + whole[200:],
