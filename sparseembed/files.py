@@ -1,16 +1,21 @@
-"""Files that are either whole or not there: atomic writes, folders that appear in one step, and the user's cache."""
+"""Files that are either whole or not there, folders that appear in one step, and files of others read with care."""
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
+
+from sparseembed.errors import IndexFolderError, SparseEmbedError
+from sparseembed.text import shown
 
 
 def cache_folder(*parts: str) -> Path:
@@ -38,7 +43,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             yield handle  # type: ignore[misc]
             handle.flush()
             os.fsync(handle.fileno())
-            part.chmod(0o666 & ~_umask())
+            part.chmod(_mode(path))
             part.replace(path)
         except BaseException as error:
             part.unlink(missing_ok=True)
@@ -58,12 +63,18 @@ def sweep_files(folder: Path) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Build a folder beside its final place and move it there in one step.
 
-    A folder that stands there already is replaced only once the new one is whole.
+    A folder that stands there already is replaced only once the new one is whole. A mount point, and a folder whose
+    parent cannot be written, stay where they are: the new contents are made inside and moved to their places.
 
-    :param path: The final place.
+    :param path: The final place; where it is a link, the link stays and its target is the place.
     :return: The folder to build in.
     """
+    path = followed(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and (is_mount(path) or not os.access(path.parent, os.W_OK | os.X_OK)):
+        with _filled(path) as part:
+            yield part
+        return
     _sweep(path)
     with _scratch(path, ".building") as part:
         yield part
@@ -77,6 +88,52 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                     raise
         else:
             part.replace(path)
+
+
+@contextmanager
+def _filled(path: Path) -> Iterator[Path]:
+    """Build in a folder that cannot be moved, and change its contents for the new ones in the end."""
+    place = path / path.name  # names what is made inside
+    _sweep(place)
+    with _scratch(place, ".building") as part, _scratch(place, ".old") as old:
+        yield part
+        moved: list[tuple[Path, Path]] = []
+        kept = (part.name, old.name, "lost+found")
+        try:
+            for source, to in ((path, old), (part, path)):
+                for entry in sorted(source.iterdir()):
+                    if entry.name not in kept:
+                        entry.replace(to / entry.name)
+                        moved.append((entry, to / entry.name))
+        except BaseException:
+            for was, now in reversed(moved):
+                now.replace(was)
+            raise
+
+
+def followed(path: Path) -> Path:
+    """Return what a path leads to, itself where it is no link; a dangling link leads to what is not there yet.
+
+    :raises OSError: The links lead in a circle.
+    """
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
+def is_mount(path: Path) -> bool:
+    """Whether something is mounted at a path, which can then neither be moved nor replaced."""
+    if os.path.ismount(path):
+        return True
+    # A mount of a part of the same file system is seen in Linux's list alone, where blanks are octal escapes.
+    with suppress(OSError):
+        here = os.fsencode(path.resolve())
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            place = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), line.split(b" ")[4])
+            if place == here:
+                return True
+    return False
 
 
 @contextmanager
@@ -131,7 +188,59 @@ def _abandoned(path: Path) -> bool:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys, atomically: the same value gives the same bytes."""
     with atomic_file(path) as handle:
-        handle.write((json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+        handle.write(json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a value as JSON with sorted keys: equal values give equal bytes."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def read_json(path: Path, error: type[SparseEmbedError], remedy: str) -> Any:
+    """Read a file of JSON that may be damaged or meant to do harm.
+
+    :param path: The file.
+    :param error: What is raised where it cannot be read; a missing file is for the caller to tell apart before.
+    :param remedy: What the user can do, the last part of the message.
+    :return: The value.
+    :raises SparseEmbedError: Of the class `error`: it is no regular file, cannot be read, or holds no JSON.
+    """
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            raise error(f"{path} is {'no regular file' if path.exists() else 'missing'}: {remedy}")
+        return json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number)
+    except OSError as reason:
+        raise error(f"{path} cannot be read ({reason.strerror}): {remedy}") from None
+    except (ValueError, RecursionError, MemoryError):  # UnicodeDecodeError and endless integers are ValueErrors
+        raise error(f"{path} is damaged, it holds no JSON of use: {remedy}") from None
+
+
+def inside(folder: Path, name: str, error: type[SparseEmbedError] = IndexFolderError) -> Path:
+    """Return the path of a folder's own file, whatever the name and the folder's links try to reach.
+
+    :param folder: The folder; it may itself be reached by a link.
+    :param name: The file's name, or a relative path with `/`; it need not exist.
+    :param error: What is raised for a name that leads out.
+    :return: The path below the folder.
+    :raises SparseEmbedError: Of the class `error`: an absolute name, one with `..`, or a link that leads out.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\0" in name:
+        raise error(f"{folder} names the file {shown(name)}, which is not its own: it is damaged or meant to do harm")
+    path = folder.joinpath(*parts)
+    try:
+        own = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        own = False
+    if not own:
+        raise error(
+            f"{path} is a link that leads out of {folder}: nothing is read there; copy the file into the folder"
+        )
+    return path
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def digest(value: Any) -> str:
@@ -144,6 +253,15 @@ def folder_bytes(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions of the file that is replaced, or those of a new one."""
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode):
+            return stat.S_IMODE(status.st_mode)
+    return 0o666 & ~_umask()
 
 
 def _umask() -> int:

@@ -5,13 +5,15 @@ import sys
 from pathlib import Path
 
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.outputs import check_output_folder, check_writable
 
 NAME = "eval"
 HELP = "compare sparse retrieval with BM25, dense and fusions on a collection"
 DESCRIPTION = """\
 Encode a collection, build an index for each system, run its queries, and print one row a system: effectiveness,
 significance against BM25 and dense, median latency of one query at a time, bytes, and model calls a query. The report
-goes to benchmarks/results/NAME.json.
+goes to benchmarks/results/NAME.json; that and --runs are checked before the first text is encoded, and the table is
+printed whatever becomes of the files.
 """
 EPILOG = """\
 examples:
@@ -44,14 +46,24 @@ def run(options: argparse.Namespace) -> None:
     from sparseembed.evaluation.harness import run_evaluation
 
     collection = open_collection(options.dataset)
+    out = Path(options.out or f"benchmarks/results/{collection.corpus.name}.json")
+    runs = Path(options.runs) if options.runs else None
+    check_writable(out)
+    if runs is not None:
+        check_output_folder(runs)
     report = run_evaluation(
         collection,
         options.split,
         chosen_embedder(options),
         systems=options.systems,
         indexes=Path(options.indexes),
-        runs=Path(options.runs) if options.runs else None,
         reencode=options.reencode,
     )
-    report.write(Path(options.out or f"benchmarks/results/{collection.corpus.name}.json"))
+    # First of all the table: it took hours, and a file that cannot be written is no reason to lose it.
     sys.stdout.write(report.table + "\n")
+    sys.stdout.flush()
+    try:
+        report.write(out)
+    finally:
+        if runs is not None:
+            report.write_runs(runs)

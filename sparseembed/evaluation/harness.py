@@ -1,13 +1,13 @@
 """Run every system on a collection, judge them, and write down what came out."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sparseembed.data.collection import Collection
 from sparseembed.embedders.load import EmbedderLike, load_embedder
+from sparseembed.engines.base import Run
 from sparseembed.errors import ConfigError
 from sparseembed.evaluation.bench import Bench
 from sparseembed.evaluation.measures import MEASURES, Evaluation, evaluate
@@ -15,8 +15,9 @@ from sparseembed.evaluation.runs import write_trec_run
 from sparseembed.evaluation.significance import Comparison, compare
 from sparseembed.evaluation.systems import SYSTEMS, Row
 from sparseembed.evaluation.table import format_table, row_name
-from sparseembed.files import write_json
+from sparseembed.files import json_bytes, read_json
 from sparseembed.index.manifest import software_versions
+from sparseembed.outputs import check_output_folder, output_file
 from sparseembed.progress import note
 
 BASELINES = ("bm25 flat", "dense centred")
@@ -28,9 +29,11 @@ class Report:
     """An evaluation, as it is written to benchmarks/results.
 
     :param content: The JSON value: dataset, split, queries, documents, manifest, rows, significance.
+    :param runs: Name of a TREC run file -> its system's tag and run; empty for a report that was read.
     """
 
     content: dict[str, Any]
+    runs: Mapping[str, tuple[str, Run]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def table(self) -> str:
@@ -43,10 +46,25 @@ class Report:
         return head + "\n\n" + format_table(self.content["rows"], comparisons=comparisons)
 
     def write(self, path: Path) -> None:
-        """Write the JSON file; its folder is made if need be."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, self.content)
+        """Write the JSON file; its folder is made if need be.
+
+        :raises ConfigError: It cannot be written.
+        """
+        try:
+            with output_file(path) as handle:
+                handle.write(json_bytes(self.content))
+        except OSError as error:
+            raise ConfigError(f"the report {path} cannot be written ({error.strerror}): choose another --out") from None
         note(f"wrote {path}")
+
+    def write_runs(self, folder: Path) -> None:
+        """Write a TREC run file a system; the folder is made if need be.
+
+        :raises DataError: They cannot be written.
+        """
+        for name, (tag, run) in self.runs.items():
+            write_trec_run(folder / name, run, tag)
+        note(f"wrote {len(self.runs)} run files to {folder}")
 
 
 def run_evaluation(
@@ -56,7 +74,6 @@ def run_evaluation(
     *,
     systems: Sequence[str] = (),
     indexes: Path = Path("indexes/eval"),
-    runs: Path | None = None,
     reencode: bool = False,
 ) -> Report:
     """Evaluate the systems of the table on a collection.
@@ -67,26 +84,23 @@ def run_evaluation(
     :param systems: Names of systems (`sparse`) or variants (`one-index`) to run; all when empty. The two baselines of
         the significance tests always run.
     :param indexes: Folder for the indexes.
-    :param runs: Folder for TREC run files; none are written when None.
     :param reencode: Encode anew a corpus or queries that have changed since they were encoded.
-    :return: The report; nothing but indexes, embeddings and run files is written.
-    :raises ConfigError: Unknown system.
+    :return: The report; nothing but indexes and embeddings is written.
+    :raises ConfigError: Unknown system; no index can be written in that folder.
     :raises DataError: No judgements, or a changed corpus.
     """
     chosen = _chosen(systems)
+    check_output_folder(indexes)
     bench = Bench(collection, split, load_embedder(embedder), indexes, reencode)
     rows: list[Row] = []
     for number, (name, build) in enumerate(chosen.items(), 1):
         note(f"[{number}/{len(chosen)}] {' '.join(name)}")
         rows.append(build(bench))
     evaluations = {_name(row): evaluate(row.run, bench.qrels) for row in rows}
-    if runs is not None:
-        runs.mkdir(parents=True, exist_ok=True)
-        for row in rows:
-            tag = f"{row.system}-{row.variant}"
-            write_trec_run(runs / f"{bench.corpus.name}.{tag}.trec", row.run, tag)
-        note(f"wrote {len(rows)} run files to {runs}")
-    return Report(_content(bench, rows, evaluations))
+    runs = {
+        f"{bench.corpus.name}.{row.system}-{row.variant}.trec": (f"{row.system}-{row.variant}", row.run) for row in rows
+    }
+    return Report(_content(bench, rows, evaluations), runs)
 
 
 def _chosen(systems: Sequence[str]) -> dict[tuple[str, str], Any]:
@@ -156,10 +170,13 @@ def read_report(path: Path) -> Report:
 
     :raises ConfigError: It is none.
     """
+    remedy = "run sparseembed eval first"
+    content = read_json(path, ConfigError, f"it is no evaluation report; {remedy}")
+    if not isinstance(content, dict) or not {"dataset", "manifest", "rows", "significance"} <= set(content):
+        raise ConfigError(f"{path} is no evaluation report: {remedy}")
+    report = Report(content)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not {"dataset", "manifest", "rows", "significance"} <= set(content):
-            raise ValueError
-        return Report(content)
-    except (OSError, ValueError, TypeError):
-        raise ConfigError(f"{path} is no evaluation report: run sparseembed eval first") from None
+        report.table  # noqa: B018 - reads every part that a reader of reports may rely upon
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise ConfigError(f"{path} is damaged, a part of the report is missing or of another type: {remedy}") from None
+    return report

@@ -1,6 +1,5 @@
 """TREC run files, and what is done to a run before it is measured."""
 
-import contextlib
 import math
 import re
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ import numpy as np
 
 from sparseembed.engines.base import Hit, Run
 from sparseembed.errors import ConfigError, DataError
+from sparseembed.outputs import output_file
 
 # The format separates its columns by ASCII white space: other spaces may stand inside an id.
 _FIELD = re.compile(r"[^ \t\r\n\f\v]+")
@@ -52,7 +52,8 @@ def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
     that it sees the run's own ranking, a score that would tie with (or pass) the one above it is lowered to the next
     smaller float32; all others are written as their nearest float32. Queries without hits leave no line.
 
-    :param path: the file, replaced in one step if it exists.
+    :param path: the file, replaced in one step if it exists; a device or a pipe is written through, and of a link the
+        target. Its folder is made if need be.
     :param run: query id -> hits, best first.
     :param tag: the system's name, the last column.
     :raises ConfigError: if the tag is empty or has white space in it.
@@ -63,23 +64,19 @@ def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
     if not _FIELD.fullmatch(tag):
         raise ConfigError(f"the tag {tag!r} of a TREC run must be one word: leave out its white space")
     lines = [line for query, hits in run.items() for line in _lines(query, hits, tag)]
-    part = path.with_name(path.name + ".part")
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-        part.replace(path)
-    except OSError as error:
-        _forget(part)
-        raise DataError(f"cannot write the run {path}: {error.strerror}; name a folder that can be written") from error
+        content = "".join(lines).encode()
     except UnicodeEncodeError as error:
-        _forget(part)
-        raise DataError(f"cannot write the run {path}: an id holds a lone surrogate ({error.object!r:.80})") from error
-
-
-def _forget(part: Path) -> None:
-    # The write has failed already: a second error would only hide the first.
-    with contextlib.suppress(OSError):
-        part.unlink(missing_ok=True)
+        raise DataError(
+            f"cannot write the run {path}: an id holds a lone surrogate ({error.object[error.start :]!r:.80})"
+        ) from error
+    try:
+        with output_file(path) as file:
+            file.write(content)
+    except BrokenPipeError:
+        raise  # the reader has all that it wanted
+    except OSError as error:
+        raise DataError(f"cannot write the run {path}: {error.strerror}; name a folder that can be written") from error
 
 
 def _lines(query: str, hits: Sequence[Hit], tag: str) -> list[str]:

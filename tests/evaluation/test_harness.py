@@ -37,9 +37,8 @@ def collection(tmp_path):
 def test_every_system_has_a_row_and_a_run_file_that_gives_its_figures(collection, tiny_embedder, tmp_path):
     import ir_measures
 
-    report = run_evaluation(
-        collection, embedder=tiny_embedder("tied"), indexes=tmp_path / "indexes", runs=tmp_path / "runs"
-    )
+    report = run_evaluation(collection, embedder=tiny_embedder("tied"), indexes=tmp_path / "indexes")
+    report.write_runs(tmp_path / "runs")
     content = json.loads(json.dumps(report.content))
     assert (content["dataset"], content["split"], content["queries"], content["documents"]) == ("small", "test", 3, 6)
     assert [(row["system"], row["variant"]) for row in content["rows"]] == list(SYSTEMS)

@@ -121,9 +121,21 @@ def test_a_tag_is_one_word(tmp_path, tag):
         write_trec_run(tmp_path / "x", {}, tag)
 
 
-def test_a_folder_that_is_missing(tmp_path):
-    with pytest.raises(DataError, match=r"cannot write the run .*No such file"):
-        write_trec_run(tmp_path / "no" / "x", {}, "t")
+def test_a_folder_that_is_missing_is_made_and_one_below_a_file_is_not(tmp_path):
+    write_trec_run(tmp_path / "deep" / "er" / "x", {"q": ranked(("d", 1.0))}, "t")
+    assert list(read_trec_run(tmp_path / "deep" / "er" / "x")) == ["q"]
+    with pytest.raises(DataError, match=r"cannot write the run .*(File exists|Not a directory)"):
+        write_trec_run(tmp_path / "deep" / "er" / "x" / "y", {}, "t")
+
+
+def test_a_link_keeps_its_place_and_its_target_is_written(tmp_path):
+    (tmp_path / "old.trec").write_text("old")
+    (tmp_path / "link").symlink_to("old.trec")
+    (tmp_path / "dangling").symlink_to("new.trec")
+    for name, target in (("link", "old.trec"), ("dangling", "new.trec")):
+        write_trec_run(tmp_path / name, {"q": ranked(("d", 1.0))}, "t")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / target).read_text() == "q Q0 d 1 1.0 t\n"
 
 
 def test_drop_self():
