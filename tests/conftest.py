@@ -35,9 +35,9 @@ def isolated_cache(
 @pytest.fixture(scope="session")
 def analyzer() -> Any:
     """The English analyzer, on the one Java machine of the test run."""
-    from sparseembed.analyzers.lucene import EnglishAnalyzer
+    from sparseembed.analyzers.lucene import LuceneEnglishAnalyzer
 
-    return EnglishAnalyzer()
+    return LuceneEnglishAnalyzer()
 
 
 @pytest.fixture(scope="session")

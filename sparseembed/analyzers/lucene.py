@@ -1,34 +1,27 @@
-"""Text to terms, exactly as Anserini does it for English: the terms that a plain Lucene match query would use."""
+"""Text to terms by Lucene itself, in Java: the reference for `analyzers.english`, and what BM25 indexes use."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from sparseembed.java.analyzers import Part, lucene_analyzer
-from sparseembed.java.jvm import in_threads, java, java_errors, safe_text
+from sparseembed.java.helper import helper, pack
+from sparseembed.java.jvm import java_errors, start
 
 ANALYZER_NAME = "lucene-english"
 """Names the analyzer in manifests."""
 
 _CACHE_LIMIT = 2_000_000
-_ONE_A_LINE = ("pattern.PatternTokenizer", {"pattern": "\n", "group": "-1"})
+_BLOCK = 1_000  # texts sent to Java at once
 
 
-class EnglishAnalyzer:
-    """Anserini's default English analyzer: standard tokenizer, possessive, lower case, stop words, Porter stemmer."""
+class LuceneEnglishAnalyzer:
+    """Anserini's default English analyzer: standard tokenizer, possessive, lower case, stop words, Porter stemmer.
+
+    May be used by any thread.
+    """
 
     name = ANALYZER_NAME
 
     def __init__(self) -> None:
-        with java_errors("setting up the English analyzer"):
-            self._analyze = java("io.anserini.analysis.AnalyzerUtils").analyze
-            self._listed = java("java.util.Objects").toString
-            self._full = java("io.anserini.analysis.DefaultEnglishAnalyzer").newDefaultInstance()
-            self._tokens = lucene_analyzer(("standard.StandardTokenizer", {}))
-            lowered: tuple[Part, ...] = (_ONE_A_LINE, ("en.EnglishPossessiveFilter", {}), ("core.LowerCaseFilter", {}))
-            self._lowered = lucene_analyzer(*lowered)
-            self._stemmed = lucene_analyzer(*lowered, ("en.PorterStemFilter", {}))
-            stop_words = java("org.apache.lucene.analysis.en.EnglishAnalyzer").ENGLISH_STOP_WORDS_SET.toString()
-        self._stop_words = frozenset(stop_words[1:-1].split(", "))
+        start()
         self._term_of: dict[str, str | None] = {}
 
     def terms(self, text: str) -> list[str]:
@@ -37,16 +30,16 @@ class EnglishAnalyzer:
         :param text: any string; lone surrogates count as U+FFFD.
         :return: the stemmed terms in the order of the text, repetitions included, stop words left out.
         """
-        return self._split(self._full, text)
+        return _analyzed("terms", [text])[0]
 
-    def terms_many(self, texts: Sequence[str], threads: int = 1) -> list[list[str]]:
+    def terms_many(self, texts: Sequence[str]) -> list[list[str]]:
         """Analyze many texts; the same as `terms` of each.
 
         :param texts: the texts.
-        :param threads: number of texts analyzed at the same time.
         :return: one list of terms a text.
         """
-        return in_threads(self.terms, texts, threads)
+        blocks = (texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK))
+        return [terms for block in blocks for terms in _analyzed("terms", block)]
 
     def surfaces(self, text: str) -> list[str]:
         """Split a text into tokens as they stand there: case kept, stop words and endings too.
@@ -54,7 +47,7 @@ class EnglishAnalyzer:
         :param text: any string.
         :return: the tokens; `terms` is what `term_of` makes of them, those that give None left out.
         """
-        return self._split(self._tokens, text)
+        return _analyzed("surfaces", [text])[0]
 
     def term_of(self, surface: str) -> str | None:
         """Give the term of one token.
@@ -62,9 +55,7 @@ class EnglishAnalyzer:
         :param surface: a token from `surfaces`.
         :return: its term; None for a stop word.
         """
-        if surface not in self._term_of:
-            return self.terms_of([surface])[0]
-        return self._term_of[surface]
+        return self.terms_of([surface])[0]
 
     def terms_of(self, surfaces: Iterable[str]) -> list[str | None]:
         """Give the terms of many tokens at once, which is much faster than one by one.
@@ -73,33 +64,26 @@ class EnglishAnalyzer:
         :return: for each its term, None for a stop word.
         """
         wanted = list(surfaces)
-        new = [surface for surface in dict.fromkeys(wanted) if surface not in self._term_of]
-        if len(self._term_of) + len(new) > _CACHE_LIMIT:
-            self._term_of.clear()
+        known = self._term_of
+        new = [surface for surface in dict.fromkeys(wanted) if surface not in known]
+        if len(known) + len(new) > _CACHE_LIMIT:
+            self._term_of = known = {}  # a new one: another thread may be reading the old one
             new = list(dict.fromkeys(wanted))
-        for start in range(0, len(new), 10_000):
-            self._learn(new[start : start + 10_000])
-        return [self._term_of[surface] for surface in wanted]
+        for begin in range(0, len(new), 10_000):
+            block = new[begin : begin + 10_000]
+            # What is no token, a blank for instance, has no term.
+            tokens = [surface for surface in block if surface.strip() and "\n" not in surface and "\0" not in surface]
+            known.update(dict.fromkeys(block))
+            known.update(
+                zip(tokens, (terms[0] if terms else None for terms in _analyzed("termsOf", tokens)), strict=True)
+            )
+        return [known[surface] for surface in wanted]
 
-    def _learn(self, surfaces: list[str]) -> None:
-        """Send tokens, one a line, through the filters that `terms` has; stop words are sought before the stemmer."""
-        whole = [surface for surface in surfaces if surface and not surface.isspace() and "\n" not in surface]
-        self._term_of.update(dict.fromkeys(surfaces))
-        text = "\n".join(whole)
-        for surface, lowered, stemmed in zip(
-            whole, self._split(self._lowered, text), self._split(self._stemmed, text), strict=True
-        ):
-            self._term_of[surface] = None if lowered in self._stop_words else stemmed
 
-    def _split(self, analyzer: Any, text: str) -> list[str]:
-        """Run an analyzer: two calls into Java a text. No token holds a space, so `[a, b]` can be taken apart.
-
-        Both methods are static, for the sake of threads: see `jvm.in_threads`.
-        """
-        if not text:
-            return []
-        text = safe_text(text)
-        with java_errors("analyzing a text"):
-            tokens = self._analyze(analyzer, text)
-            listed = self._listed(tokens)
-        return listed[1:-1].split(", ") if len(listed) > 2 else []
+def _analyzed(method: str, texts: Sequence[str]) -> list[list[str]]:
+    """Send texts through one of the analyzers of Java's `Words`."""
+    if not texts:
+        return []
+    with java_errors("analyzing a text"):
+        answer: str = helper("Words", method, pack(texts)).decode()
+    return [terms.split("\n") if terms else [] for terms in answer.split("\0")]

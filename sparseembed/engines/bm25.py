@@ -1,14 +1,17 @@
 """BM25 as Anserini computes it: the text baseline."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from math import inf
 from pathlib import Path
 
 from sparseembed.engines.base import Hit, check_count
-from sparseembed.engines.lucene_folder import LuceneFolder, raise_clause_limit
-from sparseembed.errors import ConfigError
-from sparseembed.index.lucene_writer import FIELD, LuceneWriter
-from sparseembed.java.jvm import in_threads, java, java_errors, safe_text
+from sparseembed.engines.lucene import as_hits
+from sparseembed.errors import ConfigError, DataError, EngineError, IndexFolderError
+from sparseembed.index.lucene_reader import LuceneReader
+from sparseembed.index.lucene_writer import LuceneStore
+
+_BLOCK = 1_000  # documents sent to Java at once
 
 
 class Bm25Index:
@@ -25,13 +28,22 @@ class Bm25Index:
         :raises IndexFolderError: if the folder is not empty.
         :raises EngineError: if it cannot be written to.
         """
-        with java_errors("setting up Lucene"):
-            analyzer = java("io.anserini.analysis.DefaultEnglishAnalyzer").newDefaultInstance()
-            similarity = java("org.apache.lucene.search.similarities.BM25Similarity")()
-        with LuceneWriter(folder, analyzer, similarity) as writer:
-            for doc_id, contents in sorted(documents, key=lambda document: document[0]):
-                writer.add_text(doc_id, safe_text(contents))
-        return writer.documents
+        if folder.is_dir() and any(folder.iterdir()):
+            raise IndexFolderError(f"{folder} is not empty: remove what it holds or choose another folder")
+        seen: set[str] = set()
+        with LuceneStore.create(folder, analysed=True) as store:
+            waiting = iter(documents)
+            while block := list(islice(waiting, _BLOCK)):
+                for doc_id, _ in block:
+                    if doc_id in seen:
+                        raise DataError(f"the document id {doc_id!r} occurs twice: give each document its own")
+                    seen.add(doc_id)
+                store.add_texts([doc_id for doc_id, _ in block], [contents for _, contents in block])
+            store.merge()
+            written = store.commit().documents
+        if written != len(seen):
+            raise EngineError(f"the index in {folder} holds {written:,} of {len(seen):,} documents: build it again")
+        return written
 
 
 class Bm25Engine:
@@ -49,12 +61,8 @@ class Bm25Engine:
         """
         if not 0 <= k1 < inf or not 0 <= b <= 1:
             raise ConfigError(f"BM25 with k1 = {k1} and b = {b}: k1 must be 0 or more, b between 0 and 1")
-        with java_errors("setting up Lucene"):
-            raise_clause_limit()
-            self._analyzer = java("io.anserini.analysis.DefaultEnglishAnalyzer").newDefaultInstance()
-            self._generator = java("io.anserini.search.query.BagOfWordsQueryGenerator")()
-            similarity = java("org.apache.lucene.search.similarities.BM25Similarity")(float(k1), float(b))
-        self._reader = LuceneFolder(folder, similarity, verify)
+        self._k1, self._b = float(k1), float(b)
+        self._reader = LuceneReader(folder, verify=verify)
 
     @property
     def documents(self) -> int:
@@ -69,8 +77,7 @@ class Bm25Engine:
         :return: at most k hits, best first; none if no word of the query is in the index.
         :raises ConfigError: for k < 1.
         """
-        check_count("k", k)
-        return self._search(text, int(k))
+        return self.search_batch([text], k)[0]
 
     def search_batch(self, texts: Sequence[str], k: int, threads: int = 1) -> list[list[Hit]]:
         """Find the k best documents for each of many queries; the same hits as one `search` a query.
@@ -83,7 +90,8 @@ class Bm25Engine:
         """
         check_count("k", k)
         check_count("threads", threads)
-        return in_threads(lambda text: self._search(text, int(k)), texts, int(threads))
+        found = self._reader.search_texts(texts, int(k), int(threads), self._k1, self._b)
+        return [as_hits(each) for each in found]
 
     def close(self) -> None:
         """Close the index; closing twice is no error."""
@@ -94,9 +102,3 @@ class Bm25Engine:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _search(self, text: str, k: int) -> list[Hit]:
-        text, analyzer, generator = safe_text(text), self._analyzer, self._generator
-        with java_errors("building a query"):
-            query = generator.buildQuery(FIELD, analyzer, text)
-        return self._reader.top(query, k)

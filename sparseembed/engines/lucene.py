@@ -1,35 +1,28 @@
-"""The default engine: a Lucene impact index, searched exactly."""
+"""The Lucene engine: an impact index that stock Pyserini reads, searched exactly."""
 
 from pathlib import Path
 
 from sparseembed.engines.base import Engine, Hit
-from sparseembed.engines.lucene_folder import LuceneFolder, raise_clause_limit
-from sparseembed.index.lucene_writer import FIELD, delimited_analyzer
-from sparseembed.java.jvm import in_threads, java, java_errors
-from sparseembed.sparse.impacts import as_text, is_term
+from sparseembed.index.lucene_reader import Found, LuceneReader
 
 
 class LuceneEngine(Engine):
     """Searches an impact index: the score is the sum over the shared terms of document weight x query weight.
 
-    Lucene sums in double and gives float32 scores, so they are exact integers below 2^24 (16,777,216), a bound that
-    8-bit weights keep away from.
+    Lucene gives float32 scores, which are exact below 2^24. Where a query's scores could reach that, all its postings
+    are summed in 64-bit integers instead, which is slower.
     """
 
-    def __init__(self, folder: Path, verify: bool = True) -> None:
+    def __init__(self, folder: Path, commit: str | None = None, verify: bool = True) -> None:
         """Open an index for reading.
 
-        :param folder: what an `ImpactIndexWriter` wrote.
+        :param folder: what a `LuceneStore` wrote.
+        :param commit: its commit's file, such as `segments_3`; the last one when None.
         :param verify: read every file once and compare its checksum (about 1 s a gigabyte).
-        :raises IndexFolderError: if there is no index, or a damaged one.
-        :raises EngineError: if Java cannot be started.
+        :raises IndexFolderError: if there is no such index, or a damaged one.
+        :raises EngineError: if Java cannot be started, or not in this process.
         """
-        with java_errors("setting up Lucene"):
-            raise_clause_limit()
-            similarity = java("io.anserini.search.similarity.ImpactSimilarity")()
-            analyzer = delimited_analyzer("boost.DelimitedBoostTokenFilter")
-            self._builder = java("org.apache.lucene.util.QueryBuilder")(analyzer)
-        self._reader = LuceneFolder(folder, similarity, verify)
+        self._reader = LuceneReader(folder, commit, verify)
 
     @property
     def documents(self) -> int:
@@ -41,12 +34,17 @@ class LuceneEngine(Engine):
         self._reader.close()
 
     def _search(self, query: dict[str, int], k: int) -> list[Hit]:
-        # A term that no index can hold matches nothing; sent to Java, white space in it would make other terms of it.
-        text = as_text({term: weight for term, weight in query.items() if is_term(term)})
-        builder = self._builder
-        with java_errors("building a query"):
-            parsed = builder.createBooleanQuery(FIELD, text)  # one call for the whole query, not three for each term
-        return self._reader.top(parsed, k) if parsed is not None else []
+        return as_hits(self._reader.search([query], k)[0])
 
     def _search_batch(self, queries: list[dict[str, int]], k: int, threads: int) -> list[list[Hit]]:
-        return in_threads(lambda query: self._search(query, k) if query else [], queries, threads)
+        return [as_hits(found) for found in self._reader.search(queries, k, threads)]
+
+
+def as_hits(found: Found) -> list[Hit]:
+    """Rank what a reader found.
+
+    :param found: ids and scores, best first.
+    :return: the hits.
+    """
+    ids, scores = found
+    return list(map(Hit, ids, scores, range(1, len(ids) + 1)))

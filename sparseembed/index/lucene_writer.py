@@ -1,112 +1,173 @@
-"""Writes Lucene indexes directly through its IndexWriter: impact vectors, or plain text for BM25.
+"""Writes Lucene indexes that Anserini and Pyserini read: impacts, or text for BM25; texts, deletions and commits.
 
-Documents arrive in ascending order of their ids and keep it (one thread, adjacent merges, one segment in the end). So
-Lucene's own order of equal scores, by document number, is the order of the ids, and Anserini's searchers agree with it.
+Documents keep the order in which they are added: one thread, and merges of neighbours only. The bytes of two builds of
+one input differ all the same: Lucene gives each segment a random number and the time.
 """
 
-import hashlib
-import json
-import os
-from collections.abc import Mapping
+import re
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import NamedTuple, Self
+
+import numpy as np
 
 from sparseembed.errors import DataError, EngineError, IndexFolderError
-from sparseembed.java.analyzers import java_map, lucene_analyzer
-from sparseembed.java.jvm import java, java_errors
-from sparseembed.sparse.impacts import DELIMITER, as_text, check_id, check_vector
+from sparseembed.index.block import Block
+from sparseembed.java.helper import forget, helper, little, pack, unpack
+from sparseembed.java.jvm import java_errors
+from sparseembed.java.threads import forked
+from sparseembed.sparse.impacts import MAX_TERM_LENGTH, check_id, check_vector, is_term
 
-FIELD = "contents"
-"""The field that is searched: the one that Anserini's searchers read."""
-
-IDS_FILE = "ids.jsonl"
-"""The ids by document number, one JSON string a line; Lucene ignores the file. Its hash stands in Lucene's commit."""
-
-IDS_KEY = "sparseembed.ids.sha256"
+_BATCH = 512  # documents that `ImpactIndexWriter` sends at once
 
 
-class LuceneWriter:
-    """Writes documents of an id and a text that a Lucene analyzer takes apart. A context manager."""
+class LuceneCommit(NamedTuple):
+    """A commit of a store.
 
-    def __init__(self, folder: Path, analyzer: Any, similarity: Any | None = None) -> None:
-        """Open an empty folder for writing.
+    :param name: Its file, such as `segments_3`: what a manifest names.
+    :param documents: Documents in it that are not deleted.
+    :param files: All files it consists of, with their sizes in bytes.
+    """
 
-        :param folder: where to write; made if it is missing, and must be empty.
-        :param analyzer: Lucene's analyzer for the text.
-        :param similarity: Lucene's similarity whose length norms are stored; None stores no norms.
-        :raises IndexFolderError: if the folder is not empty.
-        :raises EngineError: if it cannot be written to.
-        """
+    name: str
+    documents: int
+    files: dict[str, int]
+
+
+class LuceneStore:
+    """Writes an index block by block; a context manager that drops what was not committed.
+
+    Every commit stays in the folder until `release`, so that a manifest that names one can move on to the next first.
+    The caller sees to it that no other process writes to the folder, and that an id occurs once.
+    """
+
+    def __init__(self, folder: Path, commit: str | None, analysed: bool, memory: int) -> None:
+        """Use `create` or `append`."""
         self.folder = folder
         self.documents = 0
-        self._last_id = ""
-        self._ids_hash = hashlib.sha256()
-        self._writer: Any = None
-        self._ids: IO[bytes] | None = None
-        self._prepare_folder()
-        with java_errors(f"opening {folder} for writing"):
-            self._writer = _index_writer(folder, analyzer, similarity)
-            self._document, self._fields = _document(store_norms=similarity is not None)
+        self._vocabulary: Sequence[str] | None = None
+        self._handle: int | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineError(f"{folder}: {error.strerror}: choose a folder that can be written to") from error
+        with java_errors(f"opening {folder} for writing", IndexFolderError, "build the index again"):
+            self._handle = helper("Store", "open", str(folder.absolute()), commit, analysed, float(memory))
+        weakref.finalize(self, forget, "Store", self._handle).atexit = False
 
-    def add_text(self, doc_id: str, text: str) -> None:
-        """Add a document.
+    @classmethod
+    def create(cls, folder: Path, *, analysed: bool = False, memory: int = 0) -> Self:
+        """Open a folder for a new index; a commit that stands there is replaced by the next one.
 
-        :param doc_id: its id, greater than the one before as UTF-8 bytes.
-        :param text: what the analyzer reads; may be empty.
-        :raises DataError: if the id is not greater than the last one, or cannot be an id.
-        :raises EngineError: if Lucene cannot write, or the writer is closed.
+        :param folder: Where to write; made if it is missing.
+        :param analysed: Whether contents are texts for BM25 (`add_texts`) and not impacts (`add`).
+        :param memory: Megabytes to collect postings in; 0 for a quarter of the heap, at most 512.
+        :return: The store.
+        :raises EngineError: The folder cannot be written to, or Java not be started.
         """
-        check_id(doc_id)
-        if doc_id <= self._last_id:  # Python compares by code point, which is the order of the UTF-8 bytes
-            raise DataError(
-                f"document {doc_id!r} comes after {self._last_id!r}: add documents once each, in ascending order of id"
-            )
-        if self._writer is None or self._ids is None:
-            raise EngineError(f"the index writer of {self.folder} is closed: open a new one")
-        stored, sortable, contents = self._fields
-        encoded = java("org.apache.lucene.util.BytesRef")(doc_id.encode())
-        with java_errors(f"adding document {doc_id!r} to {self.folder}"):
-            stored.setStringValue(doc_id)
-            sortable.setBytesValue(encoded)
-            contents.setStringValue(text)
-            self._writer.addDocument(self._document)
-        line = json.dumps(doc_id, ensure_ascii=False).encode() + b"\n"
-        self._ids_hash.update(line)
-        self._on_disk(lambda ids: ids.write(line))
-        self._last_id = doc_id
-        self.documents += 1
+        return cls(folder, None, analysed, memory)
+
+    @classmethod
+    def append(cls, folder: Path, commit: str, *, memory: int = 0) -> Self:
+        """Open an index of impacts at a commit, to add and delete; commits after it, which a crash left, are removed.
+
+        :param folder: The index.
+        :param commit: Its commit's file, such as `segments_3`.
+        :param memory: Megabytes to collect postings in; 0 for a quarter of the heap, at most 512.
+        :return: The store.
+        :raises IndexFolderError: There is no such commit, or it is damaged.
+        :raises EngineError: The folder cannot be written to, or Java not be started.
+        """
+        if not re.fullmatch("segments_[0-9a-z]+", commit) or not (folder / commit).is_file():
+            raise IndexFolderError(f"there is no commit {commit!r} in {folder}: build the index again")
+        return cls(folder, commit, False, memory)
+
+    def add(self, block: Block) -> None:
+        """Add documents.
+
+        :param block: The documents; texts are stored as Pyserini's `raw`.
+        :raises DataError: An id or a term cannot be one, or an impact is 0.
+        :raises EngineError: Lucene cannot write, or the store is closed.
+        """
+        self._check(block)
+        handle = self._opened()
+        with java_errors(f"adding documents to {self.folder}"):
+            if block.vocabulary is not self._vocabulary:
+                helper("Store", "vocabulary", handle, pack(block.vocabulary))
+                self._vocabulary = block.vocabulary
+            numbers = (little(block.indptr, "<i8"), little(block.terms, "<i4"), little(block.impacts, "<u2"))
+            helper("Store", "add", handle, pack(block.ids), pack(block.texts), pack(block.extra), *numbers)
+        self.documents += len(block.ids)
+
+    def add_texts(self, ids: Sequence[str], texts: Sequence[str]) -> None:
+        """Add documents to a store for BM25; their texts are not stored.
+
+        :param ids: The ids.
+        :param texts: The texts; a blank one is counted and never found.
+        :raises DataError: An id cannot be one.
+        :raises EngineError: Lucene cannot write, or the store is closed.
+        """
+        for doc_id in ids:
+            check_id(doc_id)
+        with java_errors(f"adding documents to {self.folder}"):
+            helper("Store", "addTexts", self._opened(), pack(ids), pack(texts))
+        self.documents += len(ids)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete documents, also such as were added just now; unknown ids are passed over.
+
+        :param ids: The ids.
+        :raises EngineError: Lucene cannot write, or the store is closed.
+        """
+        with java_errors(f"deleting documents from {self.folder}"):
+            helper("Store", "delete", self._opened(), pack(ids))
+
+    def merge(self) -> None:
+        """Merge all segments into one, without the deleted documents.
+
+        :raises EngineError: Lucene cannot write, or the store is closed.
+        """
+        with java_errors(f"merging {self.folder}"):
+            helper("Store", "merge", self._opened())
+
+    def commit(self, user_data: Mapping[str, str] | None = None) -> LuceneCommit:
+        """Make what was done so far a commit, safely on disk.
+
+        :param user_data: Strings to keep in it, such as the id of the build.
+        :return: The commit.
+        :raises EngineError: Lucene cannot write, or the store is closed.
+        """
+        pairs = [text for pair in (user_data or {}).items() for text in pair]
+        with java_errors(f"committing {self.folder}"):
+            answer = helper("Store", "commit", self._opened(), pack(pairs))
+        name, documents, *files = [text or "" for text in unpack(answer)]
+        return LuceneCommit(name, int(documents), dict(zip(files[::2], map(int, files[1::2]), strict=True)))
+
+    def release(self) -> None:
+        """Delete all commits but the last, and the files that only they used. Open readers keep what they have.
+
+        :raises EngineError: Lucene cannot write, or the store is closed.
+        """
+        with java_errors(f"removing old commits from {self.folder}"):
+            helper("Store", "release", self._opened())
 
     def close(self) -> None:
-        """Merge into one segment, commit, and check the count; closing twice is no error.
+        """Close; what was not committed is dropped. Closing twice, or in a forked process, is no error.
 
-        :raises EngineError: if Lucene cannot write, or holds another number of documents than was added.
+        :raises EngineError: Lucene cannot put the folder back to its last commit.
         """
-        if self._writer is None:
-            return
-        writer = self._writer
-        try:
-            self._on_disk(_flush)
-            with java_errors(f"finishing the index in {self.folder}"):
-                written = _finish(writer, self._ids_hash.hexdigest())
-        except BaseException:
-            self.abandon()
-            raise
-        self._release()
-        if written != self.documents:
-            raise EngineError(
-                f"the index in {self.folder} holds {written:,} documents, {self.documents:,} were added: build it again"
-            )
+        handle, self._handle = self._handle, None
+        if handle is not None and not forked():
+            with java_errors(f"closing {self.folder}"):
+                helper("Store", "close", handle)
 
     def abandon(self) -> None:
-        """Give up: nothing is committed, so that the folder holds no index."""
-        writer = self._writer
-        self._release()
-        if writer is not None:
-            try:
-                writer.rollback()
-            except Exception as error:
-                if type(error).__name__ != "JavaException":  # a rollback after a full disk may fail too
-                    raise
+        """Close, whatever comes of it: the error that led here, such as a full disk, has been reported."""
+        try:
+            self.close()
+        except EngineError:
+            return
 
     def __enter__(self) -> Self:
         return self
@@ -117,129 +178,122 @@ class LuceneWriter:
         else:
             self.abandon()
 
-    def _prepare_folder(self) -> None:
-        """Make the folder, see that it is empty, and open the file of ids."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if any(self.folder.iterdir()):
-                raise IndexFolderError(f"{self.folder} is not empty: remove what it holds or choose another folder")
-            self._ids = (self.folder / IDS_FILE).open("wb")
-        except OSError as error:
-            raise EngineError(f"{self.folder}: {error.strerror}: choose a folder that can be written to") from error
+    def _opened(self) -> int:
+        if self._handle is None:
+            raise EngineError(f"the index writer of {self.folder} is closed: open a new one")
+        return self._handle
 
-    def _on_disk(self, step: Any) -> None:
-        """Do something with the file of ids; a full disk gives one readable line."""
-        try:
-            step(self._ids)
-        except OSError as error:
-            raise EngineError(f"writing {self.folder}: {error.strerror}: free some room and start again") from error
+    def _check(self, block: Block) -> None:
+        """Raise unless Lucene would store every id, term and impact as it is."""
+        for doc_id in block.ids:
+            check_id(doc_id)
+        new = block.extra if block.vocabulary is self._vocabulary else [*block.vocabulary, *block.extra]
+        bad = next((term for term in new if not is_term(term)), None)
+        if bad is not None:
+            raise DataError(f"{bad!r} cannot be a term: it must have 1 to {MAX_TERM_LENGTH} characters, no white space")
+        known = len(block.vocabulary) + len(block.extra)
+        sound = (
+            len(block.indptr) == len(block.ids) + 1 == len(block.texts) + 1
+            and block.indptr[0] == 0
+            and block.indptr[-1] == len(block.terms) == len(block.impacts)
+            and bool(np.all(np.diff(block.indptr) >= 0))
+            and bool(np.all((block.terms >= 0) & (block.terms < known)))
+        )
+        if not sound:
+            raise ValueError("the arrays of the block do not fit together")
+        if len(block.impacts) and block.impacts.min() < 1:
+            raise DataError(f"an impact of 0 in the documents {block.ids[0]!r} to {block.ids[-1]!r}: leave it out")
 
-    def _release(self) -> None:
-        self._writer = None
-        if self._ids is not None:
-            ids, self._ids = self._ids, None
-            try:
-                ids.close()
-            except OSError:  # what a full disk leaves in the buffer; that error has been reported
-                return
 
-
-class ImpactIndexWriter(LuceneWriter):
-    """Writes an impact index that Anserini and Pyserini read: scores are sums of document weight x query weight.
-
-    The weight is stored as the term's frequency, without the repeated tokens of Anserini's own indexer.
-    """
+class ImpactIndexWriter:
+    """Writes an impact index of a new folder, document by document."""
 
     def __init__(self, folder: Path) -> None:
         """Open an empty folder for writing.
 
-        :param folder: where to write; made if it is missing, and must be empty.
-        :raises IndexFolderError: if the folder is not empty.
-        :raises EngineError: if it cannot be written to.
+        :param folder: Where to write; made if it is missing, and must be empty.
+        :raises IndexFolderError: The folder is not empty.
+        :raises EngineError: It cannot be written to.
         """
-        with java_errors("setting up Lucene"):
-            analyzer = delimited_analyzer("miscellaneous.DelimitedTermFrequencyTokenFilter")
-        super().__init__(folder, analyzer)
+        if folder.is_dir() and any(folder.iterdir()):
+            raise IndexFolderError(f"{folder} is not empty: remove what it holds or choose another folder")
+        self.folder = folder
+        self.documents = 0
+        self._store = LuceneStore.create(folder)
+        self._ids: set[str] = set()
+        self._waiting: list[tuple[str, Mapping[str, int]]] = []
+        self._closed = False
 
     def add(self, doc_id: str, vector: Mapping[str, int]) -> None:
         """Add a document.
 
-        :param doc_id: its id, greater than the one before as UTF-8 bytes.
-        :param vector: term -> weight, 1 to 65,535; empty for a document that is counted and never found.
-        :raises DataError: for an id out of order, or a term or weight that Lucene would not store as it is.
-        :raises EngineError: if Lucene cannot write.
+        :param doc_id: Its id.
+        :param vector: Term -> weight, 1 to 65,535; empty for a document that is counted and never found.
+        :raises DataError: The id occurs twice, or Lucene would not store a term or weight as it is.
+        :raises EngineError: Lucene cannot write.
         """
+        check_id(doc_id)
         check_vector(doc_id, vector)
-        self.add_text(doc_id, as_text(vector))
+        if self._closed:
+            raise EngineError(f"the index writer of {self.folder} is closed: open a new one")
+        if doc_id in self._ids:
+            raise DataError(f"the document id {doc_id!r} occurs twice: give each document its own")
+        self._ids.add(doc_id)
+        self._waiting.append((doc_id, dict(vector)))
+        self.documents += 1
+        if len(self._waiting) == _BATCH:
+            self._send()
 
+    def close(self) -> None:
+        """Merge into one segment, commit, and check the count; closing twice is no error.
 
-def delimited_analyzer(token_filter: str) -> Any:
-    """Build the Lucene analyzer that reads `impacts.as_text`.
+        :raises EngineError: Lucene cannot write, or holds another number of documents than was added.
+        """
+        if self._closed:
+            return
+        try:
+            self._send()
+            self._store.merge()
+            written = self._store.commit().documents
+            self._store.release()
+        except BaseException:
+            self.abandon()
+            raise
+        self._closed = True
+        self._store.close()
+        if written != self.documents:
+            raise EngineError(
+                f"the index in {self.folder} holds {written:,} documents, {self.documents:,} were added: build it again"
+            )
 
-    :param token_filter: `miscellaneous.DelimitedTermFrequencyTokenFilter` to index, `boost.DelimitedBoostTokenFilter`
-        to query.
-    :return: the analyzer.
-    """
-    tokenizer = ("core.WhitespaceTokenizer", {"maxTokenLen": "1024"})
-    return lucene_analyzer(tokenizer, (token_filter, {"delimiter": DELIMITER}))
+    def abandon(self) -> None:
+        """Give up: nothing is committed, so that the folder holds no index."""
+        self._closed = True
+        self._store.abandon()
 
+    def __enter__(self) -> Self:
+        return self
 
-def open_directory(folder: Path) -> Any:
-    """Open a folder as Lucene's directory, without its lock file.
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
 
-    :param folder: the folder.
-    :return: a memory-mapped directory.
-    """
-    path = java("java.io.File")(str(folder.absolute())).toPath()
-    return java("org.apache.lucene.store.MMapDirectory")(path, java("org.apache.lucene.store.NoLockFactory").INSTANCE)
-
-
-def _index_writer(folder: Path, analyzer: Any, similarity: Any | None) -> Any:
-    """Open Lucene's IndexWriter so that documents keep their order."""
-    config = java("org.apache.lucene.index.IndexWriterConfig")(analyzer)
-    config.setOpenMode(java("org.apache.lucene.index.IndexWriterConfig$OpenMode").CREATE)
-    config.setMergePolicy(java("org.apache.lucene.index.LogDocMergePolicy")())  # merges adjacent segments only
-    config.setMergeScheduler(java("org.apache.lucene.index.SerialMergeScheduler")())
-    config.setUseCompoundFile(False)
-    heap = java("java.lang.Runtime").getRuntime().maxMemory() / 2**20
-    config.setRAMBufferSizeMB(float(min(512, max(16, heap // 4))))
-    if similarity is not None:
-        config.setSimilarity(similarity)
-    return java("org.apache.lucene.index.IndexWriter")(open_directory(folder), config)
-
-
-def _document(store_norms: bool) -> tuple[Any, tuple[Any, Any, Any]]:
-    """Make the one document that is filled anew for each addition, with the fields that Anserini's searchers read."""
-    kind = java("org.apache.lucene.document.FieldType")()
-    kind.setTokenized(True)
-    kind.setStored(False)
-    kind.setOmitNorms(not store_norms)
-    kind.setIndexOptions(java("org.apache.lucene.index.IndexOptions").DOCS_AND_FREQS)
-    kind.freeze()
-    stored = java("org.apache.lucene.document.StringField")(
-        "id", "", java("org.apache.lucene.document.Field$Store").YES
-    )
-    sortable = java("org.apache.lucene.document.BinaryDocValuesField")(
-        "id", java("org.apache.lucene.util.BytesRef")(b" ")
-    )
-    # StoredField has the one constructor for a free field type that pyjnius can pick; what is stored, the type says.
-    contents = java("org.apache.lucene.document.StoredField")(FIELD, "", kind)
-    document = java("org.apache.lucene.document.Document")()
-    for field in (stored, sortable, contents):
-        document.add(field)
-    return document, (stored, sortable, contents)
-
-
-def _finish(writer: Any, ids_hash: str) -> int:
-    """Merge, commit and close; give back the number of documents."""
-    writer.forceMerge(1)
-    writer.setLiveCommitData(java_map({IDS_KEY: ids_hash}).entrySet())
-    writer.commit()
-    written = int(writer.getDocStats().numDocs)
-    writer.close()
-    return written
-
-
-def _flush(ids: IO[bytes]) -> None:
-    ids.flush()
-    os.fsync(ids.fileno())
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        numbers: dict[str, int] = {}
+        terms = [numbers.setdefault(term, len(numbers)) for _, vector in waiting for term in vector]
+        indptr = np.cumsum([0, *(len(vector) for _, vector in waiting)], dtype=np.int64)
+        impacts = [impact for _, vector in waiting for impact in vector.values()]
+        self._store.add(
+            Block(
+                ids=[doc_id for doc_id, _ in waiting],
+                texts=[""] * len(waiting),
+                indptr=indptr,
+                terms=np.asarray(terms, dtype=np.int32),
+                impacts=np.asarray(impacts, dtype=np.uint16),
+                vocabulary=(),
+                extra=list(numbers),
+            )
+        )

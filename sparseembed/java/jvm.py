@@ -1,7 +1,8 @@
 """The one Java virtual machine of this process: started on first use, with Anserini's classes on its path.
 
 Nothing here imports pyserini: only its jar is used, so that its heavy modules (torch, onnxruntime, ...) stay unloaded.
-A machine that the user's own pyserini or pyjnius has started is used as it is. A process must not fork once it runs.
+A machine that the user's own pyserini or pyjnius has started is used as it is. The machine is started, and all of this
+package's calls are made, in the threads of `threads.call`.
 """
 
 import importlib.util
@@ -9,26 +10,33 @@ import locale
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sparseembed.errors import EngineError, SparseEmbedError
 from sparseembed.java.heap import HEAP_VARIABLE, heap_option
 from sparseembed.java.home import JavaHome, find_java_home
+from sparseembed.java.threads import call, mark_forked, mark_started, refuse_fork
+
+JAR = Path(__file__).with_name("bulk.jar")
+"""Our own classes, which do many things in one call; their source is in `src`."""
 
 _OPTIONS = (
     "-Xrs",  # leave Ctrl-C and SIGTERM to Python, whose clean-up would not run otherwise
     "-XX:-UsePerfData",  # no files in /tmp
+    # Should a user's own code call Java in the main thread, its stack must still be able to grow.
+    "-XX:+IgnoreUnrecognizedVMOptions",
+    "-XX:+UnlockExperimentalVMOptions",
+    "-XX:+DisablePrimordialThreadGuardPages",
     "--enable-native-access=ALL-UNNAMED",  # Lucene maps files in native calls; newer Javas warn about them
 )
 _VECTOR_MODULE = "jdk.incubator.vector"
 
 _lock = threading.RLock()
 _classes: dict[str, Any] = {}
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 def java(name: str) -> Any:
@@ -38,61 +46,36 @@ def java(name: str) -> Any:
     :return: pyjnius's class of that name, cached.
     :raises EngineError: if no machine can be started or the class is not on its path.
     """
+    refuse_fork()
     found = _classes.get(name)
-    if found is None:
-        with _lock:
-            _start()
-            from jnius import JavaException, autoclass
-
-            try:
-                found = _classes[name] = autoclass(name)
-            except JavaException as error:
-                raise EngineError(
-                    f"the Java class {name} cannot be loaded ({one_line(error)}): if this process started Java itself, "
-                    "use sparseembed before it does, or import pyserini first"
-                ) from error
-    return found
+    return call(_load, name) if found is None else found
 
 
-def in_threads(work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int) -> list[_Result]:
-    """Apply a function that calls Java to many items, in several threads; pyjnius lets them run at the same time.
+def start() -> None:
+    """Start the virtual machine, unless one runs: in a thread of ours, whichever thread asks.
 
-    pyjnius keeps the object that a method was last looked up on in one place for all threads. So the function must call
-    only static methods, and methods of objects that all threads share, and give only variables as arguments.
-
-    :param work: the function; the first exception it raises ends the rest and is raised here.
-    :param items: its arguments.
-    :param threads: number of threads, 1 for none but this one.
-    :return: the results in the order of the items.
+    :raises EngineError: if none can be started.
     """
-    arguments = list(items)
-    if threads <= 1 or len(arguments) <= 1:
-        return [work(argument) for argument in arguments]
-    from jnius import detach
+    call(_load, "java.lang.Object")
 
-    results: list[Any] = [None] * len(arguments)
-    failures: list[BaseException] = []
-    waiting = iter(range(len(arguments)))
 
-    def drain() -> None:
+def _load(name: str) -> Any:
+    """Load a class, the machine first if need be."""
+    with _lock:
+        _start()
+        found = _classes.get(name)
+        if found is not None:
+            return found
+        from jnius import JavaException, autoclass
+
         try:
-            for place in waiting:  # next() on a range iterator is atomic: each place goes to one thread
-                if failures:
-                    return
-                results[place] = work(arguments[place])
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            detach()
-
-    workers = [threading.Thread(target=drain, daemon=True) for _ in range(min(threads, len(arguments)))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if failures:
-        raise failures[0]
-    return results
+            found = _classes[name] = autoclass(name)
+        except JavaException as error:
+            raise EngineError(
+                f"the Java class {name} cannot be loaded ({one_line(error)}): if this process started Java itself, "
+                "use sparseembed before it does, or import pyserini first"
+            ) from error
+        return found
 
 
 @contextmanager
@@ -162,20 +145,26 @@ def _start() -> None:
     except ImportError:
         raise EngineError("pyjnius is not installed: run `pip install pyjnius`") from None
     if jnius_config.vm_running:
+        if not _machine_lives():
+            mark_forked()
+            refuse_fork()
+        mark_started(True)
         return
     home = find_java_home()
-    jnius_config.add_classpath(str(_anserini_jar()))
+    jnius_config.add_classpath(str(anserini_jar()), str(JAR))
     options = list(_OPTIONS)
     if not any(option.startswith("-Xmx") for option in jnius_config.get_options()):
         options.append(heap_option())
     if home.version >= 24:
         options.append("--sun-misc-unsafe-memory-access=allow")  # they warn about Lucene 9's way to unmap files
     jnius_config.set_options(*_usable_options(jnius_config.get_options(), home), *options)
+    mark_started(True)
     with _environment(JAVA_HOME=str(home.path), JVM_PATH=str(home.library), **_utf8_locale()), _kept_locale():
         try:
             import jnius  # noqa: F401 (importing it starts the machine)
         except Exception as error:
             sys.modules.pop("jnius", None)
+            mark_started(False)
             raise EngineError(
                 f"Java {home.version} at {home.path} did not start ({one_line(error)}): "
                 f"try a smaller {HEAP_VARIABLE}, or another JAVA_HOME"
@@ -198,6 +187,19 @@ def _kept_locale() -> Iterator[None]:
         locale.setlocale(locale.LC_ALL, before)
 
 
+@cache
+def _machine_lives() -> bool:
+    """Whether a machine that somebody else started runs in this process, and not in one that it was forked from."""
+    tasks = Path("/proc/self/task")
+    if not tasks.is_dir():
+        return True
+    names = []
+    for file in tasks.glob("*/comm"):
+        with suppress(OSError):  # a thread that has just ended
+            names.append(file.read_text().strip())
+    return "VM Thread" in names
+
+
 def _usable_options(options: list[str], home: JavaHome) -> list[str]:
     """Drop the incubator module that pyserini asks for, where the runtime lacks it and would not start."""
     if home.has_module(_VECTOR_MODULE):
@@ -205,7 +207,7 @@ def _usable_options(options: list[str], home: JavaHome) -> list[str]:
     return [option for option in options if option != f"--add-modules={_VECTOR_MODULE}"]
 
 
-def _anserini_jar() -> Path:
+def anserini_jar() -> Path:
     """Find Anserini's jar, in `$ANSERINI_CLASSPATH` if set (as pyserini does), else in the installed pyserini."""
     chosen = os.environ.get("ANSERINI_CLASSPATH")
     if chosen:

@@ -11,7 +11,7 @@ def impact_index(tmp_path):
     def write(documents, name="lucene"):
         folder = tmp_path / name
         with ImpactIndexWriter(folder) as writer:
-            for doc_id in sorted(documents):
+            for doc_id in documents:
                 writer.add(doc_id, documents[doc_id])
         return folder
 
