@@ -94,11 +94,9 @@ def _tokens(options: argparse.Namespace) -> list[_Token]:
 def _embedder(options: argparse.Namespace) -> "tuple[TransformerEmbedder, Adjustment | None]":
     if options.index is None:
         return chosen_embedder(options), None
-    from sparseembed.index.manifest import read_manifest
-    from sparseembed.indexing.build import load_adjustment
+    from sparseembed.index.snapshot import open_snapshot
     from sparseembed.retrieval.embedder import matching_embedder
 
-    manifest = read_manifest(Path(options.index))
-    embedder = matching_embedder(manifest, chosen_embedder(options) if options.embedder else None)
-    folder = Path(options.index) / "adjustment"
-    return embedder, load_adjustment(folder, options.side, manifest.sparse["adjustment"])
+    snapshot = open_snapshot(Path(options.index))
+    embedder = matching_embedder(snapshot.manifest, chosen_embedder(options) if options.embedder else None)
+    return embedder, snapshot.adjustment(options.side)

@@ -35,6 +35,23 @@ def load_tokenizer(folder: Path, trust_remote_code: bool = False) -> Any:
             except Exception as error:  # each tokenizer class fails in its own way
                 reason = " ".join(str(error).split())[:200]
                 raise EmbedderError(f"cannot load a fast tokenizer from {folder}: {reason}") from None
+    return _plain(tokenizer)
+
+
+def tokenizer_from(stored: bytes) -> Any:
+    """Make a tokenizer of the bytes of a tokenizer.json, set as `load_tokenizer` sets it.
+
+    :raises ValueError: They are none.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        return _plain(Tokenizer.from_buffer(stored))
+    except Exception as error:  # the library raises nothing more precise
+        raise ValueError(str(error)) from None
+
+
+def _plain(tokenizer: Any) -> Any:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = True

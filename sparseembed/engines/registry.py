@@ -1,37 +1,51 @@
 """Engines by name. A new engine is a new entry here."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from sparseembed.engines.base import Engine
 from sparseembed.errors import ConfigError
+from sparseembed.index.snapshot import Snapshot
+
+DEFAULT_ENGINE = "native"
 
 
-def _lucene(index: Path) -> Engine:
+def _native(snapshot: Snapshot) -> Engine:
+    from sparseembed.engines.native import NativeEngine
+
+    return NativeEngine(snapshot.segments, snapshot.deleted)
+
+
+def _lucene(snapshot: Snapshot) -> Engine:
     from sparseembed.engines.lucene import LuceneEngine
 
-    return LuceneEngine(index / "lucene")
+    return LuceneEngine(snapshot.path / "lucene", snapshot.manifest.lucene["commit"])
 
 
-def _exact(index: Path) -> Engine:
+def _exact(snapshot: Snapshot) -> Engine:
     from sparseembed.engines.exact import ExactEngine
-    from sparseembed.index.vectors import VectorReader
 
-    return ExactEngine.from_pairs((row.id, row.vector) for row in VectorReader(index / "vectors"))
-
-
-ENGINES: dict[str, Callable[[Path], Engine]] = {"lucene": _lucene, "exact": _exact}
+    return ExactEngine.from_pairs(_vectors(snapshot))
 
 
-def open_engine(name: str, index: Path) -> Engine:
-    """Open an index folder with an engine.
+def _vectors(snapshot: Snapshot) -> Iterator[tuple[str, dict[str, int]]]:
+    for segment, deleted in zip(snapshot.segments, snapshot.deleted, strict=True):
+        for number, vector in segment.vectors():
+            if deleted is None or not deleted[number]:
+                yield segment.id(number), vector
+
+
+ENGINES: dict[str, Callable[[Snapshot], Engine]] = {"native": _native, "lucene": _lucene, "exact": _exact}
+
+
+def open_engine(name: str, snapshot: Snapshot) -> Engine:
+    """Open a commit of an index with an engine.
 
     :param name: A key of `ENGINES`.
-    :param index: The index folder.
+    :param snapshot: The commit.
     :return: The engine.
     :raises ConfigError: Unknown engine.
     :raises IndexFolderError: The engine's part of the index is missing or damaged.
     """
     if name not in ENGINES:
         raise ConfigError(f"unknown engine {name!r}: engines are {', '.join(ENGINES)}")
-    return ENGINES[name](index)
+    return ENGINES[name](snapshot)

@@ -18,8 +18,8 @@ from sparseembed.errors import DataError
 from sparseembed.evaluation.dense import DenseIndex
 from sparseembed.evaluation.runs import drop_self
 from sparseembed.files import atomic_folder, write_json
-from sparseembed.indexing.build import sample
 from sparseembed.indexing.encoding import EncodedCorpus, encode_corpus, encode_queries
+from sparseembed.indexing.fit import sample_vectors
 from sparseembed.progress import note
 
 DEPTH = 1000  # hits of a run
@@ -99,7 +99,7 @@ class Bench:
 
     def adjustment(self, kind: str, side: str) -> Adjustment:
         """Fit an adjustment on one side's texts."""
-        vectors = sample(self.encoded.documents) if side == "document" else self.encoded.query_like.matrix()
+        vectors = sample_vectors(self.encoded.documents) if side == "document" else self.encoded.query_like.matrix()
         return fit_adjustment(kind, vectors)
 
     def dense(self, variant: str) -> DenseIndex:

@@ -1,45 +1,60 @@
-"""The manifest of an index: what it holds, what it was made of, and by what."""
+"""The manifest of an index: what it holds, what it was made of, and by what. A commit is its replacement, in one step."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sparseembed.errors import IndexFolderError
-from sparseembed.files import write_json
+from sparseembed.files import digest, write_json
+from sparseembed.text import shown
 
 FILE = "manifest.json"
-FORMAT = 1
-# What every reader looks up: a manifest without these is damaged.
-_NEEDED = {
-    "corpus": {"fingerprint"},
-    "embedder": {"name", "weights"},
-    "embedder_identity": {"dtype"},
-    "sparse": {"terms", "adjustment"},
-    "counts": {"documents"},
+FORMAT = 2
+LARGEST = 64 << 20  # bytes of a manifest: a longer one is none of ours
+_NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "corpus": {"name": str, "fingerprint": str},
+    "embedder": {"name": str, "weights": str},
+    "embedder_identity": {"dtype": str},
+    "sparse": {"terms": str, "adjustment": str},
+    "counts": {"documents": int, "postings": int},
+    "quantizer": {"scale": (int, float), "levels": int},
+    "statistics": {"folder": str, "files": dict},
+    "lucene": {"commit": str, "files": dict},
+    "versions": {},
 }
 _VERSIONED = ("sparseembed", "pyserini", "torch", "transformers", "numpy")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an index is. It holds no date and no time: the same build gives the same bytes.
+    """What an index is. It holds no date and no time.
 
+    :param build: Names what was fitted and first written; kept by additions and deletions, and in Lucene's commit.
+    :param generation: Counts the commits, from 1.
     :param corpus: name, fingerprint.
     :param embedder: All parts of the embedder's spec.
     :param embedder_identity: What decides its vectors, weights fingerprint and dtype included.
-    :param sparse: The choices between embedding and impact (`SparseConfig`).
+    :param sparse: The choices between embedding and impact (`SparseConfig`) that were asked for.
     :param analyzer: Name of the analyzer of literal words; None where terms are pieces.
     :param quantizer: scale (impacts per unit of weight) and levels.
-    :param counts: documents, blank, empty_vectors, postings, terms, cut.
-    :param vectors: shards, and sha256 over their lines.
+    :param counts: documents (those that can be found), blank, cut, empty_vectors, postings, terms.
+    :param statistics: folder, files (name -> bytes, sha256) of what was fitted.
+    :param segments: For each of the native segments folder, documents, postings, files, and deleted: None, or file,
+        bytes, sha256 and count of its tombstones.
+    :param lucene: commit (its segments file), documents, files (name -> bytes, sha256).
     :param versions: Of the software that built it.
     :param mix: Where the weight of aligned terms was chosen for the collection: mix, sentences that it was chosen on,
         curve (nDCG@10 by mix), unseen (whether the embedder was adapted to the collection, and only documents that it
         was not adapted on gave sentences). Else None.
+    :param embeddings: Where the embeddings of its documents are kept, the latest last: names below the user's cache.
+    :param updates: What was changed since the fit: added, deleted, and drift.
     """
 
+    build: str
+    generation: int
     corpus: dict[str, Any]
     embedder: dict[str, Any]
     embedder_identity: dict[str, Any]
@@ -47,40 +62,49 @@ class Manifest:
     analyzer: str | None
     quantizer: dict[str, Any]
     counts: dict[str, int]
-    vectors: dict[str, Any]
+    statistics: dict[str, Any]
+    segments: list[dict[str, Any]]
+    lucene: dict[str, Any]
     versions: dict[str, str]
-    format: int = FORMAT
     mix: dict[str, Any] | None = None
+    embeddings: list[str] = field(default_factory=list)
+    updates: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
 
     def recipe(self) -> dict[str, Any]:
         """Return what decides the index's contents: two builds of one recipe need only one index."""
         return recipe(self.corpus, self.embedder_identity, self.embedder.get("decoding"), self.sparse)
 
+    def but(self, **changes: Any) -> "Manifest":
+        """Return a copy in which some fields are others."""
+        return replace(self, **changes)
+
     def write(self, folder: Path) -> None:
-        """Write the manifest into an index folder."""
-        write_json(folder / FILE, asdict(self))
+        """Write the manifest into an index folder: from then on the index is what it says."""
+        content = asdict(self)
+        write_json(folder / FILE, {**content, "checksum": digest(content)})
 
 
 def recipe(
-    corpus: dict[str, Any], embedder_identity: dict[str, Any], decoding: str | None, sparse: dict[str, Any]
+    corpus: Mapping[str, Any], embedder_identity: Mapping[str, Any], decoding: str | None, sparse: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a recipe as one flat mapping of field to value."""
     return {
         "corpus fingerprint": corpus["fingerprint"],
-        **{f"embedder {field}": value for field, value in embedder_identity.items()},
+        **{f"embedder {name}": value for name, value in embedder_identity.items()},
         "decoding": decoding,
         **sparse,
     }
 
 
-def differing_field(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+def differing_field(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Say how two recipes or identities differ.
 
     :return: "FIELD is X there and Y here" for the first field that differs; None for equal ones.
     """
-    for field in [*before, *(field for field in now if field not in before)]:
-        if before.get(field) != now.get(field):
-            return f"{field} is {_short(before.get(field))} there and {_short(now.get(field))} here"
+    for name in [*before, *(name for name in now if name not in before)]:
+        if before.get(name) != now.get(name):
+            return f"{name} is {shown(before.get(name))} there and {shown(now.get(name))} here"
     return None
 
 
@@ -95,27 +119,51 @@ def read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise IndexFolderError(f"there is no index at {folder}: build one with sparseembed index, or check the path")
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as handle:
+            stored = json.loads(handle.read(LARGEST + 1)[:LARGEST])
     except FileNotFoundError:
         raise IndexFolderError(f"{folder} is no index: it has no {FILE}; build one with sparseembed index") from None
-    except (OSError, ValueError):
-        raise IndexFolderError(f"{path} is damaged: build the index again with --overwrite") from None
+    except (OSError, ValueError, RecursionError):
+        raise _damaged(path) from None
+    return _parsed(stored, path)
+
+
+def _parsed(stored: Any, path: Path) -> Manifest:
     version = stored.get("format") if isinstance(stored, dict) else None
+    if version == 1:
+        raise IndexFolderError(
+            f"{path.parent} is an index of format 1, which is read no more: run the command that built it again with "
+            "--overwrite (its embeddings are made anew once)"
+        )
     if version != FORMAT and isinstance(version, int | str):
         raise IndexFolderError(
-            f"{path} is of format {version} and this sparseembed reads format {FORMAT}: build the index again with "
-            "--overwrite, or use the version of sparseembed that wrote it"
+            f"{path} is of format {shown(version)} and this sparseembed reads format {FORMAT}: build the index again "
+            "with --overwrite, or use the version of sparseembed that wrote it"
         )
     try:
-        manifest = Manifest(**stored)
-        whole = all(keys <= getattr(manifest, field).keys() for field, keys in _NEEDED.items())
-    except (TypeError, AttributeError):
+        content = {name: value for name, value in stored.items() if name != "checksum"}
+        if stored["checksum"] != digest(content):
+            raise _damaged(path, "its checksum is another")
+        manifest = Manifest(**content)
+        whole = all(
+            isinstance(getattr(manifest, name)[key], kind)
+            for name, keys in _NEEDED.items()
+            for key, kind in keys.items()
+        ) and all(
+            isinstance(segment["folder"], str)
+            and isinstance(segment["files"], dict)
+            and isinstance(segment["documents"], int)
+            for segment in manifest.segments
+        )
+    except (TypeError, AttributeError, KeyError, ValueError, RecursionError):
         whole = False
     if not whole:
-        raise IndexFolderError(
-            f"{path} is damaged (its fields are not those of a manifest): build the index again with --overwrite"
-        )
+        raise _damaged(path, "its fields are not those of a manifest")
     return manifest
+
+
+def _damaged(path: Path, how: str = "") -> IndexFolderError:
+    return IndexFolderError(f"{path} is damaged{how and f' ({how})'}: build the index again with --overwrite")
 
 
 def software_versions() -> dict[str, str]:
@@ -127,8 +175,3 @@ def software_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -17,20 +17,18 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from sparseembed.arrays import Floats, Vectors
-from sparseembed.data.corpus import Corpus
-from sparseembed.data.sampling import even_places
-from sparseembed.embedders.adapters import held_out_documents
+from sparseembed.alignment.decoding import Aligned
+from sparseembed.arrays import Floats, Ints, Vectors
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
-from sparseembed.indexing.encoding import EncodedCorpus
+from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note, track
 from sparseembed.pseudo.pairs import Pair
 from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.retrieval.query import InferenceFree
+from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import TermSpace
 
@@ -38,7 +36,6 @@ USUAL = 0.5  # where nothing can be chosen; the best of SciFact's train split wi
 CANDIDATES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.6, 2.0)
 SENTENCES = 256
 LEAST_SENTENCES = 32  # fewer tell nothing
-DOCUMENTS = 10_000  # that a sentence is searched among, at most
 BLOCK = 512
 DEPTH = 10
 
@@ -65,32 +62,40 @@ class MixChoice(NamedTuple):
 
 
 def choose_mix(
-    corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, space: TermSpace, sparsifier: Sparsifier
+    name: str,
+    sample: Sample,
+    aligned: list[Aligned],
+    store: EmbeddingStore,
+    embedder: TransformerEmbedder,
+    space: TermSpace,
+    sparsifier: Sparsifier,
 ) -> MixChoice:
     """Choose the mix of a collection.
 
-    :param corpus: The documents.
-    :param encoded: Their embeddings; those of the texts without their sentences are kept beside them.
+    :param name: What the collection is called.
+    :param sample: Some of its documents.
+    :param aligned: Their aligned terms, of each part of the term space.
+    :param store: The collection's embeddings; those of the texts without their sentences are kept beside them.
     :param embedder: What made them.
     :param space: The terms of the index.
     :param sparsifier: What makes its weights, but for the mix.
     :return: The choice, the same each time.
     """
-    filled = np.asarray([place for place, document in enumerate(corpus) if document.contents], dtype=np.int64)
-    unseen = held_out_documents(embedder.adapters, corpus.has_id)
-    rows, asked = _searched(corpus, filled, unseen)
-    pairs = sentence_pairs([corpus[int(row)] for row in rows], SENTENCES, asked)
-    whose = f"{corpus.name}'s documents" + ("" if unseen is None else " that the adapter was not trained on")
+    pairs = sentence_pairs(sample.documents, SENTENCES, sample.asked)
+    unseen = sample.asked is not None
+    whose = f"{name}'s documents" + (" that the adapter was not trained on" if unseen else "")
     if len(pairs) < LEAST_SENTENCES:
         note(f"mix {USUAL:g}, the usual one: too few of {whose} have several sentences to choose it on")
-        return MixChoice(USUAL, USUAL, 0, {}, unseen is not None)
-    rests = _encode_rests(rows, pairs, corpus, encoded, embedder)
-    literal, aligned = _Trial(rows, pairs, space, sparsifier).scores(encoded.documents, rests)
+        return MixChoice(USUAL, USUAL, 0, {}, unseen)
+    ids, rests = [sample.documents[place].id for place in pairs], [pair.positive for pair in pairs.values()]
+    texts = Texts(f"{name}, documents without a sentence", digest([ids, rests]), ids, rests)
+    vectors = encode_to_store(store.folder.parent / "rests", texts, embedder, redo=True).matrix()
+    literal, expanded = Trial(sample, pairs, space, sparsifier).scores(aligned, vectors)
     wanted = np.asarray(list(pairs))
-    gains = {mix: gain_of(literal + mix * aligned, wanted) for mix in CANDIDATES}
+    gains = {mix: gain_of(literal + mix * expanded, wanted) for mix in CANDIDATES}
     curve = {mix: float(each.mean()) for mix, each in gains.items()}
     best = best_mix(gains)
-    choice = MixChoice(tempered(best), best, len(pairs), curve, unseen is not None)
+    choice = MixChoice(tempered(best), best, len(pairs), curve, unseen)
     halved = f" ({best:g} finds them best)" if choice.mix != best else ""
     note(
         f"mix {choice.mix:g}, chosen on {len(pairs)} sentences of {whose}{halved}: nDCG@10 of the rest "
@@ -99,19 +104,7 @@ def choose_mix(
     return choice
 
 
-def _searched(
-    corpus: Corpus, filled: npt.NDArray[np.int64], unseen: set[str] | None
-) -> tuple[npt.NDArray[np.int64], list[int] | None]:
-    """Return the documents that are searched, and the places among them that may give a sentence; None for all."""
-    rows = filled[even_places(len(filled), DOCUMENTS)]
-    if unseen is None:
-        return rows, None
-    own = np.asarray([row for row in filled.tolist() if corpus[row].id in unseen], dtype=np.int64)
-    rows = np.union1d(rows, own)
-    return rows, np.searchsorted(rows, own).tolist()
-
-
-def gain_of(scores: Floats, wanted: npt.NDArray[np.int64]) -> Floats:
+def gain_of(scores: Floats, wanted: Ints) -> Floats:
     """Return each query's nDCG@10 with one relevant document: 1 / log2(1 + rank), and 0 from rank 11.
 
     :param scores: Of each document for each query, shape (n, q).
@@ -142,66 +135,66 @@ def tempered(best: float) -> float:
     return best if best <= USUAL else round((best + USUAL) / 2, 6)
 
 
-def _encode_rests(
-    rows: npt.NDArray[np.int64],
-    pairs: Mapping[int, Pair],
-    corpus: Corpus,
-    encoded: EncodedCorpus,
-    embedder: TransformerEmbedder,
-) -> Vectors:
-    """Encode the texts without their sentences, once, shape (q, d)."""
-    ids = [corpus[int(rows[place])].id for place in pairs]
-    rests = [pair.positive for pair in pairs.values()]
-    texts = Texts(f"{corpus.name}, documents without a sentence", digest([ids, rests]), ids, rests)
-    return encode_to_store(encoded.documents.folder.parent / "rests", texts, embedder, redo=True).matrix()
-
-
-class _Trial:
+class Trial:
     """Sentences searched among documents, of which those that gave one stand there without it."""
 
-    def __init__(
-        self, rows: npt.NDArray[np.int64], pairs: Mapping[int, Pair], space: TermSpace, sparsifier: Sparsifier
-    ) -> None:
-        """Count the literal terms of what is searched, and of the sentences."""
+    def __init__(self, sample: Sample, pairs: Mapping[int, Pair], space: TermSpace, sparsifier: Sparsifier) -> None:
+        """Count the literal terms of what is searched, and of the sentences.
+
+        :param sample: The documents, n of them.
+        :param pairs: Place in the sample -> a sentence of the document, and the rest of it; q of them.
+        :param space: The terms.
+        :param sparsifier: What weighs them.
+        """
         from scipy.sparse import csr_array
 
-        self._rows, self._places = rows, np.asarray(list(pairs))
-        number = {term: place for place, term in enumerate(space.terms)}
-        texts = {
-            place: [number[term] for term in space.literal.of(pair.positive) if term in number]
-            for place, pair in pairs.items()
-        }
-        self._counts = sparsifier.counts.excerpt(rows, texts)
-        self._sparsifier = sparsifier.but(sparsifier.config.with_changes(literal=False), self._counts)
-        self._terms = len(number)
+        self._places = np.asarray(list(pairs))
+        texts = [document.contents for document in sample.documents]
+        for place, pair in pairs.items():
+            texts[place] = pair.positive
+        self._counts = space.count(texts).counts
+        every = CollectionStatistics.of(self._counts)
+        known = len(space.terms)
+        # A collection of its own: its sums are those of what is searched.
+        self._collection = CollectionStatistics(every.documents, every.length, every.frequency[:known])
+        self._sparsifier = sparsifier.but(sparsifier.config.with_changes(literal=False), self._collection)
         free = InferenceFree(space.literal)
-        queries = [free.encode(pair.query) for pair in pairs.values()]
         entries = [
-            (number[term], column, weight)
-            for column, query in enumerate(queries)
-            for term, weight in query.items()
-            if term in number
+            (space.number[term], column, weight)
+            for column, pair in enumerate(pairs.values())
+            for term, weight in free.encode(pair.query).items()
+            if term in space.number
         ]
         terms, columns, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
-        self._asked: Any = csr_array((weights.astype(np.float64), (terms, columns)), shape=(len(number), len(pairs)))
+        self._asked: Any = csr_array((weights.astype(np.float64), (terms, columns)), shape=(known, len(pairs)))
 
-    def scores(self, documents: EmbeddingStore, rests: Vectors) -> tuple[Floats, Floats]:
-        """Return the literal and the aligned scores, both of shape (n, q)."""
-        shape = (len(self._rows), len(self._places))
-        literal, aligned = np.empty(shape), np.empty(shape)
-        with track("choosing the mix", len(self._rows), "documents") as bar:
-            for start in range(0, len(self._rows), BLOCK):
-                block = np.arange(start, min(start + BLOCK, len(self._rows)))
-                vectors = documents.take(self._rows[block])
-                inside = np.isin(self._places, block)
-                vectors[self._places[inside] - start] = rests[inside]
-                literal[block] = (self._counts.bm25(block) @ self._asked).toarray()
-                aligned[block] = (self._weights(block, vectors) @ self._asked).toarray()
+    def scores(self, aligned: list[Aligned], rests: Vectors) -> tuple[Floats, Floats]:
+        """Return the literal and the aligned scores, both of shape (n, q).
+
+        :param aligned: Aligned terms of the whole documents, of each part of the term space.
+        :param rests: Embeddings of the texts without their sentences, shape (q, d).
+        """
+        count, known = len(self._counts), self._asked.shape[0]
+        literal, expanded = (np.empty((count, len(self._places))) for _ in range(2))
+        decoded = self._sparsifier.decode(rests)
+        with track("choosing the mix", count, "documents") as bar:
+            for start in range(0, count, BLOCK):
+                block = np.arange(start, min(start + BLOCK, count))
+                inside = np.flatnonzero(np.isin(self._places, block))
+                places = self._places[inside] - start
+                parts = [
+                    _replaced(Aligned(whole.terms[block], whole.scores[block]), places, rest, inside)
+                    for whole, rest in zip(aligned, decoded, strict=True)
+                ]
+                impacts = self._collection.impacts(self._counts.take(block))[:, :known]
+                literal[block] = (impacts @ self._asked).toarray()
+                expanded[block] = (self._sparsifier.expansion(parts) @ self._asked).toarray()
                 bar.update(len(block))
-        return literal, aligned
+        return literal, expanded
 
-    def _weights(self, block: npt.NDArray[np.int64], vectors: Vectors) -> Any:
-        from scipy.sparse import csr_array
 
-        found = self._sparsifier.block(block, vectors)
-        return csr_array((found.weights, found.terms, found.indptr), shape=(len(block), self._terms))
+def _replaced(whole: Aligned, places: Ints, rest: Aligned, rows: Ints) -> Aligned:
+    """Return aligned terms of which those at some places are others' at some rows."""
+    terms, scores = whole.terms.copy(), whole.scores.copy()
+    terms[places], scores[places] = rest.terms[rows], rest.scores[rows]
+    return Aligned(terms, scores)

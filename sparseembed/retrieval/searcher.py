@@ -6,62 +6,85 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from sparseembed.analyzers.registry import DEFAULT, open_analyzer
 from sparseembed.embedders.load import EmbedderLike
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Engine, Hit
-from sparseembed.errors import ConfigError, DataError, IndexFolderError
-from sparseembed.index.manifest import Manifest, read_manifest
-from sparseembed.index.vectors import VectorReader, VectorRow
+from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
+from sparseembed.errors import ConfigError, IndexFolderError
+from sparseembed.index.manifest import Manifest
+from sparseembed.index.snapshot import Snapshot, open_snapshot
 from sparseembed.retrieval.embedder import matching_embedder
+from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
-from sparseembed.sparse.terms import TermSpace, load_term_space
+from sparseembed.sparse.terms import TermSpace
+
+__all__ = ["Explanation", "Searcher", "SharedTerm", "StoredDocument"]
 
 
-class SharedTerm(NamedTuple):
-    """A term that a query and a document share.
-
-    :param term: The term for people.
-    :param origin: `literal` if it stands in the document's text, else `expansion`.
-    :param query_weight: Its weight in the query.
-    :param impact: Its impact in the document.
-    :param score: query_weight x impact: what it adds to the document's score.
-    """
-
-    term: str
-    origin: str
-    query_weight: int
-    impact: int
-    score: int
-
-
-class Explanation(NamedTuple):
-    """Why a document has the score it has: the scores of its shared terms sum exactly to it.
-
-    :param terms: The shared terms, by falling score.
-    :param unmatched: Terms of the query that the document lacks, for people.
-    """
+class StoredDocument(NamedTuple):
+    """A document as the index holds it: its id, its text, and its impacts by term."""
 
     id: str
-    score: int
-    terms: list[SharedTerm]
-    unmatched: list[str]
+    contents: str
+    vector: dict[str, int]
+
+
+class _View:
+    """One commit of an index and what searches it: never changed, only replaced by another."""
+
+    def __init__(self, snapshot: Snapshot, engine: str) -> None:
+        self.snapshot = snapshot
+        self.manifest = snapshot.manifest
+        self.engine: Engine = open_engine(engine, snapshot)
+        if self.engine.documents != self.manifest.counts["documents"]:
+            self.engine.close()
+            raise IndexFolderError(
+                f"{snapshot.path} is damaged: its engine holds {self.engine.documents:,} documents and its manifest "
+                f"says {self.manifest.counts['documents']:,}; build it again with --overwrite"
+            )
+        self.literal = self._literal()
+        self.query_encoder: QueryEncoder = InferenceFree(self.literal)
+
+    def _literal(self) -> LiteralTerms:
+        # Plain words need no vocabulary: the analyzer alone gives the query's terms.
+        if self.manifest.sparse["terms"] != "word":
+            return self.snapshot.space.literal
+        try:
+            return WordTerms(open_analyzer(self.manifest.analyzer or DEFAULT))
+        except ConfigError as error:
+            raise IndexFolderError(f"{self.snapshot.path}: {error}") from None
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        return dict(zip(self.snapshot.space.terms, self.snapshot.space.labels, strict=True))
+
+    def close(self) -> None:
+        self.engine.close()
+        self.snapshot.close()
+
+
+class _Expansion(NamedTuple):
+    """How queries are expanded."""
+
+    m: int
+    weight: float
+    embedder: TransformerEmbedder
 
 
 class Searcher:
-    """Searches an index folder. Open one with `Searcher.open`; close it, or use it in a `with` statement."""
+    """Searches an index folder. Open one with `Searcher.open`; close it, or use it in a `with` statement.
 
-    def __init__(self, path: Path, manifest: Manifest, engine: Engine) -> None:
-        """Use `Searcher.open` instead.
+    Any number of threads may use one searcher, and with the native engine forked processes too. It keeps answering
+    from the commit that it has opened, whatever is added, deleted or replaced in the folder, until `reload`.
+    """
 
-        :param path: The index folder.
-        :param manifest: Its manifest.
-        :param engine: Finds documents for impact queries.
-        """
+    def __init__(self, path: Path, snapshot: Snapshot, engine: str, expansion: _Expansion | None) -> None:
+        """Use `Searcher.open` instead."""
         self.path = path
-        self.manifest = manifest
-        self.engine = engine
-        self.query_encoder: QueryEncoder = InferenceFree(self._literal)
+        self._engine, self._expansion = engine, expansion
+        self._view = self._viewed(snapshot)
 
     @classmethod
     def open(
@@ -71,7 +94,7 @@ class Searcher:
         expand: int = 0,
         expansion_weight: float = DEFAULT_EXPANSION_WEIGHT,
         embedder: EmbedderLike | None = None,
-        engine: str = "lucene",
+        engine: str = DEFAULT_ENGINE,
     ) -> "Searcher":
         """Open an index.
 
@@ -79,35 +102,75 @@ class Searcher:
         :param expand: M, aligned terms added to each query by one model call; 0 for inference-free queries, which load
             neither torch nor a model.
         :param expansion_weight: Weight of the best of them, where a literal term's is 1.
-        :param embedder: The embedder that expands; the one that the manifest names when None.
-        :param engine: `lucene`, or `exact` for numpy in place of Lucene (words are still analysed by Lucene).
+        :param embedder: The embedder that expands; the one that the manifest names when None, if that is a preset.
+        :param engine: `native`, which needs no Java; `lucene`; or `exact`, the reference, which holds all in memory.
         :return: The searcher.
         :raises IndexFolderError: There is no index, it is damaged or of another version, or it was not made by
             `embedder` (which field differs).
         :raises ConfigError: Unknown engine; M < 0.
         :raises EngineError: Java or Lucene fails.
         """
-        from sparseembed.engines.registry import open_engine
-
-        folder = Path(path)
-        manifest = read_manifest(folder)
         if expand < 0:
             raise ConfigError(f"expand, the aligned terms of a query, must be 0 or more, not {expand}")
-        checked = matching_embedder(manifest, embedder) if embedder is not None or expand else None
-        searcher = cls(folder, manifest, open_engine(engine, folder))
-        if searcher.engine.documents != manifest.counts["documents"]:
-            searcher.close()
-            raise IndexFolderError(
-                f"{folder} is damaged: its engine holds {searcher.engine.documents:,} documents and its manifest says "
-                f"{manifest.counts['documents']:,}; build it again with --overwrite"
-            )
-        if expand and checked is not None:
+        snapshot = open_snapshot(Path(path))
+        try:
+            checked = matching_embedder(snapshot.manifest, embedder) if embedder is not None or expand else None
+            expansion = _Expansion(expand, expansion_weight, checked) if expand and checked is not None else None
+            return cls(Path(path), snapshot, engine, expansion)
+        except BaseException:
+            snapshot.close()
+            raise
+
+    def reload(self) -> bool:
+        """Open the last commit of the index, and answer from it from now on.
+
+        Searches that run at the same moment in other threads end on the commit that they began on. If the new commit
+        cannot be opened, the searcher goes on with the one it has.
+
+        :return: Whether there was another commit.
+        :raises IndexFolderError: As `open` does.
+        """
+        snapshot = open_snapshot(self.path)
+        if snapshot.manifest == self._view.manifest:
+            snapshot.close()
+            return False
+        try:
+            # The former view is closed when its last search has ended: nothing refers to it then.
+            self._view = self._viewed(snapshot)
+        except BaseException:
+            snapshot.close()
+            raise
+        return True
+
+    def _viewed(self, snapshot: Snapshot) -> _View:
+        view = _View(snapshot, self._engine)
+        if self._expansion is not None:
             try:
-                searcher.query_encoder = searcher.expander(expand, expansion_weight, checked)
+                matching_embedder(snapshot.manifest, self._expansion.embedder)
+                view.query_encoder = expander(snapshot, *self._expansion)
             except BaseException:
-                searcher.close()
+                view.close()
                 raise
-        return searcher
+        return view
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the index is made of."""
+        return self._view.manifest
+
+    @property
+    def engine(self) -> Engine:
+        """What finds documents for impact queries."""
+        return self._view.engine
+
+    @property
+    def query_encoder(self) -> QueryEncoder:
+        """What makes impact queries of texts."""
+        return self._view.query_encoder
+
+    @query_encoder.setter
+    def query_encoder(self, encoder: QueryEncoder) -> None:
+        self._view.query_encoder = encoder
 
     def expander(self, m: int, weight: float, embedder: TransformerEmbedder) -> Expanded:
         """Return an encoder of expanded queries for this index.
@@ -116,16 +179,7 @@ class Searcher:
         :param weight: Weight of the best of them, where a literal term's is 1.
         :param embedder: The index's embedder.
         """
-        from sparseembed.alignment.decoding import Decoder
-        from sparseembed.alignment.head import decoding_head
-        from sparseembed.indexing.build import load_adjustment
-
-        base = InferenceFree(self._literal)
-        head = decoding_head(embedder)
-        rows = self.term_space.rows(head.matrix, embedder.tokenizer)
-        adjustment = load_adjustment(self.path / "adjustment", "query", self.manifest.sparse["adjustment"])
-        adjustment = adjustment.after(head.inputs)
-        return Expanded(base, self.term_space, embedder, Decoder(rows, embedder.device), adjustment, m, weight)
+        return expander(self._view.snapshot, m, weight, embedder)
 
     def search(self, text: str, k: int = 10) -> list[Hit]:
         """Find the k best documents.
@@ -135,7 +189,8 @@ class Searcher:
         :return: At most k hits (id, score, rank), best first; equal scores by ascending id.
         :raises ConfigError: k < 1.
         """
-        return self.engine.search(self.query_encoder.encode(text), k)
+        view = self._view
+        return view.engine.search(view.query_encoder.encode(text), k)
 
     def search_batch(self, texts: Sequence[str], k: int = 10, threads: int = 1) -> list[list[Hit]]:
         """Find the k best documents of each of many queries.
@@ -146,28 +201,29 @@ class Searcher:
         :return: One list of hits a query, in the order of the queries.
         :raises ConfigError: k or threads < 1.
         """
-        return self.engine.search_batch([self.query_encoder.encode(text) for text in texts], k, threads)
+        view = self._view
+        return view.engine.search_batch([view.query_encoder.encode(text) for text in texts], k, threads)
 
     def encode_query(self, text: str) -> dict[str, int]:
         """Return the impact query of a text: term -> weight."""
-        return self.query_encoder.encode(text)
+        return self._view.query_encoder.encode(text)
 
     def text(self, doc_id: str) -> str:
         """Return the text of a document.
 
         :raises DataError: The index has no such document.
         """
-        return self.document(doc_id).contents
+        return self._view.snapshot.text(doc_id)
 
-    def document(self, doc_id: str) -> VectorRow:
-        """Return a document's id, text and impact vector.
+    def document(self, doc_id: str) -> StoredDocument:
+        """Return a document's id, text and impact vector; for the vector its whole segment is gone through.
 
         :raises DataError: The index has no such document.
         """
-        row = self._vectors.find(doc_id)
-        if row is None:
-            raise DataError(f"the index {self.path} has no document {doc_id!r}: check the id")
-        return row
+        snapshot = self._view.snapshot
+        place = snapshot.place(doc_id)
+        segment = snapshot.segments[place.segment]
+        return StoredDocument(doc_id, segment.text(place.number), segment.vector(place.number))
 
     def explain(self, text: str, doc_id: str) -> Explanation:
         """Say why a document has its score for a query.
@@ -177,49 +233,26 @@ class Searcher:
         :return: The shared terms; their scores sum to the document's score, which is 0 if they share none.
         :raises DataError: The index has no such document.
         """
-        row = self.document(doc_id)
-        query = self.query_encoder.encode(text)
-        literal = set(self._literal.of(row.contents))
-        shared = [
-            SharedTerm(
-                self.label(term),
-                "literal" if term in literal else "expansion",
-                weight,
-                row.vector[term],
-                weight * row.vector[term],
-            )
-            for term, weight in query.items()
-            if term in row.vector
-        ]
-        shared.sort(key=lambda item: (-item.score, item.term))
-        unmatched = [self.label(term) for term in query if term not in row.vector]
-        return Explanation(doc_id, sum(item.score for item in shared), shared, unmatched)
+        view = self._view
+        place = view.snapshot.place(doc_id)
+        segment = view.snapshot.segments[place.segment]
+        query = view.query_encoder.encode(text)
+        impacts = segment.impacts(place.number, list(query))
+        return explain(doc_id, query, impacts, set(view.literal.of(segment.text(place.number))), self.label)
 
     def label(self, term: str) -> str:
         """Return a term as people read it: pieces stand in the index as decimal ids."""
-        return term if isinstance(self._literal, WordTerms) else self._labels.get(term, term)
+        view = self._view
+        return term if isinstance(view.literal, WordTerms) else view.labels.get(term, term)
 
-    @cached_property
+    @property
     def term_space(self) -> TermSpace:
-        """The index's term space, read when first needed."""
-        return load_term_space(self.path / "terms")
-
-    @cached_property
-    def _literal(self) -> LiteralTerms:
-        # Plain words need no vocabulary: Lucene's analyzer alone gives the query's terms.
-        return WordTerms() if self.manifest.sparse["terms"] == "word" else self.term_space.literal
-
-    @cached_property
-    def _labels(self) -> dict[str, str]:
-        return dict(zip(self.term_space.terms, self.term_space.labels, strict=True))
-
-    @cached_property
-    def _vectors(self) -> VectorReader:
-        return VectorReader(self.path / "vectors")
+        """The index's known terms, read when first needed."""
+        return self._view.snapshot.space
 
     def close(self) -> None:
         """Release the index; closing twice is no error."""
-        self.engine.close()
+        self._view.close()
 
     def __enter__(self) -> Self:
         return self
@@ -228,3 +261,22 @@ class Searcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def expander(snapshot: Snapshot, m: int, weight: float, embedder: TransformerEmbedder) -> Expanded:
+    """Return an encoder of expanded queries.
+
+    :param snapshot: The index.
+    :param m: M, aligned terms of a query.
+    :param weight: Weight of the best of them, where a literal term's is 1.
+    :param embedder: The index's embedder.
+    """
+    from sparseembed.alignment.decoding import Decoder
+    from sparseembed.alignment.head import decoding_head
+
+    space, head = snapshot.space, decoding_head(embedder)
+    rows = space.rows(head.matrix, embedder.tokenizer)
+    adjustment = snapshot.adjustment("query").after(head.inputs)
+    return Expanded(
+        InferenceFree(space.literal), space, embedder, Decoder(rows, embedder.device), adjustment, m, weight
+    )

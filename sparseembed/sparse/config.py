@@ -32,6 +32,8 @@ class SparseConfig:
     :param pieces: In `word+folded`, the share of the pieces in the weight of aligned terms: with 0 there are aligned
         words alone, with 1 aligned pieces alone. Elsewhere it has no effect.
     :param bits: Bits of an impact: the largest weight of the collection becomes 2^bits - 1.
+    :param least: Documents that a word stands in at least to be decoded onto. A rarer one is literal alone: it has no
+        decoding row, and is found where it stands. It has no effect on pieces.
     """
 
     terms: str = "word"
@@ -45,6 +47,7 @@ class SparseConfig:
     mix: float | str = AUTO
     pieces: float = 0.5
     bits: int = 8
+    least: int = 2
 
     def __post_init__(self) -> None:
         """Check each choice.
@@ -68,6 +71,8 @@ class SparseConfig:
             raise ConfigError(f"mix must be {AUTO} or between 0 and 100, not {self.mix}")
         if not 0 <= self.pieces <= 1:
             raise ConfigError(f"pieces, their share beside words, must be between 0 and 1, not {self.pieces}")
+        if self.least < 1:
+            raise ConfigError(f"least, the documents of a decoded word, must be at least 1, not {self.least}")
         if not 1 <= self.bits <= 16:
             raise ConfigError(f"bits must be between 1 and 16, not {self.bits}")
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sparseembed.analyzers.base import Analyzer
 from sparseembed.text import clean_text
 
 MARK = "#"  # before a piece that stands beside words; no analysed word begins with it
@@ -56,29 +57,23 @@ class PieceTerms:
 
 
 class WordTerms:
-    """Literal terms of the `word` term space: what Lucene's English analyzer makes of the text.
+    """Literal terms of the `word` term space: what an analyzer makes of the text.
 
     A word that stands twice in a query weighs twice, as in a plain Lucene match query.
     """
 
     kind, counted = "word", True
 
-    def __init__(self) -> None:
-        self._analyzer: Any = None
+    def __init__(self, analyzer: Analyzer) -> None:
+        """Take an analyzer.
 
-    @property
-    def analyzer(self) -> Any:
-        """The analyzer; the JVM starts at its first use."""
-        if self._analyzer is None:
-            from sparseembed.analyzers.lucene import EnglishAnalyzer
-
-            self._analyzer = EnglishAnalyzer()
-        return self._analyzer
+        :param analyzer: Takes texts apart.
+        """
+        self.analyzer = analyzer
 
     def of(self, text: str) -> list[str]:
         """Return the analysed words of a text."""
-        terms: list[str] = self.analyzer.terms(text)
-        return terms
+        return self.analyzer.terms(text)
 
 
 class JoinedTerms:
@@ -92,7 +87,8 @@ class JoinedTerms:
         :param words: Finds the words.
         :param pieces: Finds the pieces.
         """
-        self.words, self.pieces, self.tokenizer = words, pieces, pieces.tokenizer
+        self.words, self.pieces = words, pieces
+        self.analyzer, self.tokenizer = words.analyzer, pieces.tokenizer
 
     def of(self, text: str) -> list[str]:
         """Return the text's words, repetitions included, then each of its pieces once."""

@@ -1,42 +1,49 @@
-"""Term spaces: what a term of the index is. A new one is a new entry in `BUILDERS` and in `LOADERS`."""
+"""Term spaces: what a term of the index is. A new one is a new class here and a new entry in `spaces.SPACES`."""
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sparseembed.alignment.composed import compose_rows, even_rows
-from sparseembed.alignment.decoding import DecodingRows, Vectors, join_rows
-from sparseembed.embedders.tokenizer import load_tokenizer
-from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.errors import IndexFolderError
-from sparseembed.files import write_json
+from sparseembed.alignment.decoding import DecodingRows, join_rows
+from sparseembed.analyzers.base import Analyzer
+from sparseembed.arrays import Vectors
 from sparseembed.sparse.counts import TermCounts
 from sparseembed.sparse.literal import MARK, JoinedTerms, LiteralTerms, PieceTerms, WordTerms, marked
-from sparseembed.sparse.pieces import PieceSpace, piece_rows, piece_space
-from sparseembed.sparse.words import Vocabulary, collect_words
+from sparseembed.sparse.pieces import PieceSpace, piece_rows
+from sparseembed.sparse.vocabulary import Vocabulary
+
+
+class Counted(NamedTuple):
+    """Counted literal terms of some documents.
+
+    :param counts: Shape (n, T + U): the T known terms, and after them U unknown ones.
+    :param unknown: The unknown terms, U of them.
+    """
+
+    counts: TermCounts
+    unknown: list[str]
 
 
 @dataclass(frozen=True)
 class TermSpace(ABC):
-    """The terms of an index.
+    """The known terms of an index: those that have decoding rows. A literal term of a document need not be one.
 
     :param kind: `token`, `folded`, `word` or `word+folded`.
     :param terms: Each term as it stands in the index, T of them.
     :param labels: Each term for people.
     :param literal: Finds the literal terms of a text.
-    :param about: What must be stored to have the space back without the corpus.
     """
 
     kind: str
     terms: Sequence[str]
     labels: Sequence[str]
     literal: LiteralTerms
-    about: dict[str, Any]
 
     @abstractmethod
     def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
@@ -46,37 +53,77 @@ class TermSpace(ABC):
         :param tokenizer: The backbone's tokenizer.
         """
 
-    def save(self, folder: Path) -> None:
-        """Store the space in an index, so that queries need neither the corpus nor the model.
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """Each known term's number."""
+        return {term: number for number, term in enumerate(self.terms)}
 
-        :param folder: A folder that exists.
+    def count(self, texts: Sequence[str]) -> Counted:
+        """Count the literal terms of texts.
+
+        :param texts: The texts, n of them.
+        :return: The counts; a term that is not known gets a number after those that are.
         """
-        stored = {"kind": self.kind, "terms": list(self.terms), "labels": list(self.labels), **self.about}
-        write_json(folder / "terms.json", stored)
-        if self.tokenizer is not None:
-            (folder / "tokenizer.json").write_text(self.tokenizer.to_str(), encoding="utf-8")
+        known, unknown = self.number, dict[str, int]()
+        first = len(known)
+        numbers: list[int] = []
+        sizes = []
+        for text in texts:
+            terms = self.literal.of(text)
+            sizes.append(len(terms))
+            for term in terms:
+                number = known.get(term)
+                numbers.append(unknown.setdefault(term, first + len(unknown)) if number is None else number)
+        rows = np.repeat(np.arange(len(texts), dtype=np.int64), sizes)
+        shape = (len(texts), first + len(unknown))
+        counts = TermCounts(rows, np.asarray(numbers, dtype=np.int64), shape, self.scored(shape[1]))
+        return Counted(counts, list(unknown))
+
+    def scored(self, terms: int) -> npt.NDArray[np.bool_] | None:
+        """Return which terms make a text's length and have BM25 impacts, shape (terms,); None for all.
+
+        :param terms: How many: the known ones, and unknown ones after them.
+        """
+        return None
 
     @property
     def tokenizer(self) -> Any:
         """The `tokenizers.Tokenizer` that finds the literal terms, or None."""
         return getattr(self.literal, "tokenizer", None)
 
+    @property
+    def analyzer(self) -> Analyzer | None:
+        """The analyzer that finds the literal words, or None where terms are pieces alone."""
+        return getattr(self.literal, "analyzer", None)
 
+
+@dataclass(frozen=True)
 class WordSpace(TermSpace):
-    """The analysed words of a collection."""
+    """The analysed words of a collection.
+
+    :param surfaces: For each term the spelling that stands for it.
+    """
+
+    surfaces: Sequence[str]
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary) -> "WordSpace":
+    def of(cls, vocabulary: Vocabulary, analyzer: Analyzer) -> "WordSpace":
         """Make the space of a vocabulary."""
-        return cls("word", vocabulary.terms, vocabulary.terms, WordTerms(), {"surfaces": vocabulary.surfaces})
+        return cls("word", vocabulary.terms, vocabulary.terms, WordTerms(analyzer), vocabulary.surfaces)
 
     def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
         """Compose the rows of each word from those of its pieces."""
-        return even_rows(compose_rows(self.about["surfaces"], tokenizer, matrix))
+        return even_rows(compose_rows(self.surfaces, tokenizer, matrix))
 
 
+@dataclass(frozen=True)
 class PieceTermSpace(TermSpace):
-    """The pieces of an embedder's vocabulary."""
+    """The pieces of an embedder's vocabulary.
+
+    :param term_of_piece: Number of each piece's term, -1 for a piece that is no term.
+    """
+
+    term_of_piece: Sequence[int]
 
     @classmethod
     def of(cls, kind: str, pieces: PieceSpace, tokenizer: Any) -> "PieceTermSpace":
@@ -88,22 +135,32 @@ class PieceTermSpace(TermSpace):
         """
         term_of_piece = [None if number < 0 else pieces.terms[number] for number in pieces.term_of_piece]
         literal = PieceTerms(kind, tokenizer, term_of_piece)
-        return cls(kind, pieces.terms, pieces.labels, literal, {"term_of_piece": pieces.term_of_piece})
+        return cls(kind, pieces.terms, pieces.labels, literal, pieces.term_of_piece)
+
+    def count(self, texts: Sequence[str]) -> Counted:
+        """Count the terms of texts; every term is known."""
+        assert isinstance(self.literal, PieceTerms)
+        found = self.literal.numbers(texts)
+        of = np.asarray([*self.term_of_piece, -1], dtype=np.int64)
+        pieces = np.concatenate([np.zeros(0, dtype=np.int64), *found])
+        rows = np.repeat(np.arange(len(texts), dtype=np.int64), [len(each) for each in found])
+        terms = of[np.minimum(pieces, len(of) - 1)]  # a piece beyond the matrix's rows is no term
+        return Counted(TermCounts(rows, terms, (len(texts), len(self.terms))), [])
 
     def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
         """Group the rows of the pieces by term."""
-        return piece_rows(PieceSpace(list(self.terms), list(self.labels), self.about["term_of_piece"]), matrix)
+        return piece_rows(PieceSpace(list(self.terms), list(self.labels), list(self.term_of_piece)), matrix)
 
 
 @dataclass(frozen=True)
 class JoinedSpace(TermSpace):
-    """Words, and after them folded pieces, marked: two fields in one."""
+    """Words, and after them folded pieces, marked: two fields in one. BM25 impacts are those of the words alone."""
 
-    words: TermSpace
-    pieces: TermSpace
+    words: WordSpace
+    pieces: PieceTermSpace
 
     @classmethod
-    def of(cls, words: TermSpace, pieces: TermSpace) -> "JoinedSpace":
+    def of(cls, words: WordSpace, pieces: PieceTermSpace) -> "JoinedSpace":
         """Put two spaces side by side."""
         assert isinstance(words.literal, WordTerms)
         assert isinstance(pieces.literal, PieceTerms)
@@ -112,96 +169,31 @@ class JoinedSpace(TermSpace):
             for first, second in ((words.terms, pieces.terms), (words.labels, pieces.labels))
         )
         literal = JoinedTerms(words.literal, pieces.literal)
-        return cls(literal.kind, terms, labels, literal, {**words.about, **pieces.about}, words, pieces)
+        return cls(literal.kind, terms, labels, literal, words, pieces)
+
+    def count(self, texts: Sequence[str]) -> Counted:
+        """Count the words of texts, and each piece of a text once."""
+        from scipy.sparse import hstack
+
+        words, pieces = self.words.count(texts), self.pieces.count(texts)
+        first = len(self.words.terms)
+        known, unknown = words.counts.matrix[:, :first], words.counts.matrix[:, first:]
+        joined = hstack([known, pieces.counts.matrix > 0, unknown], format="coo", dtype=np.int32)
+        rows, terms = (axis.astype(np.int64) for axis in joined.coords)
+        counts = TermCounts(rows, terms, joined.shape, self.scored(joined.shape[1]), joined.data)
+        return Counted(counts, words.unknown)
+
+    def scored(self, terms: int) -> npt.NDArray[np.bool_] | None:
+        """Leave the pieces out of lengths and impacts."""
+        mask = np.ones(terms, dtype=np.bool_)
+        mask[len(self.words.terms) : len(self.terms)] = False
+        return mask
 
     def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
         """Return the rows of both, as two parts."""
         return join_rows(self.words.rows(matrix, tokenizer), self.pieces.rows(matrix, tokenizer))
 
 
-class Analysed(NamedTuple):
-    """A term space and the literal terms of the corpus in it."""
-
-    space: TermSpace
-    counts: TermCounts
-
-
-def analyse_words(texts: Sequence[str], embedder: TransformerEmbedder) -> Analysed:
-    """Make the `word` space of a collection; the embedder plays no part in it."""
-    literal = WordTerms()
-    vocabulary, counts = collect_words(texts, literal.analyzer)
-    return Analysed(WordSpace.of(vocabulary), counts)
-
-
-def analyse_pieces(kind: str, texts: Sequence[str], embedder: TransformerEmbedder, rows: int) -> Analysed:
-    """Make the `token` or `folded` space of an embedder's vocabulary and count its terms in a collection.
-
-    :param kind: `token` or `folded`.
-    :param rows: Rows of the decoding matrix.
-    """
-    pieces = piece_space(kind, embedder.tokenizer, rows)
-    space = PieceTermSpace.of(kind, pieces, embedder.tokenizer)
-    literal = space.literal
-    assert isinstance(literal, PieceTerms)
-    found = [
-        numbers for start in range(0, len(texts), 1024) for numbers in literal.numbers(texts[start : start + 1024])
-    ]
-    documents = np.repeat(np.arange(len(texts), dtype=np.int64), [len(each) for each in found])
-    of = np.asarray([*pieces.term_of_piece, -1], dtype=np.int64)
-    occurrences = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
-    occurrences = np.minimum(occurrences, len(of) - 1)
-    return Analysed(space, TermCounts(documents, of[occurrences], (len(texts), len(pieces.terms))))
-
-
-def analyse_both(texts: Sequence[str], embedder: TransformerEmbedder, rows: int) -> Analysed:
-    """Make the `word+folded` space; BM25 impacts are those of the words alone."""
-    from scipy.sparse import hstack
-
-    words, pieces = analyse_words(texts, embedder), analyse_pieces("folded", texts, embedder, rows)
-    joined = hstack([words.counts.matrix, pieces.counts.matrix > 0], format="coo", dtype=np.int32)
-    documents, terms = (axis.astype(np.int64) for axis in joined.coords)
-    counts = TermCounts(documents, terms, joined.shape, len(words.space.terms), joined.data)
-    return Analysed(JoinedSpace.of(words.space, pieces.space), counts)
-
-
-Builder = Callable[[Sequence[str], TransformerEmbedder, int], Analysed]
-BUILDERS: dict[str, Builder] = {
-    "word": lambda texts, embedder, rows: analyse_words(texts, embedder),
-    "folded": lambda texts, embedder, rows: analyse_pieces("folded", texts, embedder, rows),
-    "token": lambda texts, embedder, rows: analyse_pieces("token", texts, embedder, rows),
-    "word+folded": analyse_both,
-}
-
-
-def load_term_space(folder: Path) -> TermSpace:
-    """Load a space that was saved in an index.
-
-    :param folder: The folder it was saved in.
-    :return: The space; neither torch nor a JVM is loaded.
-    :raises IndexFolderError: It is missing or damaged.
-    """
-    try:
-        stored = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
-        return LOADERS[stored["kind"]](stored, folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise IndexFolderError(f"{folder}/terms.json is missing or damaged: build the index again") from None
-
-
-def _stored_pieces(kind: str, stored: Any, folder: Path) -> PieceTermSpace:
-    pieces = PieceSpace(stored["terms"], stored["labels"], stored["term_of_piece"])
-    return PieceTermSpace.of(kind, pieces, load_tokenizer(folder))
-
-
-def _stored_both(stored: Any, folder: Path) -> JoinedSpace:
-    words = len(stored["surfaces"])
-    after = {key: [value.removeprefix(MARK) for value in stored[key][words:]] for key in ("terms", "labels")}
-    vocabulary = Vocabulary(stored["terms"][:words], stored["surfaces"])
-    return JoinedSpace.of(WordSpace.of(vocabulary), _stored_pieces("folded", {**stored, **after}, folder))
-
-
-LOADERS: dict[str, Callable[[Any, Path], TermSpace]] = {
-    "word": lambda stored, folder: WordSpace.of(Vocabulary(stored["terms"], stored["surfaces"])),
-    "folded": lambda stored, folder: _stored_pieces("folded", stored, folder),
-    "token": lambda stored, folder: _stored_pieces("token", stored, folder),
-    "word+folded": _stored_both,
-}
+def unmarked(terms: Sequence[str]) -> list[str]:
+    """Return pieces as they stand in an index of their own."""
+    return [term.removeprefix(MARK) for term in terms]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sparseembed.progress import track
 from sparseembed.pseudo.folding import WordTable
 from sparseembed.pseudo.pairs import Pair, Source
+from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.counts import TermCounts
 from sparseembed.training.collisions import collide, mark_pairs
 
@@ -52,7 +53,7 @@ def _drawn(pairs: Sequence[Pair], seed: tuple[int, ...], told: Callable[[int], N
 def _best(pairs: Sequence[Pair]) -> Iterator[list[int]]:
     """Yield, for each pair's query, the pairs whose positives BM25 ranks first; none without a word of the query."""
     positives, queries = _counts([pair.positive for pair in pairs], [pair.query for pair in pairs])
-    documents = positives.bm25(np.arange(len(pairs))).T.tocsr()
+    documents = CollectionStatistics.of(positives).impacts(positives).T.tocsr()
     for start in range(0, len(pairs), BLOCK):
         scores: Floats = (queries[start : start + BLOCK] @ documents).toarray()
         for row in scores:

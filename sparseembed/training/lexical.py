@@ -1,6 +1,5 @@
 """The words of training texts: what a query asks for, weighed as BM25 weighs it, without an analyzer or a JVM."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.sparse.counts import K1, B
+from sparseembed.sparse.bm25 import idf, saturation
 
 _WORD = re.compile(r"\w+")
 
@@ -44,7 +43,7 @@ class WordStatistics:
     def idf(self, word: str) -> float:
         """Return ln(1 + (N - df + 0.5) / (df + 0.5)), Lucene's idf, of a word in lower case."""
         holding = self._holding[word]
-        return math.log1p((self._texts - holding + 0.5) / (holding + 0.5))
+        return float(idf(holding, self._texts))
 
     def bm25(self, queries: Sequence[str], documents: Sequence[str]) -> Matrix:
         """Return the BM25 scores of documents for queries, each distinct word of a query counted once.
@@ -54,12 +53,12 @@ class WordStatistics:
         :return: Shape (n, m).
         """
         counted = [Counter(word.lower() for word in split_words(document)) for document in documents]
-        norms = [K1 * (1 - B + B * sum(counts.values()) / self._length) for counts in counted]
+        lengths = [sum(counts.values()) for counts in counted]
         scores = np.zeros((len(queries), len(documents)), dtype=np.float32)
         for row, query in enumerate(queries):
             for word in sorted({word.lower() for word in split_words(query)}):
-                idf = self.idf(word)
+                weight = self.idf(word)
                 for column, counts in enumerate(counted):
                     if counts[word]:
-                        scores[row, column] += idf * counts[word] / (counts[word] + norms[column])
+                        scores[row, column] += weight * saturation(counts[word], lengths[column], self._length)
         return scores

@@ -1,0 +1,157 @@
+"""One commit of an index, open: what a reader sees until it opens another, whatever is done to the folder meanwhile."""
+
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from sparseembed.alignment.adjustment import Adjustment
+from sparseembed.errors import DataError, IndexFolderError
+from sparseembed.index.checked import REPAIR, CheckedFiles, plain_name
+from sparseembed.index.manifest import Manifest, read_manifest
+from sparseembed.index.segment.reader import SegmentReader
+from sparseembed.index.statistics import Statistics, load_adjustment, load_space, load_statistics
+from sparseembed.index.tombstones import Flags, read_tombstones
+from sparseembed.sparse.terms import TermSpace
+from sparseembed.text import shown
+
+TRIES = 20  # to open a commit that is replaced at the same moment
+WAIT = 0.05  # seconds between them
+
+
+class Place(NamedTuple):
+    """Where a document stands: the number of its segment, and its number there."""
+
+    segment: int
+    number: int
+
+
+class Snapshot:
+    """One commit: manifest, segments, deletions and statistics that belong together.
+
+    All files are opened at once, so that the commit stays whole when the folder is written to or replaced. May be
+    shared by threads, and survives a fork.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        """Open the files that a manifest names; use `open_snapshot`.
+
+        :param path: The index folder.
+        :param manifest: Its manifest.
+        :raises FileNotFoundError: A file is missing.
+        :raises IndexFolderError: A file is damaged.
+        """
+        self.path = path
+        self.manifest = manifest
+        self.segments: list[SegmentReader] = []
+        self.deleted: list[Flags | None] = []
+        folder = path / plain_name(manifest.statistics["folder"], path)
+        self.statistics_files = CheckedFiles(folder, manifest.statistics["files"])
+        try:
+            for about in manifest.segments:
+                self._add(about)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add(self, about: dict[str, object]) -> None:
+        folder = self.path / plain_name(about["folder"], self.path)
+        if folder.is_symlink():
+            raise IndexFolderError(f"{folder} is a link: {REPAIR}")
+        # Sizes and links; the bytes are compared by the reader, when they are used.
+        CheckedFiles(folder, about["files"]).close()  # type: ignore[arg-type]
+        segment = SegmentReader(folder)
+        self.segments.append(segment)
+        if segment.documents != about["documents"]:
+            raise IndexFolderError(
+                f"{folder} holds {segment.documents:,} documents, not {about['documents']}: {REPAIR}"
+            )
+        self.deleted.append(read_tombstones(self.path, about["deleted"], segment.documents))  # type: ignore[arg-type]
+
+    @property
+    def documents(self) -> int:
+        """Documents that are not deleted."""
+        return sum(
+            segment.documents - (0 if deleted is None else int(deleted.sum()))
+            for segment, deleted in zip(self.segments, self.deleted, strict=True)
+        )
+
+    def find(self, doc_id: str) -> Place | None:
+        """Return where a document stands; None where the index has none of that id."""
+        for place in reversed(range(len(self.segments))):
+            number = self.segments[place].number(doc_id)
+            flags = self.deleted[place]
+            if number is not None and (flags is None or not flags[number]):
+                return Place(place, number)
+        return None
+
+    def place(self, doc_id: str) -> Place:
+        """Return where a document stands.
+
+        :raises DataError: The index has no such document.
+        """
+        found = self.find(doc_id)
+        if found is None:
+            raise DataError(f"the index {self.path} has no document {shown(doc_id)}: check the id")
+        return found
+
+    def text(self, doc_id: str) -> str:
+        """Return the text of a document.
+
+        :raises DataError: The index has no such document.
+        :raises IndexFolderError: It is damaged.
+        """
+        segment, number = self.place(doc_id)
+        return self.segments[segment].text(number)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all documents, in their order."""
+        found = []
+        for segment, deleted in zip(self.segments, self.deleted, strict=True):
+            every = [raw.decode() for raw in segment.raw_ids()]
+            found += every if deleted is None else [each for each, dead in zip(every, deleted, strict=True) if not dead]
+        return found
+
+    @cached_property
+    def space(self) -> TermSpace:
+        """The known terms, read when first needed."""
+        return load_space(self.statistics_files)
+
+    def statistics(self) -> Statistics:
+        """Read all that was fitted."""
+        return load_statistics(self.statistics_files)
+
+    def adjustment(self, side: str) -> Adjustment:
+        """Read the adjustment of one side, `document` or `query`."""
+        return load_adjustment(self.statistics_files, side)
+
+    def close(self) -> None:
+        """Close all files; closing twice is no error."""
+        self.statistics_files.close()
+        for segment in self.segments:
+            segment.close()
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """Open the last commit of an index.
+
+    Where files vanish because the index is replaced at the same moment, the new commit is opened instead.
+
+    :param path: The index folder.
+    :return: The commit.
+    :raises IndexFolderError: There is no index, or it is damaged or of another version.
+    """
+    for attempt in range(TRIES):
+        manifest = read_manifest(path)
+        try:
+            return Snapshot(path, manifest)
+        except FileNotFoundError as error:
+            missing = error.filename
+        except IndexFolderError:
+            if read_manifest(path) == manifest:
+                raise
+            continue
+        if read_manifest(path) == manifest and attempt:
+            raise IndexFolderError(f"{path} is damaged ({missing} is missing): {REPAIR}") from None
+        time.sleep(WAIT * min(attempt, 1))
+    raise IndexFolderError(f"{path} is replaced faster than it can be opened: try again")

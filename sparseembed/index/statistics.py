@@ -1,0 +1,195 @@
+"""What was fitted to a collection and does not change while documents come and go: the first half of an index."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparseembed.alignment.adjustment import Adjustment
+from sparseembed.analyzers.registry import DEFAULT, open_analyzer
+from sparseembed.arrays import Vectors
+from sparseembed.embedders.tokenizer import tokenizer_from
+from sparseembed.errors import ConfigError, IndexFolderError
+from sparseembed.files import write_json
+from sparseembed.index.checked import REPAIR, CheckedFiles, Records, record
+from sparseembed.sparse.collection import CollectionStatistics
+from sparseembed.sparse.config import SparseConfig
+from sparseembed.sparse.pieces import PieceSpace
+from sparseembed.sparse.quantize import Quantizer
+from sparseembed.sparse.terms import JoinedSpace, PieceTermSpace, TermSpace, WordSpace, unmarked
+from sparseembed.sparse.vocabulary import Vocabulary
+
+ABOUT, TERMS, SURFACES, PIECES, FREQUENCY, MEAN = (
+    "about.json",
+    "terms.txt",
+    "surfaces.txt",
+    "pieces.json",
+    "frequency.i64",
+    "mean.f32",
+)
+TOKENIZER = "tokenizer.json"
+SIDES = ("document", "query")
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All that a document's impacts depend on but the document: fitted once, then documents are written with it.
+
+    :param config: The choices; the mix is a number.
+    :param space: The known terms.
+    :param collection: Sums over the collection that it was fitted to.
+    :param adjustments: Of `document` and `query`.
+    :param quantizer: Weights to impacts.
+    :param mean: Mean unit embedding of the collection's documents, shape (d,): what drift is measured from.
+    :param known_share: Share of the collection's literal words, repetitions included, that are known terms.
+    :param rare: Literal terms of the collection that are not known, for they stand in too few documents.
+    :param mix: How the mix was chosen; None where it was given.
+    """
+
+    config: SparseConfig
+    space: TermSpace
+    collection: CollectionStatistics
+    adjustments: dict[str, Adjustment]
+    quantizer: Quantizer
+    mean: Vectors
+    known_share: float = 1.0
+    rare: int = 0
+    mix: dict[str, Any] | None = field(default=None)
+
+    def save(self, folder: Path) -> Records:
+        """Store it.
+
+        :param folder: An empty folder.
+        :return: The files' sizes and checksums.
+        """
+        about = {
+            "config": self.config.as_dict(),
+            "analyzer": self.space.analyzer.name if self.space.analyzer is not None else None,
+            "documents": self.collection.documents,
+            "length": self.collection.length,
+            "adjustments": {side: self.adjustments[side].kind for side in SIDES},
+            "quantizer": {"scale": self.quantizer.scale, "levels": self.quantizer.levels},
+            "known_share": self.known_share,
+            "rare": self.rare,
+            "mix": self.mix,
+        }
+        write_json(folder / ABOUT, about)
+        _write_lines(folder / TERMS, list(self.space.terms))
+        words = self.space.words if isinstance(self.space, JoinedSpace) else self.space
+        if isinstance(words, WordSpace):
+            _write_lines(folder / SURFACES, list(words.surfaces))
+        pieces = self.space.pieces if isinstance(self.space, JoinedSpace) else self.space
+        if isinstance(pieces, PieceTermSpace):
+            stored = {"labels": list(pieces.labels), "term_of_piece": list(pieces.term_of_piece)}
+            write_json(folder / PIECES, stored)
+            (folder / TOKENIZER).write_text(pieces.tokenizer.to_str(), encoding="utf-8")
+        (folder / FREQUENCY).write_bytes(self.collection.frequency.astype("<i8").tobytes())
+        (folder / MEAN).write_bytes(self.mean.astype("<f4").tobytes())
+        for side in SIDES:
+            adjustment = self.adjustments[side]
+            values = np.concatenate([[np.float32(adjustment.shift)], adjustment.vector])
+            (folder / f"{side}.f32").write_bytes(values.astype("<f4").tobytes())
+        return record(folder)
+
+
+def load_statistics(files: CheckedFiles) -> Statistics:
+    """Read statistics back; neither torch nor a JVM is loaded.
+
+    :param files: The files of a folder that `Statistics.save` filled.
+    :raises IndexFolderError: One is missing or damaged.
+    """
+    try:
+        about = json.loads(files.read(ABOUT))
+        config = SparseConfig(**about["config"])
+        space = _LOADERS[config.terms](files, about)
+        return Statistics(
+            config=config,
+            space=space,
+            collection=CollectionStatistics(about["documents"], about["length"], _array(files, FREQUENCY, "<i8")),
+            adjustments={side: load_adjustment(files, side, about["adjustments"][side]) for side in SIDES},
+            quantizer=Quantizer(float(about["quantizer"]["scale"]), int(about["quantizer"]["levels"])),
+            mean=_array(files, MEAN, "<f4"),
+            known_share=float(about["known_share"]),
+            rare=int(about["rare"]),
+            mix=about["mix"],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
+        raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
+
+
+def load_space(files: CheckedFiles) -> TermSpace:
+    """Read the term space of statistics alone, which is what queries need.
+
+    :param files: As in `load_statistics`.
+    :raises IndexFolderError: A file is missing or damaged.
+    """
+    try:
+        about = json.loads(files.read(ABOUT))
+        return _LOADERS[about["config"]["terms"]](files, about)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
+
+
+def load_adjustment(files: CheckedFiles, side: str, kind: str | None = None) -> Adjustment:
+    """Read one side's adjustment.
+
+    :param files: As in `load_statistics`.
+    :param side: `document` or `query`.
+    :param kind: Its kind, where it is known already.
+    :raises IndexFolderError: A file is missing or damaged.
+    """
+    if kind is None:
+        try:
+            kind = str(json.loads(files.read(ABOUT))["adjustments"][side])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
+    stored = _array(files, f"{side}.f32", "<f4")
+    return Adjustment(kind, stored[1:].astype(np.float32), float(stored[0]) if len(stored) else 0.0)
+
+
+def _words(files: CheckedFiles, about: dict[str, Any]) -> WordSpace:
+    surfaces = _lines(files, SURFACES)
+    terms = _lines(files, TERMS)[: len(surfaces)]
+    if len(terms) != len(surfaces):
+        raise ValueError
+    return WordSpace.of(Vocabulary(terms, surfaces), open_analyzer(about["analyzer"] or DEFAULT))
+
+
+def _pieces(kind: str, files: CheckedFiles, first: int = 0) -> PieceTermSpace:
+    stored = json.loads(files.read(PIECES))
+    terms = unmarked(_lines(files, TERMS)[first:])
+    pieces = PieceSpace(terms, stored["labels"], stored["term_of_piece"])
+    if len(pieces.terms) != len(pieces.labels) or any(number >= len(terms) for number in pieces.term_of_piece):
+        raise ValueError
+    return PieceTermSpace.of(kind, pieces, tokenizer_from(files.read(TOKENIZER)))
+
+
+def _both(files: CheckedFiles, about: dict[str, Any]) -> JoinedSpace:
+    words = _words(files, about)
+    return JoinedSpace.of(words, _pieces("folded", files, len(words.terms)))
+
+
+_LOADERS: dict[str, Callable[[CheckedFiles, dict[str, Any]], TermSpace]] = {
+    "word": _words,
+    "folded": lambda files, about: _pieces("folded", files),
+    "token": lambda files, about: _pieces("token", files),
+    "word+folded": _both,
+}
+
+
+def _write_lines(file: Path, values: list[str]) -> None:
+    with file.open("w", encoding="utf-8", newline="\n") as lines:
+        lines.writelines(value + "\n" for value in values)
+
+
+def _lines(files: CheckedFiles, name: str) -> list[str]:
+    text = files.read(name).decode()
+    return text.split("\n")[:-1]
+
+
+def _array(files: CheckedFiles, name: str, kind: str) -> npt.NDArray[Any]:
+    return np.frombuffer(files.read(name), dtype=kind)

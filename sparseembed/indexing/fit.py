@@ -1,0 +1,131 @@
+"""The first half of a build: a collection in, statistics out. What is written with them needs nothing of the others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from sparseembed.alignment.adjustment import SAMPLE, Adjustment, fit_adjustment
+from sparseembed.alignment.decoding import Aligned, Decoder
+from sparseembed.alignment.head import Head, decoding_head
+from sparseembed.arrays import Ints, Vectors
+from sparseembed.data.corpus import Corpus
+from sparseembed.embedders.adapters import held_out_documents
+from sparseembed.embedders.store import EmbeddingStore
+from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.index.statistics import SIDES, Statistics
+from sparseembed.indexing.encoding import EncodedCorpus
+from sparseembed.indexing.mixing import choose_mix
+from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
+from sparseembed.progress import track
+from sparseembed.sparse.config import AUTO, SparseConfig
+from sparseembed.sparse.quantize import Quantizer, fit_quantizer
+from sparseembed.sparse.spaces import SPACES, Backbone, FittedSpace
+from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.terms import TermSpace
+
+TEXTS = 1024  # counted at once
+
+
+def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, config: SparseConfig) -> Statistics:
+    """Fit the statistics of a collection.
+
+    The corpus is read once to count its words, and a second time for a sample of at most 10,000 documents, on which
+    the mix and the quantiser are fitted. Memory grows with the vocabulary alone.
+
+    :param corpus: The documents.
+    :param encoded: Their embeddings.
+    :param embedder: What made them.
+    :param config: The choices.
+    :return: The statistics; the same each time.
+    """
+    head = decoding_head(embedder)
+    reading = _Reading(corpus)
+    fitted = SPACES[config.terms](reading, config.least, Backbone(embedder.tokenizer, len(head.matrix)))
+    seen = sample_vectors(encoded.documents)
+    adjustments = {
+        side: fit_adjustment(config.adjustment, head.inputs(vectors), head.matrix)
+        for side, vectors in zip(SIDES, (seen, encoded.query_like.matrix()), strict=True)
+    }
+    mean = mean_direction(seen)
+    del seen
+    decoder = Decoder(fitted.space.rows(head.matrix, embedder.tokenizer), embedder.device)
+    sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
+    sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
+    aligned = decode_sample(sample, encoded.documents, sparsifier) if len(sample.rows) else []
+    mix = None
+    if config.literal and config.mix == AUTO:
+        choice = choose_mix(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
+        config, mix = config.with_changes(mix=choice.mix), choice.as_dict()
+        sparsifier = sparsifier.but(config)
+    quantizer = _quantizer(sample, aligned, fitted.space, sparsifier)
+    return _statistics(config, fitted, adjustments, quantizer, mean, mix)
+
+
+def _statistics(
+    config: SparseConfig,
+    fitted: FittedSpace,
+    adjustments: dict[str, Adjustment],
+    quantizer: Quantizer,
+    mean: Vectors,
+    mix: dict[str, Any] | None,
+) -> Statistics:
+    return Statistics(
+        config, fitted.space, fitted.collection, adjustments, quantizer, mean, fitted.known_share, fitted.rare, mix
+    )
+
+
+def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Sparsifier:
+    """Return what weighs documents by statistics.
+
+    :param statistics: The statistics.
+    :param embedder: The embedder that they were fitted with.
+    """
+    head: Head = decoding_head(embedder)
+    decoder = Decoder(statistics.space.rows(head.matrix, embedder.tokenizer), embedder.device)
+    adjustment = statistics.adjustments["document"].after(head.inputs)
+    return Sparsifier(statistics.config, statistics.collection, decoder, adjustment)
+
+
+def sample_vectors(store: EmbeddingStore) -> Vectors:
+    """Return the vectors that an adjustment is fitted on: all, or an even sample of about 20,000, shape (n, d)."""
+    step = max(1, -(-len(store) // SAMPLE))
+    return store.take(np.arange(0, len(store), step, dtype=np.int64))
+
+
+def mean_direction(vectors: Vectors) -> Vectors:
+    """Return the mean of the vectors' directions, shape (d,); rows of zeros, blank texts, are left out."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    mean: Vectors = (units.sum(axis=0) / max(1, int((lengths > 0).sum()))).astype(np.float32)
+    return mean
+
+
+class _Reading:
+    """The texts of a corpus, some at a time; which of them are not blank is known afterwards."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self.filled: Ints = np.zeros(0, dtype=np.int64)
+
+    def __iter__(self) -> Iterator[Sequence[str]]:
+        filled, read = [], 0
+        with track("counting words", len(self._corpus), "texts") as bar:
+            for documents in self._corpus.batches(TEXTS):
+                texts = [document.contents for document in documents]
+                filled.append(read + np.flatnonzero(np.asarray([bool(text) for text in texts], dtype=np.bool_)))
+                read += len(texts)
+                yield texts
+                bar.update(len(texts))
+        self.filled = np.concatenate([self.filled[:0], *filled])
+
+
+def _quantizer(sample: Sample, aligned: list[Aligned], space: TermSpace, sparsifier: Sparsifier) -> Quantizer:
+    """Fit the quantiser to the largest weight of a sample; what is larger elsewhere gets the largest impact."""
+    largest = 0.0
+    for start in range(0, len(sample.rows), BLOCK):
+        block = slice(start, start + BLOCK)
+        counts = space.count([document.contents for document in sample.documents[block]]).counts
+        parts = [Aligned(part.terms[block], part.scores[block]) for part in aligned]
+        largest = max(largest, float(sparsifier.weigh(counts, parts).weights.max(initial=0.0)))
+    return fit_quantizer(largest, sparsifier.config.bits)

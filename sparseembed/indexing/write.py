@@ -1,0 +1,108 @@
+"""The second half of a build: documents, weighed by fitted statistics, into segments and Lucene."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparseembed.arrays import Vectors
+from sparseembed.index.block import Block
+from sparseembed.index.lucene_writer import LuceneStore
+from sparseembed.index.segment.writer import SegmentWriter
+from sparseembed.index.statistics import Statistics
+from sparseembed.sparse.sparsify import Sparsifier, Weighted
+from sparseembed.sparse.terms import Counted
+
+
+@dataclass
+class Written:
+    """What was written, in sums.
+
+    :ivar documents: Documents.
+    :ivar blank: Those without text.
+    :ivar empty: Those without a posting.
+    :ivar postings: Postings.
+    :ivar length: Literal terms of the documents, repetitions included.
+    :ivar unknown: How many of these are not known to the statistics.
+    :ivar mean: Sum of the documents' unit embeddings, shape (d,).
+    """
+
+    documents: int = 0
+    blank: int = 0
+    empty: int = 0
+    postings: int = 0
+    length: int = 0
+    unknown: int = 0
+    mean: Any = field(default=0.0)
+
+    @property
+    def known_share(self) -> float:
+        """Share of the literal terms that the statistics know."""
+        return 1 - self.unknown / max(1, self.length)
+
+
+class DocumentWriter:
+    """Turns documents into impacts and hands them on. A block of documents needs nothing of the others."""
+
+    def __init__(
+        self, statistics: Statistics, sparsifier: Sparsifier, segment: SegmentWriter, lucene: LuceneStore
+    ) -> None:
+        """Take the parts.
+
+        :param statistics: What was fitted.
+        :param sparsifier: What weighs documents by it.
+        :param segment: Takes the documents for the native engine.
+        :param lucene: Takes them for Lucene.
+        """
+        self._statistics, self._sparsifier = statistics, sparsifier
+        self._sinks = (segment, lucene)
+        self.written = Written()
+
+    def add(self, ids: Sequence[str], texts: Sequence[str], vectors: Vectors) -> None:
+        """Write documents.
+
+        :param ids: Their ids, n of them.
+        :param texts: Their texts.
+        :param vectors: Their embeddings, shape (n, d).
+        """
+        counted = self._statistics.space.count(texts)
+        weighted = self._sparsifier.block(counted.counts, vectors)
+        indptr, terms, impacts = quantised(weighted, self._statistics)
+        block = Block(ids, texts, indptr, terms, impacts, self._statistics.space.terms, counted.unknown)
+        for sink in self._sinks:
+            sink.add(block)
+        self._sum(texts, counted, indptr, vectors)
+
+    def _sum(self, texts: Sequence[str], counted: Counted, indptr: npt.NDArray[np.int64], vectors: Vectors) -> None:
+        sums, counts = self.written, counted.counts
+        sums.documents += len(texts)
+        sums.blank += sum(not text.strip() for text in texts)
+        sums.empty += int((np.diff(indptr) == 0).sum())
+        sums.postings += int(indptr[-1])
+        sums.length += int(counts.lengths.sum())
+        sums.unknown += int(counts.matrix.data[counts.matrix.indices >= len(self._statistics.space.terms)].sum())
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        sums.mean = sums.mean + np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0).sum(axis=0)
+
+
+def quantised(
+    weighted: Weighted, statistics: Statistics
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
+    """Return the impacts of weighted terms; terms that get none are left out.
+
+    :param weighted: Weights of n documents.
+    :param statistics: Holds the quantiser.
+    :return: CSR arrays: indptr, terms, impacts.
+    """
+    impacts = statistics.quantizer.apply(weighted.weights, weighted.literal)
+    kept = impacts > 0
+    indptr = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[weighted.indptr]
+    return indptr, weighted.terms[kept], impacts[kept].astype(np.uint16)
+
+
+def new_segment(folder: Path, statistics: Statistics) -> SegmentWriter:
+    """Return a writer of a segment for the impacts of statistics."""
+    return SegmentWriter(folder, statistics.config.bits)
