@@ -1,0 +1,379 @@
+"""Kernels of the native engine: scores of one segment, exact, with the k best documents.
+
+Scores are sums of weight x impact in integers. A chunk of documents is scored term by term into an array of
+accumulators, in an order in which the upper bound of the terms that are left (weight x the slice's largest impact)
+falls fastest for the postings read. Once few documents can still reach the threshold, the terms left are only looked up
+for those: MaxScore (Turtle and Flood, 1995), chunk by chunk. Documents are only dropped when they are strictly below
+the threshold, because equal scores are decided by the ids.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sparseembed.index.segment.jit import Array, kernel
+
+PEAK_BITS = 4
+"""The largest score of each 2^4 documents is kept: a bound for the threshold, and a way past low scores."""
+
+LOOKUP = 24
+"""What looking a document up costs, in postings added up."""
+
+SPARSE = 16
+"""A chunk with fewer postings than documents / 16 is not scanned but followed by its postings."""
+
+
+@kernel
+def after(scores: Array, ranks: Array, i: int, j: int) -> bool:
+    """Say whether hit i stands after hit j: a lower score, or the same and a greater id."""
+    return scores[i] < scores[j] or (scores[i] == scores[j] and ranks[i] > ranks[j])
+
+
+@kernel
+def swap(scores: Array, ranks: Array, docs: Array, i: int, j: int) -> None:
+    """Exchange two hits."""
+    scores[i], scores[j] = scores[j], scores[i]
+    ranks[i], ranks[j] = ranks[j], ranks[i]
+    docs[i], docs[j] = docs[j], docs[i]
+
+
+@kernel
+def partition(scores: Array, ranks: Array, docs: Array, low: int, high: int) -> int:
+    """Part hits `low` to `high`, both included, around a middle one; return where that stands."""
+    middle = (low + high) >> 1
+    if after(scores, ranks, low, middle):
+        swap(scores, ranks, docs, low, middle)
+    if after(scores, ranks, low, high):
+        swap(scores, ranks, docs, low, high)
+    if after(scores, ranks, middle, high):
+        swap(scores, ranks, docs, middle, high)
+    swap(scores, ranks, docs, middle, high)  # the median of three stands last
+    place = low
+    for at in range(low, high):
+        if after(scores, ranks, high, at):
+            swap(scores, ranks, docs, at, place)
+            place += 1
+    swap(scores, ranks, docs, place, high)
+    return place
+
+
+@kernel
+def keep_best(scores: Array, ranks: Array, docs: Array, count: int, k: int) -> int:
+    """Move the k best of `count` hits to the front, in any order, the worst of them last; return how many there are."""
+    if count < k:
+        return count
+    low, high, wanted = 0, count - 1, k - 1
+    while low < high:
+        place = partition(scores, ranks, docs, low, high)
+        if place == wanted:
+            break
+        if place < wanted:
+            low = place + 1
+        else:
+            high = place - 1
+    return k
+
+
+@kernel
+def sort_hits(scores: Array, ranks: Array, docs: Array, count: int) -> None:
+    """Sort hits, best first: quicksort, then insertion sort for what is nearly in order."""
+    stack = np.empty((64, 2), np.int64)
+    stack[0, 0], stack[0, 1] = 0, count - 1
+    depth = 1
+    while depth:
+        depth -= 1
+        low, high = stack[depth, 0], stack[depth, 1]
+        while high - low > 12:
+            place = partition(scores, ranks, docs, low, high)
+            if place - low < high - place:  # the larger part waits: the stack stays below 64
+                stack[depth, 0], stack[depth, 1] = place + 1, high
+                high = place - 1
+            else:
+                stack[depth, 0], stack[depth, 1] = low, place - 1
+                low = place + 1
+            depth += 1
+    for at in range(1, count):
+        place = at
+        while place and after(scores, ranks, place - 1, place):
+            swap(scores, ranks, docs, place - 1, place)
+            place -= 1
+
+
+@kernel
+def kth_largest(values: Array, count: int, k: int) -> int:
+    """Return the k-th largest of the first `count` values, k <= count; they are moved about."""
+    low, high, wanted = 0, count - 1, k - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        i, j = low, high
+        while i <= j:
+            while values[i] > pivot:
+                i += 1
+            while values[j] < pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if wanted <= j:
+            high = j
+        elif wanted >= i:
+            low = i
+        else:
+            break
+    return values[wanted]
+
+
+@kernel
+def add_slice(docs: Array, impacts: Array, weight: int, totals: Array) -> None:
+    """Add one term's part of the scores of a chunk."""
+    for at in range(len(docs)):
+        totals[docs[at]] += weight * impacts[at]
+
+
+@kernel
+def find_peaks(totals: Array, blocks: int, peaks: Array) -> None:
+    """Find the largest score of each block of documents."""
+    for block in range(blocks):
+        part = totals[block << PEAK_BITS : (block + 1) << PEAK_BITS]
+        top = part[0]
+        for at in range(1, 1 << PEAK_BITS):
+            top = max(top, part[at])
+        peaks[block] = top
+
+
+@kernel
+def raise_threshold(peaks: Array, blocks: int, k: int, threshold: Any, values: Array) -> Any:
+    """Return the k-th largest peak if it is above the threshold: k documents score as much."""
+    count = 0
+    for block in range(blocks):
+        values[count] = peaks[block]
+        count += peaks[block] > threshold
+    return np.int64(kth_largest(values, count, k)) if count >= k else threshold
+
+
+@kernel
+def zero_deleted(totals: Array, deleted: Array) -> None:
+    """Set the scores of the deleted documents of a chunk to 0."""
+    for at in range(len(deleted)):
+        totals[at] = 0 if deleted[at] else totals[at]
+
+
+@kernel
+def at_least(totals: Array, peaks: Array, blocks: int, least: int, out: Array) -> int:
+    """List the documents of a chunk that score `least` or more; return how many there are."""
+    count = 0
+    for block in range(blocks):
+        if peaks[block] >= least:
+            for doc in range(block << PEAK_BITS, (block + 1) << PEAK_BITS):
+                out[count] = doc
+                count += totals[doc] >= least
+    return count
+
+
+@kernel
+def look_up(docs: Array, impacts: Array, weight: int, totals: Array, candidates: Array, count: int) -> None:
+    """Add one term's part of the scores of some documents, ascending: a galloping search."""
+    begin, size = 0, len(docs)
+    for at in range(count):
+        doc = candidates[at]
+        step = 1
+        while begin + step < size and docs[begin + step] < doc:
+            begin += step
+            step <<= 1
+        end = min(begin + step, size)
+        while begin < end:
+            middle = (begin + end) >> 1
+            if docs[middle] < doc:
+                begin = middle + 1
+            else:
+                end = middle
+        if begin == size:
+            break
+        if docs[begin] == doc:
+            totals[doc] += weight * impacts[begin]
+
+
+@kernel
+def search_segment(
+    docs: Array,
+    impacts: Array,
+    starts: Array,
+    chunks: Array,
+    begins: Array,
+    maxima: Array,
+    terms: Array,
+    weights: Array,
+    k: int,
+    threshold: Any,
+    chunk_bits: int,
+    documents: int,
+    ranks: Array,
+    deleted: Array,
+    totals: Array,
+    peaks: Array,
+    values: Array,
+    candidates: Array,
+    out_scores: Array,
+    out_ranks: Array,
+    out_docs: Array,
+) -> int:
+    """Find the k best documents of a segment that score `threshold` or more.
+
+    `threshold` is 1 or more, and at most the k-th best score of the whole index. `weights` and `totals` are int32 if no
+    sum can exceed that, else int64. `totals` (65,536,) holds zeros, and does so again in the end. `out_*` have room for
+    k + a chunk of hits.
+
+    Returns the number of hits; they are in order.
+    """
+    query = len(terms)
+    rows = np.empty(query, np.int64)
+    ends = np.empty(query, np.int64)
+    for at in range(query):
+        rows[at], ends[at] = starts[terms[at]], starts[terms[at] + 1]
+    active = np.empty(query, np.int64)
+    cost = np.empty(query, np.float64)
+    count = 0
+    for chunk in range((documents + (1 << chunk_bits) - 1) >> chunk_bits):
+        base = np.int64(chunk) << chunk_bits
+        size = min(documents - base, np.int64(1) << chunk_bits)
+        some, bound, postings = 0, np.int64(0), np.int64(0)
+        for at in range(query):
+            if rows[at] < ends[at] and chunks[rows[at]] == chunk:
+                row = rows[at]
+                upper = np.int64(weights[at]) * maxima[row]
+                length = begins[row + 1] - begins[row]
+                active[some] = at
+                cost[some] = length / upper
+                bound += upper
+                postings += length
+                some += 1
+        if bound >= threshold:
+            gone = deleted[base : base + size] if len(deleted) else deleted
+            if postings < size // SPARSE:
+                count = search_sparse(
+                    docs, impacts, begins, rows, weights, active, some, threshold, base, ranks, gone, totals,
+                    out_scores, out_ranks, out_docs, count,
+                )  # fmt: skip
+            else:
+                order = active[np.argsort(cost[:some])]
+                count = search_dense(
+                    docs, impacts, begins, maxima, rows, weights, order, bound, postings, k, threshold, base, size,
+                    ranks, gone, totals, peaks, values, candidates, out_scores, out_ranks, out_docs, count,
+                )  # fmt: skip
+            count = keep_best(out_scores, out_ranks, out_docs, count, k)
+            if count == k:
+                threshold = max(threshold, out_scores[k - 1])
+        for at in range(some):
+            rows[active[at]] += 1
+    sort_hits(out_scores, out_ranks, out_docs, count)
+    return count
+
+
+@kernel
+def search_sparse(
+    docs: Array,
+    impacts: Array,
+    begins: Array,
+    rows: Array,
+    weights: Array,
+    active: Array,
+    some: int,
+    threshold: Any,
+    base: Any,
+    ranks: Array,
+    gone: Array,
+    totals: Array,
+    out_scores: Array,
+    out_ranks: Array,
+    out_docs: Array,
+    count: int,
+) -> int:
+    """Score a chunk with few postings: each is followed once to add, and once to collect and to clear."""
+    for at in range(some):
+        row = rows[active[at]]
+        add_slice(
+            docs[begins[row] : begins[row + 1]], impacts[begins[row] : begins[row + 1]], weights[active[at]], totals
+        )
+    for at in range(some):
+        row = rows[active[at]]
+        for place in range(begins[row], begins[row + 1]):
+            doc = docs[place]
+            if totals[doc] >= threshold and not (len(gone) and gone[doc]):
+                out_scores[count], out_ranks[count], out_docs[count] = totals[doc], ranks[base + doc], base + doc
+                count += 1
+            totals[doc] = 0
+    return count
+
+
+@kernel
+def search_dense(
+    docs: Array,
+    impacts: Array,
+    begins: Array,
+    maxima: Array,
+    rows: Array,
+    weights: Array,
+    order: Array,
+    bound: Any,
+    postings: Any,
+    k: int,
+    threshold: Any,
+    base: Any,
+    size: Any,
+    ranks: Array,
+    gone: Array,
+    totals: Array,
+    peaks: Array,
+    values: Array,
+    candidates: Array,
+    out_scores: Array,
+    out_ranks: Array,
+    out_docs: Array,
+    count: int,
+) -> int:
+    """Score a chunk with many postings, in the given order of the terms, until few documents are left to look up."""
+    blocks = (size + (1 << PEAK_BITS) - 1) >> PEAK_BITS
+    left, rest = postings, bound
+    limit = bound // 3
+    number = -1
+    at = 0
+    while at < len(order):
+        row = rows[order[at]]
+        begin, end = begins[row], begins[row + 1]
+        if number < 0 or (end - begin) < number * LOOKUP:
+            add_slice(docs[begin:end], impacts[begin:end], weights[order[at]], totals)
+        else:
+            look_up(docs[begin:end], impacts[begin:end], weights[order[at]], totals, candidates, number)
+        rest -= np.int64(weights[order[at]]) * maxima[row]
+        left -= end - begin
+        at += 1
+        if number >= 0:
+            kept = 0
+            for place in range(number):
+                candidates[kept] = candidates[place]
+                kept += totals[candidates[place]] >= threshold - rest
+            number = kept
+        elif left > size // 4 and rest < limit:
+            limit = rest // 2
+            if len(gone):
+                zero_deleted(totals, gone)
+            find_peaks(totals, blocks, peaks)
+            threshold = raise_threshold(peaks, blocks, k, threshold, values)
+            if rest < threshold:
+                number = at_least(totals, peaks, blocks, threshold - rest, candidates)
+                if number * LOOKUP * (len(order) - at) >= left:
+                    number = -1
+    if number < 0:
+        if len(gone):
+            zero_deleted(totals, gone)
+        find_peaks(totals, blocks, peaks)
+        threshold = raise_threshold(peaks, blocks, k, threshold, values)
+        number = at_least(totals, peaks, blocks, threshold, candidates)
+    for place in range(number):
+        doc = candidates[place]
+        if totals[doc] >= threshold and not (len(gone) and gone[doc]):
+            out_scores[count], out_ranks[count], out_docs[count] = totals[doc], ranks[base + doc], base + doc
+            count += 1
+    totals[: blocks << PEAK_BITS] = 0
+    return count

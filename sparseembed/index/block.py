@@ -1,0 +1,29 @@
+"""A block of documents on its way into an index."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Block(NamedTuple):
+    """Some documents with their texts and impacts.
+
+    A (document, term) pair occurs once; the terms of a document are in any order; a document may have none.
+
+    :param ids: n document ids.
+    :param texts: n contents.
+    :param indptr: int64 (n + 1,): the postings of document i are those from `indptr[i]` to `indptr[i + 1]`.
+    :param terms: int32 (nnz,): below `len(vocabulary)` a known term, else `extra[number - len(vocabulary)]`.
+    :param impacts: uint16 (nnz,): from 1 to 65,535.
+    :param vocabulary: the known terms; the same object in all blocks of one writer.
+    :param extra: the terms of this block that are not in the vocabulary; may be empty.
+    """
+
+    ids: Sequence[str]
+    texts: Sequence[str]
+    indptr: np.ndarray
+    terms: np.ndarray
+    impacts: np.ndarray
+    vocabulary: Sequence[str]
+    extra: Sequence[str]

@@ -1,0 +1,12 @@
+"""Segments: immutable parts of an index, each a folder of few files that are written once and mapped into memory.
+
+`terms.tables` and `documents.tables` hold the small arrays, with checksums that are compared at open; `docs.u16` and
+`impacts.u8` (or `.u16`) hold the postings, ordered by (term, document); `texts.lz4` holds the texts, compressed.
+"""
+
+from sparseembed.index.segment.format import SegmentInfo
+from sparseembed.index.segment.merge import merge_segments
+from sparseembed.index.segment.reader import SegmentReader
+from sparseembed.index.segment.writer import SegmentWriter
+
+__all__ = ["SegmentInfo", "SegmentReader", "SegmentWriter", "merge_segments"]

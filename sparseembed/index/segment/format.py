@@ -1,0 +1,119 @@
+"""The files of a segment, its constants, and a file that is hashed while it is written."""
+
+import hashlib
+import mmap
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sparseembed.errors import IndexFolderError
+
+CHUNK_BITS = 16
+"""Documents are divided in chunks of 2^16 numbers; a posting holds the number within its chunk."""
+
+TEXT_BLOCK = 16_384
+"""A block of texts is closed once it holds this many bytes."""
+
+LARGEST_TEXT = 1 << 30
+"""The longest text, in bytes of UTF-8: lz4 compresses at most about 2^31 bytes at once."""
+
+SEEDS = (10, 100, 1000)
+"""The k of the k-th largest impacts that are stored for each term, beside the largest one."""
+
+TERMS = "terms.tables"
+DOCUMENTS = "documents.tables"
+DOCS = "docs.u16"
+TEXTS = "texts.lz4"
+
+
+def impacts_name(bits: int) -> str:
+    """Return the name of the file of impacts that have so many bits."""
+    return "impacts.u8" if bits <= 8 else "impacts.u16"
+
+
+class SegmentInfo(NamedTuple):
+    """What a finished segment holds.
+
+    :param documents: number of documents.
+    :param postings: number of (document, term) pairs.
+    :param terms: number of distinct terms.
+    :param files: file name -> {"bytes": size, "sha256": 64 hexadecimal digits}.
+    """
+
+    documents: int
+    postings: int
+    terms: int
+    files: dict[str, dict]
+
+
+def damaged(path: Path, what: str) -> IndexFolderError:
+    """Make the error for a file that does not hold what it should.
+
+    :param path: the file.
+    :param what: what is wrong with it.
+    :return: the error, to be raised.
+    """
+    return IndexFolderError(f"{path} is damaged: {what}; restore it from a copy or build the index again")
+
+
+def map_file(path: Path) -> np.ndarray:
+    """Map a file into memory.
+
+    :param path: the file.
+    :return: uint8 (bytes,), read-only; the mapping lives as long as an array over it.
+    :raises IndexFolderError: if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as handle:
+            if os.fstat(handle.fileno()).st_size == 0:
+                return np.frombuffer(b"", dtype=np.uint8)
+            return np.frombuffer(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise IndexFolderError(
+            f"{path} cannot be read ({reason}): restore it from a copy or build the index again"
+        ) from None
+
+
+def as_bytes(array: np.ndarray) -> memoryview:
+    """Return the bytes of a contiguous array, without a copy."""
+    return array.data.cast("B") if array.nbytes else memoryview(b"")
+
+
+class HashedFile:
+    """A new file whose size and sha256 are known when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file; it must not exist.
+
+        :param path: its place.
+        """
+        self._handle = path.open("xb")
+        self._sha256 = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes.
+
+        :param data: the bytes.
+        """
+        view = memoryview(data)
+        self._handle.write(view)
+        self._sha256.update(view)
+        self.bytes += view.nbytes
+
+    def finish(self) -> dict[str, int | str]:
+        """Write the file through to the disk and close it.
+
+        :return: its size and sha256.
+        """
+        self._handle.flush()
+        os.fsync(self._handle.fileno())
+        self._handle.close()
+        return {"bytes": self.bytes, "sha256": self._sha256.hexdigest()}
+
+    def close(self) -> None:
+        """Close the file as it is; closing twice is no error."""
+        self._handle.close()

@@ -1,0 +1,72 @@
+"""Merges segments into a new one, without their deleted documents."""
+
+from collections.abc import Sequence
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+
+from sparseembed.errors import DataError
+from sparseembed.index.segment.format import SegmentInfo
+from sparseembed.index.segment.output import SegmentOutput
+from sparseembed.index.segment.reader import SegmentReader
+from sparseembed.index.segment.runs import Postings, merge
+
+MEMORY = 64 << 20
+"""Bytes that the postings of a batch of terms may take."""
+
+
+class _Part:
+    """The live postings of a segment, with the documents' new numbers."""
+
+    def __init__(self, reader: SegmentReader, deleted: np.ndarray | None, base: int, numbers: np.ndarray) -> None:
+        self.numbers, self._reader, self._base = numbers, reader, base
+        arrays = reader.arrays
+        self.sizes = np.diff(arrays.begins[arrays.starts])
+        self._renumbered = np.empty(0, dtype=np.int64)
+        if deleted is not None:
+            self._renumbered = np.where(deleted, -1, base + np.cumsum(~deleted) - 1).astype(np.int64)
+
+    def read(self, first: int, last: int) -> Postings:
+        """Return the live postings of the terms from `first` to before `last` of the segment."""
+        from sparseembed.index.segment.kernels import expand
+
+        self._reader.check(np.arange(first, last))
+        arrays = self._reader.arrays
+        most = int(self.sizes[first:last].sum())
+        docs, impacts = np.empty(most, dtype=np.uint32), np.empty(most, dtype=np.uint16)
+        counts = np.empty(last - first, dtype=np.int64)
+        where = (first, last, arrays.chunk_bits, self._base, self._renumbered)
+        size = expand(*arrays[:5], *where, docs, impacts, counts)
+        return Postings(docs[:size], impacts[:size], counts)
+
+
+def merge_segments(
+    readers: Sequence[SegmentReader], deleted: Sequence[np.ndarray | None], folder: Path, bits: int
+) -> SegmentInfo:
+    """Write the live documents of segments into a new segment, in order; streaming, in bounded memory.
+
+    :param readers: the segments.
+    :param deleted: for each, which documents are deleted, bool (documents,), or None.
+    :param folder: the new segment's folder.
+    :param bits: bits of the largest impact that may occur.
+    :return: what the new segment holds; the same bytes as if one writer had been given the live documents.
+    :raises DataError: if an id occurs in two segments, or an impact has too many bits.
+    :raises IndexFolderError: if a segment is damaged.
+    """
+    for reader in readers:
+        if reader.terms and int(reader.arrays.maxima.max()) >= 1 << bits:
+            raise DataError(f"{reader.folder} has impacts of more than {bits} bits: merge with more bits")
+    with SegmentOutput(Path(folder), bits) as output:
+        names = sorted(set().union(*(reader.raw_terms() for reader in readers)))
+        places = {name: place for place, name in enumerate(names)}
+        parts = []
+        for reader, dead in zip(readers, deleted, strict=True):
+            numbers = np.fromiter(map(places.__getitem__, reader.raw_terms()), dtype=np.int64, count=reader.terms)
+            parts.append(_Part(reader, dead, len(output.documents), numbers))
+            flags = repeat(False) if dead is None else dead.tolist()
+            for doc_id, text, gone in zip(reader.raw_ids(), reader.raw_texts(), flags, strict=False):
+                if not gone:
+                    output.documents.add(doc_id, text)
+        merge(parts, len(names), lambda low, high: names[low:high], output.postings, MEMORY)
+        return output.finish()

@@ -1,0 +1,287 @@
+"""Reads a segment: its files are mapped into memory, and nothing is read before it is needed."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sparseembed.errors import IndexFolderError
+from sparseembed.index.segment import documents as document_tables
+from sparseembed.index.segment import postings as posting_tables
+from sparseembed.index.segment.format import DOCS, DOCUMENTS, SEEDS, TERMS, as_bytes, damaged, impacts_name, map_file
+from sparseembed.index.segment.strings import Strings, decode
+from sparseembed.index.segment.tables import read_tables
+from sparseembed.index.segment.texts import TextReader, ascends
+from sparseembed.index.segment.transposed import document_vector, document_vectors
+
+_REMEMBERED = 1 << 16
+"""Terms whose numbers are remembered."""
+
+
+class PostingArrays(NamedTuple):
+    """The postings of a segment and where they are; all read-only.
+
+    :param docs: uint16 (postings,), numbers within chunks.
+    :param impacts: uint8 or uint16 (postings,).
+    :param starts: int64 (terms + 1,), the first slice of each term.
+    :param chunks: uint16 (slices,).
+    :param begins: int64 (slices + 1,), the first posting of each slice.
+    :param maxima: uint16 (slices,), the largest impact of each slice.
+    :param largest: uint16 (terms, 4), the largest, 10th, 100th and 1000th largest impact of each term; 0 for none.
+    :param crcs: uint32 (terms,), of the bytes of docs, then of impacts.
+    :param chunk_bits: a chunk has 2^chunk_bits document numbers.
+    """
+
+    docs: np.ndarray
+    impacts: np.ndarray
+    starts: np.ndarray
+    chunks: np.ndarray
+    begins: np.ndarray
+    maxima: np.ndarray
+    largest: np.ndarray
+    crcs: np.ndarray
+    chunk_bits: int
+
+
+class SegmentReader:
+    """A segment that is open for reading; may be shared by threads and survives a fork."""
+
+    documents: int
+    postings: int
+    terms: int
+    _arrays: PostingArrays
+
+    def __init__(self, folder: Path) -> None:
+        """Map the files, compare the checksums of the small arrays, and check that offsets are within range.
+
+        :param folder: the segment's folder.
+        :raises IndexFolderError: if a file is missing, cut or damaged.
+        """
+        self.folder = Path(folder)
+        self._open_documents()
+        self._open_terms()
+        self._checked = np.zeros(self.terms, dtype=bool)
+        self._numbers: dict[str, int] = {}
+        self._order = np.empty(0, dtype=np.int32)
+        self._closed = False
+
+    @property
+    def arrays(self) -> PostingArrays:
+        """The postings; terms must be given to `check` before theirs are used.
+
+        :raises IndexFolderError: if the reader is closed.
+        """
+        if self._closed:
+            raise IndexFolderError(f"{self.folder} is closed: open the index again")
+        return self._arrays
+
+    def id(self, number: int) -> str:
+        """Return the id of a document."""
+        return decode(self._ids.raw(self._within(number)))
+
+    def ids(self, numbers: np.ndarray) -> list[str]:
+        """Return the ids of documents.
+
+        :param numbers: int64 (n,), within range.
+        :return: n ids.
+        """
+        return self._ids.many(numbers)
+
+    def raw_ids(self) -> Iterator[bytes]:
+        """Yield the UTF-8 of all ids, in the order of the documents."""
+        for first in range(0, self.documents, 4096):
+            yield from self._ids.range(first, min(first + 4096, self.documents))
+
+    def raw_texts(self) -> Iterator[bytes]:
+        """Yield the UTF-8 of all texts, in the order of the documents."""
+        return self._texts.raw()
+
+    def number(self, doc_id: str) -> int | None:
+        """Return the number of the document that has an id, or None."""
+        if not len(self._order) and self.documents:
+            order = np.full(self.documents, -1, dtype=np.int32)
+            order[self.ranks] = np.arange(self.documents, dtype=np.int32)
+            if np.any(order < 0):
+                raise damaged(self.folder / DOCUMENTS, "two ids have the same rank")
+            self._order = order
+        found = int(self._ids.find([doc_id], self._order)[0])
+        return found if found >= 0 else None
+
+    def text(self, number: int) -> str:
+        """Return the text of a document.
+
+        :raises IndexFolderError: if it is damaged.
+        """
+        return self._texts.text(self._within(number))
+
+    def lookup(self, terms: Sequence[str]) -> np.ndarray:
+        """Find terms.
+
+        :param terms: the terms.
+        :return: int64 (n,), the number of each, -1 for a term that the segment lacks.
+        """
+        known = self._numbers
+        found = [known.get(term) for term in terms]
+        if None in found:
+            new = [term for term, number in zip(terms, found, strict=True) if number is None]
+            numbers = self._terms.find(new, np.empty(0, dtype=np.int32)).tolist()
+            if len(known) > _REMEMBERED:
+                known.clear()
+            pairs = dict(zip(new, numbers, strict=True))
+            known.update(pairs)
+            found = [pairs[term] if number is None else number for term, number in zip(terms, found, strict=True)]
+        return np.array(found, dtype=np.int64)
+
+    def check(self, numbers: np.ndarray) -> None:
+        """Compare the checksums of terms' postings, each the first time that it is asked for.
+
+        :param numbers: int64, term numbers.
+        :raises IndexFolderError: if one is damaged.
+        """
+        arrays = self.arrays
+        if self._checked[numbers].all():
+            return
+        last = (self.documents - 1) >> arrays.chunk_bits
+        room = self.documents - (last << arrays.chunk_bits)
+        for term in numbers[~self._checked[numbers]].tolist():
+            first, end = arrays.starts[term], arrays.starts[term + 1]
+            span = slice(arrays.begins[first], arrays.begins[end])
+            docs, impacts = arrays.docs[span], arrays.impacts[span]
+            if zlib.crc32(as_bytes(impacts), zlib.crc32(as_bytes(docs))) != arrays.crcs[term]:
+                raise damaged(
+                    self.folder / DOCS,
+                    f"the checksum of the postings of {self._terms.text(term)!r} is off (or its impacts)",
+                )
+            outside = (
+                arrays.chunks[end - 1] == last
+                and arrays.docs[arrays.begins[end - 1] : arrays.begins[end]].max() >= room
+            )
+            if outside or (arrays.chunk_bits < 16 and docs.max() >> arrays.chunk_bits):
+                raise damaged(self.folder / DOCS, f"{self._terms.text(term)!r} has a document that does not exist")
+            self._checked[term] = True
+
+    def impacts(self, number: int, terms: Sequence[str]) -> list[int]:
+        """Return the impacts of terms in a document, 0 where one is absent."""
+        from sparseembed.index.segment.kernels import impacts_of
+
+        number = self._within(number)
+        numbers, arrays = self.lookup(terms), self.arrays
+        self.check(numbers[numbers >= 0])
+        out = np.empty(len(numbers), dtype=np.int64)
+        chunk, doc = number >> arrays.chunk_bits, number & ((1 << arrays.chunk_bits) - 1)
+        impacts_of(*arrays[:5], numbers, chunk, doc, out)
+        return out.tolist()
+
+    def document_frequency(self, terms: Sequence[str]) -> list[int]:
+        """Return in how many documents each term occurs, 0 for terms that the segment lacks."""
+        numbers = self.lookup(terms)
+        found = np.maximum(numbers, 0)
+        return np.where(numbers >= 0, self._frequencies(found), 0).tolist() if self.terms else [0] * len(numbers)
+
+    def vector(self, number: int) -> dict[str, int]:
+        """Return the terms and impacts of a document, the terms in ascending order."""
+        number = self._within(number)
+        self.check(np.arange(self.terms))
+        return document_vector(self.arrays, self._terms, number)
+
+    def vectors(self) -> Iterator[tuple[int, dict[str, int]]]:
+        """Yield the number and the vector of all documents, in order, in bounded memory."""
+        self.check(np.arange(self.terms))
+        return document_vectors(self.arrays, self._terms, self.documents)
+
+    def terms_iter(self) -> Iterator[tuple[str, int]]:
+        """Yield the terms, ascending, and in how many documents each occurs."""
+        for first in range(0, self.terms, 4096):
+            last = min(first + 4096, self.terms)
+            counts = self._frequencies(np.arange(first, last)).tolist()
+            for raw, count in zip(self._terms.range(first, last), counts, strict=True):
+                yield decode(raw), count
+
+    def raw_terms(self) -> list[bytes]:
+        """Return the UTF-8 of all terms, ascending."""
+        return self._terms.range(0, self.terms)
+
+    def verify(self) -> None:
+        """Read every byte.
+
+        :raises IndexFolderError: for a file that is damaged.
+        """
+        from sparseembed.index.segment.verify import verify
+
+        verify(SegmentReader(self.folder))
+
+    def close(self) -> None:
+        """Let go of the files: they are unmapped once no search uses them. Closing twice is no error."""
+        self._closed = True
+        nothing = np.empty(0, dtype=np.uint8)
+        self._arrays = self._arrays._replace(docs=nothing, impacts=nothing)
+
+    def _frequencies(self, numbers: np.ndarray) -> np.ndarray:
+        arrays = self.arrays
+        return arrays.begins[arrays.starts[numbers + 1]] - arrays.begins[arrays.starts[numbers]]
+
+    def _within(self, number: int) -> int:
+        if not 0 <= number < self.documents:
+            raise IndexError(f"{self.folder} has no document {number}: it has {self.documents:,}")
+        return int(number)
+
+    def _open_documents(self) -> None:
+        path = self.folder / DOCUMENTS
+        meta, tables = read_tables(path, document_tables.TABLES)
+        self.ranks = tables["ranks"]
+        """int32 (documents,): the place of each id among all, sorted as UTF-8 bytes."""
+        self.documents = len(self.ranks)
+        offsets = tables["id_offsets"]
+        if meta.get("documents") != self.documents or len(offsets) != self.documents + 1:
+            raise damaged(path, "its numbers of documents do not agree")
+        if len(tables["text_offsets"]) != self.documents + 1:
+            raise damaged(path, "its numbers of texts and documents do not agree")
+        if not ascends(offsets, 0, len(tables["id_bytes"]), strict=False):
+            raise damaged(path, "the places of its ids are out of order")
+        if self.documents and (self.ranks.min() < 0 or self.ranks.max() >= self.documents):
+            raise damaged(path, "a rank is out of range")
+        self._ids = Strings(tables["id_bytes"], offsets)
+        self._texts = TextReader(self.folder, tables)
+
+    def _open_terms(self) -> None:
+        path = self.folder / TERMS
+        meta, tables = read_tables(path, posting_tables.TABLES)
+        bits, chunk_bits, self.postings = (meta.get(name, -1) for name in ("bits", "chunk_bits", "postings"))
+        if not 1 <= bits <= 16 or not 1 <= chunk_bits <= 16 or meta.get("documents") != self.documents:
+            raise damaged(path, "its header does not fit")
+        self.bits, offsets, starts = bits, tables["term_offsets"], tables["slice_starts"]
+        self.terms, slices = len(offsets) - 1, len(tables["slice_chunks"])
+        chunks, begins = tables["slice_chunks"], tables["slice_begins"]
+        counts = (len(starts) - 1, len(tables["crcs"]), len(tables["largest"]) // (1 + len(SEEDS)))
+        if set(counts) != {self.terms} or len(tables["largest"]) % (1 + len(SEEDS)):
+            raise damaged(path, "its numbers of terms do not agree")
+        if len(begins) != slices + 1 or len(tables["slice_maxima"]) != slices:
+            raise damaged(path, "its numbers of slices do not agree")
+        if not ascends(offsets, 0, len(tables["term_bytes"]), strict=False):
+            raise damaged(path, "the places of its terms are out of order")
+        if not ascends(starts, 0, slices, strict=True) or not ascends(begins, 0, self.postings, strict=True):
+            raise damaged(path, "the places of its postings are out of order")
+        falls = np.flatnonzero(chunks[1:] <= chunks[:-1]) + 1
+        if not np.isin(falls, starts).all():
+            raise damaged(path, "the slices of a term are out of order")
+        if slices and (int(chunks.max()) << chunk_bits >= self.documents or np.diff(begins).max() > 1 << chunk_bits):
+            raise damaged(path, "a slice is out of range")
+        self._terms = Strings(tables["term_bytes"], offsets)
+        docs, impacts = map_file(self.folder / DOCS), map_file(self.folder / impacts_name(bits))
+        width = 1 if bits <= 8 else 2
+        for name, data, size in ((DOCS, docs, 2), (impacts_name(bits), impacts, width)):
+            if len(data) != self.postings * size:
+                raise damaged(self.folder / name, f"it has {len(data):,} bytes, not {self.postings * size:,}")
+        self._arrays = PostingArrays(
+            docs.view(np.uint16),
+            impacts.view(np.uint8 if width == 1 else np.uint16),
+            starts,
+            chunks,
+            begins,
+            tables["slice_maxima"],
+            tables["largest"].reshape(self.terms, 1 + len(SEEDS)),
+            tables["crcs"],
+            chunk_bits,
+        )

@@ -1,0 +1,134 @@
+"""Many strings as one array of UTF-8 bytes and offsets: packing, ordering, finding."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+
+def encode(text: str) -> bytes:
+    """Return UTF-8; lone surrogates are kept, so that every Python string survives."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def decode(data: bytes) -> str:
+    """Return the string that `encode` was given."""
+    return data.decode("utf-8", "surrogatepass")
+
+
+def pack(strings: Iterable[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Put strings together.
+
+    :param strings: n strings as UTF-8.
+    :return: uint8 (bytes,) and int64 (n + 1,): string i is the bytes from `offsets[i]` to `offsets[i + 1]`.
+    """
+    listed = list(strings)
+    sizes = np.fromiter(map(len, listed), dtype=np.int64, count=len(listed))
+    return np.frombuffer(b"".join(listed), dtype=np.uint8), offsets_of(sizes)
+
+
+def offsets_of(sizes: np.ndarray) -> np.ndarray:
+    """Turn sizes (n,) into offsets, int64 (n + 1,), from 0."""
+    offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    return offsets
+
+
+def sort(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """Order packed strings by their bytes, eight bytes a round, each round only among those that are equal so far.
+
+    :param data: uint8 bytes.
+    :param offsets: int64 (n + 1,).
+    :return: int64 (n,), the strings' numbers in ascending order; and a string that occurs twice, or None.
+    """
+    count = len(offsets) - 1
+    order = np.arange(count, dtype=np.int64)
+    places = order.copy()  # in `order`, what is not yet decided
+    group = np.zeros(count, dtype=np.int64)
+    start = 0
+    while len(places):
+        numbers = order[places]
+        key, left = _eight(data, offsets, numbers, start)
+        within = np.lexsort((left, key, group))
+        numbers, key, left, group = numbers[within], key[within], left[within], group[within]
+        order[places] = numbers
+        new = np.ones(len(places), dtype=bool)
+        new[1:] = (key[1:] != key[:-1]) | (left[1:] != left[:-1]) | (group[1:] != group[:-1])
+        alone = new & np.append(new[1:], True)
+        equal = np.flatnonzero(~new & (left < 8))
+        if len(equal):
+            return order, int(numbers[equal[0]])
+        keep = ~alone
+        places, group = places[keep], np.cumsum(new)[keep]
+        start += 8
+    return order, None
+
+
+def _eight(data: np.ndarray, offsets: np.ndarray, numbers: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eight bytes of each string from `start` as uint64, and how many of them it has."""
+    first = offsets[numbers] + start
+    left = np.clip(offsets[numbers + 1] - first, 0, 8)
+    key = np.zeros(len(numbers), dtype=np.uint64)
+    for place in range(8):
+        has = left > place
+        key <<= np.uint64(8)
+        key[has] |= data[first[has] + place]
+    return key, left
+
+
+class Strings:
+    """Packed strings, read one by one."""
+
+    def __init__(self, data: np.ndarray, offsets: np.ndarray) -> None:
+        """Take packed strings; `offsets` must be checked.
+
+        :param data: uint8 bytes.
+        :param offsets: int64 (n + 1,).
+        """
+        self.data, self.offsets = data, offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def raw(self, number: int) -> bytes:
+        """Return one string as UTF-8."""
+        return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+    def text(self, number: int) -> str:
+        """Return one string."""
+        return decode(self.raw(number))
+
+    def range(self, first: int, last: int) -> list[bytes]:
+        """Return the strings from `first` to before `last` as UTF-8."""
+        bounds = self.offsets[first : last + 1].tolist()
+        base = bounds[0]
+        joined = self.data[base : bounds[-1]].tobytes()
+        return [joined[begin - base : end - base] for begin, end in pairwise(bounds)]
+
+    def many(self, numbers: np.ndarray) -> list[str]:
+        """Return some strings.
+
+        :param numbers: int64 (n,), within range.
+        :return: n strings.
+        """
+        from sparseembed.index.segment.kernels import gather
+
+        data, offsets = gather(self.data, self.offsets, numbers)
+        joined, bounds = data.tobytes(), offsets.tolist()
+        pairs = pairwise(bounds)
+        if joined.isascii():  # bytes are characters
+            text = joined.decode("ascii")
+            return [text[begin:end] for begin, end in pairs]
+        return [decode(joined[begin:end]) for begin, end in pairs]
+
+    def find(self, keys: Sequence[str], order: np.ndarray) -> np.ndarray:
+        """Find strings by binary search.
+
+        :param keys: the strings wanted.
+        :param order: int32 (n,), the numbers in ascending order of the strings; empty if they are in order.
+        :return: int64 (keys,), a number each, -1 for a string that is not there.
+        """
+        from sparseembed.index.segment.kernels import find
+
+        data, offsets = pack(map(encode, keys))
+        return find(self.data, self.offsets, order, data, offsets)

@@ -1,0 +1,97 @@
+"""A file of named arrays with checksums, read without copies.
+
+Layout: the magic bytes, the size of the header and its crc32 as little-endian uint32, the header as JSON, then the
+arrays, each from a multiple of 64 bytes. The header lists name, dtype, count and crc32 (padding included) of each.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sparseembed.index.segment.format import HashedFile, as_bytes, damaged, map_file
+
+MAGIC = b"SPARSEG1"
+_START = struct.Struct("<8sII")
+_ALIGN = 64
+
+
+def write_tables(file: HashedFile, meta: Mapping[str, int], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays into a new file.
+
+    :param file: the file, empty.
+    :param meta: whole numbers that are kept in the header.
+    :param arrays: name -> array of one dimension.
+    """
+    entries = []
+    for name, array in arrays.items():
+        crc = zlib.crc32(_padding(array.nbytes), zlib.crc32(as_bytes(np.ascontiguousarray(array))))
+        entries.append([name, array.dtype.str, len(array), crc])
+    header = json.dumps({"meta": dict(meta), "arrays": entries}, sort_keys=True).encode()
+    header += b" " * len(_padding(_START.size + len(header)))
+    file.write(_START.pack(MAGIC, len(header), zlib.crc32(header)))
+    file.write(header)
+    for array in arrays.values():
+        file.write(as_bytes(np.ascontiguousarray(array)))
+        file.write(_padding(array.nbytes))
+
+
+def read_tables(path: Path, dtypes: Mapping[str, str]) -> tuple[dict[str, int], dict[str, np.ndarray]]:
+    """Map arrays into memory and compare their checksums.
+
+    :param path: the file.
+    :param dtypes: name -> dtype of the arrays that it must hold.
+    :return: the whole numbers of the header, and the arrays, read-only.
+    :raises IndexFolderError: if the file is missing, cut, damaged or of another layout.
+    """
+    data = map_file(path)
+    if len(data) < _START.size:
+        raise damaged(path, f"it has {len(data)} bytes")
+    magic, size, crc = _START.unpack(data[: _START.size].tobytes())
+    if magic != MAGIC:
+        raise damaged(path, "it does not begin as a segment's file")
+    if size > len(data) - _START.size:
+        raise damaged(path, "its header is cut")
+    raw = data[_START.size : _START.size + size].tobytes()
+    if zlib.crc32(raw) != crc:
+        raise damaged(path, "the checksum of its header is off")
+    meta, entries = _header(path, raw)
+    if {name: dtype for name, dtype, _, _ in entries} != dict(dtypes) or len(entries) != len(dtypes):
+        raise damaged(path, "it holds other arrays than this version reads")
+    arrays = {}
+    place = _START.size + size
+    for name, dtype, count, crc in entries:
+        nbytes = np.dtype(dtype).itemsize * count
+        end = place + nbytes + len(_padding(nbytes))
+        if end > len(data):
+            raise damaged(path, f"it ends within {name!r}")
+        if zlib.crc32(as_bytes(data[place:end])) != crc:
+            raise damaged(path, f"the checksum of {name!r} is off")
+        arrays[name] = data[place : place + nbytes].view(dtype)
+        place = end
+    if place != len(data):
+        raise damaged(path, f"it has {len(data) - place:,} bytes too many")
+    return meta, arrays
+
+
+def _header(path: Path, raw: bytes) -> tuple[dict[str, int], list[Any]]:
+    try:
+        header = json.loads(raw)
+        meta, entries = header["meta"], header["arrays"]
+        sound = all(type(value) is int and value >= 0 for value in meta.values()) and all(
+            type(name) is str and type(dtype) is str and type(count) is int and count >= 0 and type(crc) is int
+            for name, dtype, count, crc in entries
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise damaged(path, "its header cannot be read")
+    return meta, entries
+
+
+def _padding(nbytes: int) -> bytes:
+    return bytes(-nbytes % _ALIGN)

@@ -1,0 +1,66 @@
+"""Documents' vectors out of postings that are ordered by term."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sparseembed.index.segment.strings import Strings, decode, offsets_of
+
+if TYPE_CHECKING:
+    from sparseembed.index.segment.reader import PostingArrays
+
+WINDOW = 1 << 22
+"""Postings that are transposed at once: 24 MiB."""
+
+
+def document_vector(arrays: "PostingArrays", terms: Strings, number: int) -> dict[str, int]:
+    """Collect the terms of one document: a binary search in each term's slice of the document's chunk.
+
+    :param arrays: the postings, checked.
+    :param terms: the terms.
+    :param number: the document.
+    :return: term -> impact, the terms in ascending order.
+    """
+    from sparseembed.index.segment.kernels import impacts_of
+
+    out = np.empty(len(terms), dtype=np.uint16)
+    chunk, doc = number >> arrays.chunk_bits, number & ((1 << arrays.chunk_bits) - 1)
+    impacts_of(*arrays[:5], np.arange(len(terms)), chunk, doc, out)
+    found = np.flatnonzero(out)
+    return dict(zip(terms.many(found), out[found].tolist(), strict=True))
+
+
+def document_vectors(arrays: "PostingArrays", terms: Strings, documents: int) -> Iterator[tuple[int, dict[str, int]]]:
+    """Collect the terms of all documents, in windows of documents.
+
+    :param arrays: the postings, checked.
+    :param terms: the terms.
+    :param documents: number of documents.
+    :return: number and vector of each document, in order.
+    """
+    names = [decode(raw) for raw in terms.range(0, len(terms))]
+    size = 1 << arrays.chunk_bits
+    for chunk in range((documents + size - 1) >> arrays.chunk_bits):
+        yield from _chunk(arrays, names, chunk, min(documents - chunk * size, size))
+
+
+def _chunk(arrays: "PostingArrays", names: list[str], chunk: int, count: int) -> Iterator[tuple[int, dict[str, int]]]:
+    from sparseembed.index.segment.kernels import count_documents, transpose
+
+    docs, impacts, starts, chunks, begins = arrays[:5]
+    sizes = np.zeros(count, dtype=np.int64)
+    count_documents(docs, starts, chunks, begins, chunk, sizes)
+    offsets = offsets_of(sizes)
+    low = 0
+    while low < count:
+        high = max(int(np.searchsorted(offsets, offsets[low] + WINDOW, side="right")) - 1, low + 1)
+        bounds = offsets[low : high + 1] - offsets[low]
+        out_terms, out_impacts = np.empty(bounds[-1], dtype=np.int32), np.empty(bounds[-1], dtype=np.uint16)
+        transpose(docs, impacts, starts, chunks, begins, chunk, low, high, bounds[:-1].copy(), out_terms, out_impacts)
+        limits = bounds.tolist()
+        for at, (begin, end) in enumerate(pairwise(limits), start=low):
+            some = [names[term] for term in out_terms[begin:end].tolist()]
+            yield (chunk << arrays.chunk_bits) + at, dict(zip(some, out_impacts[begin:end].tolist(), strict=True))
+        low = high

@@ -1,0 +1,57 @@
+"""Checks every byte of a segment, and that its tables say what its postings say."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sparseembed.index.segment.format import DOCS, DOCUMENTS, SEEDS, TERMS, damaged
+from sparseembed.index.segment.strings import decode, sort
+
+if TYPE_CHECKING:
+    from sparseembed.index.segment.reader import SegmentReader
+
+
+def verify(reader: "SegmentReader") -> None:
+    """Read everything.
+
+    :param reader: a reader that was just opened: opening compares the checksums of all tables.
+    :raises IndexFolderError: for a file that is damaged.
+    """
+    _documents(reader)
+    reader.check(np.arange(reader.terms))
+    _postings(reader)
+
+
+def _documents(reader: "SegmentReader") -> None:
+    path = reader.folder / DOCUMENTS
+    data, offsets = reader._ids.data, reader._ids.offsets
+    order, twice = sort(data, offsets)
+    if twice is not None or np.any(reader.ranks[order] != np.arange(reader.documents)):
+        raise damaged(path, "its ids are not in the order of their ranks")
+    try:
+        for raw in reader.raw_ids():
+            decode(raw)
+    except UnicodeDecodeError:
+        raise damaged(path, "an id is no UTF-8") from None
+    reader._texts.verify()
+
+
+def _postings(reader: "SegmentReader") -> None:
+    from sparseembed.index.segment.kernels import check_slices, largest
+
+    path, arrays = reader.folder / TERMS, reader.arrays
+    names = reader.raw_terms()
+    if any(before >= after for before, after in pairwise(names)):
+        raise damaged(path, "its terms are not in order")
+    try:
+        for raw in names:
+            decode(raw)
+    except UnicodeDecodeError:
+        raise damaged(path, "a term is no UTF-8") from None
+    if check_slices(arrays.docs, arrays.impacts, arrays.starts, arrays.chunks, arrays.begins, arrays.maxima) >= 0:
+        raise damaged(reader.folder / DOCS, "its documents or impacts are not those of its slices")
+    tops = np.empty((reader.terms, 1 + len(SEEDS)), dtype=np.uint16)
+    largest(arrays.impacts, arrays.begins[arrays.starts], np.array(SEEDS, dtype=np.int64), tops)
+    if np.any(tops != arrays.largest):
+        raise damaged(path, "its largest impacts are not those of its postings")

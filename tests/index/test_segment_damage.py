@@ -1,0 +1,206 @@
+"""Damage: every byte counts, and a damaged or hostile file gives one line, never a crash."""
+
+import json
+import shutil
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from sparseembed.errors import IndexFolderError
+from sparseembed.index.block import Block
+from sparseembed.index.segment import SegmentReader, SegmentWriter
+from sparseembed.index.segment.tables import MAGIC
+
+FILES = ["docs.u16", "impacts.u8", "terms.tables", "documents.tables", "texts.lz4"]
+TERMS = ("a", "b", "c", "dé")
+
+
+def vector(number):
+    return {term: (number * 7 + place * 3) % 255 + 1 for place, term in enumerate(TERMS) if (number + place) % 3}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    count = 40
+    rows = [vector(number) for number in range(count)]
+    block = Block(
+        [f"id{number}" for number in range(count)],
+        [f"text {number} " * 5 for number in range(count)],
+        np.cumsum([0, *map(len, rows)]),
+        np.array([TERMS.index(term) for row in rows for term in row], dtype=np.int32),
+        np.array([impact for row in rows for impact in row.values()], dtype=np.uint16),
+        TERMS,
+        (),
+    )
+    folder = tmp_path_factory.mktemp("sound") / "s"
+    with SegmentWriter(folder) as writer:
+        writer.add(block)
+        writer.finish()
+    return folder
+
+
+@pytest.fixture
+def copy(sound, tmp_path):
+    shutil.copytree(sound, tmp_path / "s")
+    return tmp_path / "s"
+
+
+def use(folder):
+    """Read everything that a segment has and check it."""
+    reader = SegmentReader(folder)
+    for number in range(40):
+        assert reader.id(number) == f"id{number}"
+        assert reader.text(number) == f"text {number} " * 5
+        assert reader.impacts(number, TERMS) == [vector(number).get(term, 0) for term in TERMS]
+    assert [row for _, row in reader.vectors()] == [vector(number) for number in range(40)]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_flipped_byte_is_found(copy, name):
+    path = copy / name
+    data = path.read_bytes()
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x21]) + data[place + 1 :])
+        with pytest.raises(IndexFolderError) as error:
+            SegmentReader(copy).verify()
+        assert "\n" not in str(error.value)
+        with pytest.raises(IndexFolderError):
+            use(copy)
+    path.write_bytes(data)
+    use(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_cut_longer_or_missing_file_is_found_at_open(copy, name):
+    path = copy / name
+    data = path.read_bytes()
+    for size in {0, 1, 8, 15, 16, 17, 100, len(data) // 2, len(data) - 1}:
+        path.write_bytes(data[:size])
+        with pytest.raises(IndexFolderError):
+            SegmentReader(copy)
+    path.write_bytes(data + bytes(64))
+    with pytest.raises(IndexFolderError):
+        SegmentReader(copy)
+    path.unlink()
+    with pytest.raises(IndexFolderError, match=name):
+        SegmentReader(copy)
+
+
+def test_an_empty_folder_and_none(tmp_path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(IndexFolderError, match="cannot be read"):
+            SegmentReader(folder)
+
+
+def forge(path, change):
+    """Rewrite a file of tables with sound checksums."""
+    data = path.read_bytes()
+    size = struct.unpack("<8sII", data[:16])[1]
+    header = json.loads(data[16 : 16 + size])
+    place, arrays = 16 + size, {}
+    for name, dtype, count, _ in header["arrays"]:
+        nbytes = np.dtype(dtype).itemsize * count
+        arrays[name] = np.frombuffer(data[place : place + nbytes], dtype=dtype).copy()
+        place += nbytes + -nbytes % 64
+    change(header["meta"], arrays)
+    body, entries = b"", []
+    for name, array in arrays.items():
+        raw = array.tobytes() + bytes(-array.nbytes % 64)
+        entries.append([name, array.dtype.str, len(array), zlib.crc32(raw)])
+        body += raw
+    text = json.dumps({"meta": header["meta"], "arrays": entries}).encode()
+    text += b" " * (-(16 + len(text)) % 64)
+    path.write_bytes(struct.pack("<8sII", MAGIC, len(text), zlib.crc32(text)) + text + body)
+
+
+def put(name, place, value):
+    def change(meta, arrays):
+        arrays[name][place] = value
+
+    return change
+
+
+def meta(name, value):
+    def change(header, arrays):
+        header[name] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("terms.tables", put("slice_begins", 1, 10**15)),
+        ("terms.tables", put("slice_begins", 1, -5)),
+        ("terms.tables", put("slice_begins", -1, 10**15)),
+        ("terms.tables", put("slice_starts", 1, 0)),
+        ("terms.tables", put("slice_starts", -1, 99)),
+        ("terms.tables", put("slice_chunks", 0, 1)),
+        ("terms.tables", put("term_offsets", 1, 10**12)),
+        ("terms.tables", meta("bits", 17)),
+        ("terms.tables", meta("bits", 12)),
+        ("terms.tables", meta("chunk_bits", 0)),
+        ("terms.tables", meta("chunk_bits", 10**9)),
+        ("terms.tables", meta("chunk_bits", 2)),
+        ("terms.tables", meta("documents", 41)),
+        ("terms.tables", meta("postings", 10**18)),
+        ("documents.tables", put("ranks", 0, 40)),
+        ("documents.tables", put("ranks", 0, -1)),
+        ("documents.tables", put("id_offsets", 3, 10**12)),
+        ("documents.tables", put("text_offsets", 3, -1)),
+        ("documents.tables", put("block_documents", 0, 1)),
+        ("documents.tables", put("block_offsets", -1, 10**12)),
+        ("documents.tables", meta("documents", 39)),
+    ],
+)
+def test_sound_checksums_over_wrong_numbers(copy, file, change):
+    forge(copy / file, change)
+    with pytest.raises(IndexFolderError):
+        SegmentReader(copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("documents.tables", put("text_offsets", -1, 10**15)),
+        ("documents.tables", put("ranks", 0, 5)),
+        ("terms.tables", put("slice_maxima", 0, 1)),
+        ("terms.tables", put("largest", 1, 9)),
+        ("terms.tables", put("term_bytes", 0, 0x7A)),
+        ("terms.tables", put("term_bytes", -1, 0xFF)),
+    ],
+)
+def test_verify_compares_what_tables_say(copy, file, change):
+    forge(copy / file, change)
+    with pytest.raises(IndexFolderError):
+        SegmentReader(copy).verify()
+
+
+def test_documents_that_do_not_exist(copy):
+    docs = np.fromfile(copy / "docs.u16", dtype=np.uint16)
+    reader = SegmentReader(copy)
+    end = int(reader.arrays.begins[1])
+    docs[end - 1] = 60_000
+    impacts = (copy / "impacts.u8").read_bytes()
+    (copy / "docs.u16").write_bytes(docs.tobytes())
+    forge(copy / "terms.tables", put("crcs", 0, zlib.crc32(impacts[:end], zlib.crc32(docs[:end].tobytes()))))
+    with pytest.raises(IndexFolderError, match="does not exist"):
+        SegmentReader(copy).vector(0)
+
+
+@pytest.mark.parametrize(
+    "header", [b"[]", b"{}", b'{"meta": 1, "arrays": []}', b'{"meta": {}, "arrays": [[1]]}', b"\xff"]
+)
+def test_headers_of_nonsense(copy, header):
+    (copy / "terms.tables").write_bytes(struct.pack("<8sII", MAGIC, len(header), zlib.crc32(header)) + header)
+    with pytest.raises(IndexFolderError):
+        SegmentReader(copy)
+
+
+def test_a_huge_count_allocates_nothing(copy):
+    names = json.dumps({"meta": {}, "arrays": [["term_bytes", "|u1", 10**18, 0]]}).encode()
+    (copy / "terms.tables").write_bytes(struct.pack("<8sII", MAGIC, len(names), zlib.crc32(names)) + names)
+    with pytest.raises(IndexFolderError):
+        SegmentReader(copy)
