@@ -1,0 +1,141 @@
+"""A text's words, as Lucene's StandardTokenizer finds them.
+
+They are the words of UAX #29 (https://www.unicode.org/reports/tr29/), with runs of Thai, Lao, Khmer or Burmese left
+whole, each Han and Hiragana character a word, emoji as in UTS #51, and no words of punctuation. The tokenizer has a few
+ways of its own; where they differ from the standard, the rules below follow the tokenizer.
+
+Each character becomes one letter, that of its class, and a regular expression over the letters finds the words:
+
+    L  letter                H  Hebrew letter       K  Katakana             N  digit         E  connector, such as _
+    I  Han or Hiragana       S  Thai and the like   t  mark of S            x  other mark or format character
+    C  pictograph            D  both L and C        M  skin tone            R  regional indicator
+    z  zero-width joiner     k  enclosing keycap    b  base of a keycap     V  emoji selector
+    v  text selector         g  emoji tag           G  end of the tags      O  other
+    s  '    q  "    p  full stop and the like    m  colon and the like    c  comma and the like
+
+The tokenizer looks 255 UTF-16 units ahead of the start of a word and no farther, so that longer words come in pieces.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from sparseembed.analyzers.english_tables import RUNS
+
+LONGEST = 255
+"""UTF-16 units of the longest word."""
+
+# For texts in ASCII: a letter or digit, and what follows it, across one mark between letters or between digits.
+_ASCII = re.compile(
+    r"\b_*+[A-Za-z0-9]\w*+(?:(?:(?<=[A-Za-z])[.':](?=[A-Za-z])|(?<=[0-9])[.,;'](?=[0-9]))\w+)*", re.ASCII
+)  # fmt: skip
+
+_MARKS = "[xtzkvVMgG]*+"  # what may follow any character of a word
+_EMOJI_MARKS = "[xtzkMgG]*+"  # the same within emoji, where the selectors have places of their own
+_AT_MOST = f"{{0,{LONGEST}}}+"  # for what may open a word, lest a long row be read again from each of its characters
+
+
+def find_words(text: str) -> list[str]:
+    """Split a text into words.
+
+    :param text: Any string; lone surrogates stand between words, as U+FFFD does.
+    :return: The words in the order of the text, as they stand there.
+    """
+    if text.isascii():
+        words: list[str] = _ASCII.findall(text)
+        if len(max(words, key=len, default="")) <= LONGEST:
+            return words
+    else:
+        text = _whole_characters(text)
+    classes = text.translate(_classes())  # a string is a table by its code points
+    if "D" not in classes:
+        spans = [found.span() for found in _patterns().any_word.finditer(classes)]
+        if all(end - start <= LONGEST // 2 for start, end in spans):
+            return [text[start:end] for start, end in spans]
+    return list(_one_by_one(text, classes))
+
+
+class _Patterns(NamedTuple):
+    """Compiled rules."""
+
+    any_word: re.Pattern[str]
+    word: re.Pattern[str]
+    emoji: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Compile the rules, which texts in ASCII do not need."""
+    word, emoji = _word(), _emoji()
+    others = (f"I{_MARKS}", "[St][SxtzkvVMgG]*+", f"R{_MARKS}R{_MARKS}", _keycap(), emoji)
+    any_word = f"(?=[LHDNEKIStzMRCb])(?:{'|'.join((word, *others))})"  # looking ahead passes other characters faster
+    return _Patterns(*map(re.compile, (any_word, word, emoji)))
+
+
+@cache
+def _classes() -> str:
+    """Unfold the table: the letter of each code point at its place."""
+    return "".join(run[0] * int(run[1:]) for run in RUNS.split())
+
+
+def _word() -> str:
+    """Give the rule for words of letters, digits and connectors; Katakana joins others across a connector only."""
+    letter, hebrew, digit = f"[LHD]{_MARKS}", f"H{_MARKS}", f"N{_MARKS}"
+    runs = (
+        f"{hebrew}(?:q{_MARKS}{hebrew}|s{_MARKS})",  # in H"H, the second H opens no further run
+        f"(?:L++|[HD]){_MARKS}(?:[mps]{_MARKS}{letter})*+",
+        f"N++{_MARKS}(?:[cps]{_MARKS}{digit})*+",
+    )
+    piece = f"(?:(?:K{_MARKS})++|(?:{'|'.join(runs)})++)"
+    connectors = f"(?:E{_MARKS})"
+    return f"{connectors}{_AT_MOST}{piece}(?:{connectors}++{piece})*+{connectors}*+"
+
+
+def _emoji() -> str:
+    """Give the rule for pictographs, with tags or joined to others; a skin tone may stand for a pictograph."""
+    picture, tone = f"[CD]{_EMOJI_MARKS}", f"M{_EMOJI_MARKS}"
+    tagged = f"{picture}Vg++G"
+    # A joiner is the last of the marks, or follows a selector.
+    joined = f"{picture}(?:(?<=z)(?=[CD])|Vz++(?=[CD])|Vz(?=M))|{tone}(?<=z)(?=[CD])"
+    return f"(?:z{_AT_MOST}(?=[CD]))?(?:{tagged}|(?:{joined})*+(?:{picture}V?|{tone}))"
+
+
+def _keycap() -> str:
+    """Give the rule for # or * in a keycap; digits in keycaps are words anyway."""
+    return f"b(?:{_EMOJI_MARKS}Vk{_EMOJI_MARKS}|[xtzMgG]*+k{_EMOJI_MARKS})"
+
+
+def _one_by_one(text: str, classes: str) -> Iterator[str]:
+    """Find words as the tokenizer does: at each place the longest, of at most 255 units."""
+    start = 0
+    while start < len(text):
+        end = _longest(classes, start, start + LONGEST)
+        if end - start > LONGEST // 2:
+            end = _longest(classes, start, start + _characters_within(text[start : start + LONGEST]))
+        if end > start:
+            yield text[start:end]
+        start = max(end, start + 1)
+
+
+def _longest(classes: str, start: int, limit: int) -> int:
+    """Give the end of the longest word that starts at a place and ends before a limit; the place if there is none."""
+    patterns = _patterns()
+    rules = (patterns.word, patterns.emoji) if classes[start] == "D" else (patterns.any_word,)
+    return max((found.end() for rule in rules if (found := rule.match(classes, start, limit))), default=start)
+
+
+def _characters_within(text: str) -> int:
+    """Count the characters that lie wholly within the first 255 UTF-16 units of a text."""
+    if text.isascii() or max(text) <= "\uffff":
+        return len(text)
+    return len(text.encode("utf-16-le")[: 2 * LONGEST].decode("utf-16-le", "ignore"))
+
+
+def _whole_characters(text: str) -> str:
+    """Join surrogates that are a pair, and write U+FFFD for others, as Java does when it reads them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
