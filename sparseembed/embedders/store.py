@@ -2,35 +2,71 @@
 
 A store is a folder:
 
-    store.json        what was encoded by what: corpus and embedder, counts
+    store.json        what was encoded by what: corpus and embedder, counts, the sha256 of ids.json
     ids.json          ids, in the order of the rows
     00000.npy ...     float32 shards of `shard_size` rows each
-    00000.json ...    tokens and cut texts of each shard, and the sha256 of its file of vectors
+    00000.json ...    tokens and cut texts of each shard, a fingerprint of its texts, the sha256 of its file of vectors
 
 A shard is there whole or not at all, and a shard's vectors depend on its own texts only. So a run that was killed goes
-on after its last full shard, and ends with the same bytes as one that was not. A shard's checksum is compared when it
-is first read, and before a finished store is reused: a damaged shard is encoded anew.
+on after its last full shard, and ends with the same bytes as one that was not. Checksums are compared when a file is
+first read, and before a finished store is reused: a damaged shard is encoded anew. Neither writing nor reading holds
+more than a few shards in memory.
 """
 
-import hashlib
-import io
-import json
-import shutil
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
+from sparseembed.arrays import Ints, Vectors
+from sparseembed.embedders.shards import (
+    DAMAGE,
+    IDS,
+    STORE,
+    Counts,
+    ids_sum,
+    read_about,
+    read_counts,
+    read_ids,
+    read_shard,
+    reason,
+    shard_file,
+    texts_sum,
+    write_about,
+    write_ids,
+    write_shard,
+)
+from sparseembed.embedders.spec import EmbedderSpec
+from sparseembed.embedders.transformer import Encoded
 from sparseembed.errors import DataError, EmbedderError
-from sparseembed.files import atomic_file, sweep_files, write_json
+from sparseembed.files import sweep_files
+from sparseembed.lock import ReaderLock, refuse_readers, writer_lock
 from sparseembed.progress import note, track
-from sparseembed.text import one_line
 
 FORMAT = 2
 SHARD_SIZE = 256
+_OPEN_SHARDS = 16
+
+
+class Embedder(Protocol):
+    """What makes the vectors of a store."""
+
+    spec: EmbedderSpec
+
+    @property
+    def dimension(self) -> int:
+        """Length d of the vectors."""
+
+    def identity(self, side: str | None = None) -> dict[str, Any]:
+        """Return what decides the vectors."""
+
+    def encode_counted(self, texts: Sequence[str], side: str, names: Sequence[str] | None) -> Encoded:
+        """Embed texts."""
 
 
 class Texts(NamedTuple):
@@ -38,12 +74,15 @@ class Texts(NamedTuple):
 
     :param name: What they are, for messages: "scifact, documents".
     :param fingerprint: Fingerprint of ids and texts.
+    :param ids: Their ids.
+    :param texts: The texts, in the order of the ids; a list, or whatever gives the same texts each time it is iterated
+        over. No more than one shard's are held at a time.
     """
 
     name: str
     fingerprint: str
     ids: Sequence[str]
-    texts: Sequence[str]
+    texts: Iterable[str]
 
 
 class EmbeddingStore:
@@ -56,88 +95,139 @@ class EmbeddingStore:
         :raises DataError: The folder holds no store, or an unfinished or damaged one.
         """
         self.folder = folder
-        self.about = _read_about(folder)
+        self.about = _about(folder)
         if not self.about.get("complete"):
             raise DataError(f"{folder} holds unfinished embeddings: run the same encode again, it goes on where it was")
         try:
-            self.ids: list[str] = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise DataError(f"{folder}/ids.json cannot be read: delete the folder and encode again") from None
+            self._count, self._size = int(self.about["count"]), int(self.about["shard_size"])
+            self._dimension = int(self.about["dimension"])
+        except (KeyError, TypeError, ValueError):
+            raise _damaged_about(folder) from None
+        try:
+            self._reading = ReaderLock(folder / IDS)  # the only file that a run with `redo` alone replaces
+        except OSError as error:
+            raise _damaged(folder / IDS, error) from None
         self._checked: set[int] = set()
+        self._open: OrderedDict[int, Vectors] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self._count
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Ids, in the order of the rows; read when first asked for.
+
+        :raises DataError: ids.json is damaged.
+        """
+        try:
+            return read_ids(self.folder, self.about)
+        except DAMAGE as error:
+            raise _damaged(self.folder / IDS, error) from None
 
     @property
     def dimension(self) -> int:
         """Length d of the vectors."""
-        return int(self.about["dimension"])
+        return self._dimension
 
     def rows(self, start: int, stop: int) -> Vectors:
         """Return rows start..stop-1, shape (stop - start, d)."""
         return self.take(np.arange(start, min(stop, len(self))))
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Vectors:
+    def take(self, rows: Ints) -> Vectors:
         """Return the given rows in the given order.
 
         :param rows: Row numbers, shape (n,).
-        :return: Shape (n, d), float32; only the shards that hold these rows are touched.
+        :return: Shape (n, d), float32; only the shards that hold these rows are touched, each once.
+        :raises IndexError: There is no such row.
+        :raises DataError: A shard is damaged.
         """
-        size = int(self.about["shard_size"])
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"rows of {self.folder} are 0 to {len(self) - 1:,}")
         result = np.empty((len(rows), self.dimension), dtype=np.float32)
-        shards = rows // size
-        for shard in np.unique(shards):
-            here = shards == shard
-            result[here] = self._shard(int(shard))[rows[here] % size]
+        order = np.argsort(rows, kind="stable")
+        shards = rows[order] // self._size
+        borders = [*np.flatnonzero(np.diff(shards, prepend=-1)).tolist(), len(rows)]
+        for start, stop in pairwise(borders):
+            here = order[start:stop]
+            result[here] = self._shard(int(shards[start]))[rows[here] % self._size]
         return result
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Vectors]]:
+        """Give all rows in order, a block at a time; each shard is opened and compared with its checksum once.
+
+        :param size: Rows of a block; the last one may have fewer.
+        :return: Pairs of a block's first row and its vectors, shape (size, d).
+        :raises DataError: A shard is damaged.
+        """
+        start, parts, held = 0, [np.empty((0, self.dimension), dtype=np.float32)], 0
+        for number in range(self._shards):
+            parts.append(self._read(number))
+            held += len(parts[-1])
+            if held >= size or number + 1 == self._shards:
+                joined = np.concatenate(parts)
+                whole = len(joined) if number + 1 == self._shards else len(joined) // size * size
+                for first in range(0, whole, size):
+                    yield start + first, joined[first : first + size]
+                start, parts, held = start + whole, [joined[whole:]], len(joined) - whole
 
     def matrix(self) -> Vectors:
         """Return all rows, shape (N, d), in memory."""
-        return self.rows(0, len(self))
+        result = np.empty((len(self), self.dimension), dtype=np.float32)
+        for start, vectors in self.blocks(self._size):
+            result[start : start + len(vectors)] = vectors
+        return result
 
     def blank(self) -> npt.NDArray[np.bool_]:
         """Return which rows belong to blank texts, shape (N,): those whose vector is all zeros."""
-        count = -(-len(self) // int(self.about["shard_size"]))
-        parts = [~np.asarray(self._shard(shard)).any(axis=1) for shard in range(count)]
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.bool_)
+        result = np.empty(len(self), dtype=np.bool_)
+        for start, vectors in self.blocks(self._size):
+            result[start : start + len(vectors)] = ~vectors.any(axis=1)
+        return result
+
+    @property
+    def _shards(self) -> int:
+        return -(-self._count // self._size)
 
     def _shard(self, number: int) -> Vectors:
-        """Return a shard's vectors; its checksum is compared the first time."""
+        """Return a shard's vectors, to be read in part; its checksum is compared the first time."""
+        if number in self._open:
+            self._open.move_to_end(number)
+            return self._open[number]
+        if number not in self._checked:
+            vectors = self._read(number)
+        else:
+            try:
+                vectors = np.load(shard_file(self.folder, number), mmap_mode="r")
+            except DAMAGE as error:
+                raise self._damaged_shard(number, error) from None
+        self._open[number] = vectors
+        if len(self._open) > _OPEN_SHARDS:
+            self._open.popitem(last=False)
+        return vectors
+
+    def _read(self, number: int) -> Vectors:
+        """Return a shard's vectors in memory, compared with their checksum."""
+        rows = min(self._size, self._count - number * self._size)
         try:
-            if number in self._checked:
-                vectors: Vectors = np.load(self.folder / f"{number:05d}.npy", mmap_mode="r")
-                return vectors
-            vectors = read_shard(self.folder, number)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(
-                f"{self.folder}/{number:05d}.npy is damaged ({one_line(error)[:160]}): run the same encode again, it "
-                "makes it anew"
-            ) from None
+            vectors = read_shard(self.folder, number, rows)
+            if vectors.shape[1] != self.dimension:
+                raise ValueError(f"its vectors have {vectors.shape[1]} numbers where {self.dimension} are needed")
+        except DAMAGE as error:
+            raise self._damaged_shard(number, error) from None
+        if not self._reading.current:
+            raise self._replaced()
         self._checked.add(number)
         return vectors
 
+    def _damaged_shard(self, number: int, error: BaseException) -> DataError:
+        return _damaged(shard_file(self.folder, number), error) if self._reading.current else self._replaced()
 
-def read_shard(folder: Path, number: int) -> Vectors:
-    """Read the vectors of a shard and compare their checksum.
-
-    :param folder: The store.
-    :param number: The shard's number, from 0.
-    :return: Shape (n, d), float32.
-    :raises OSError: A file of it cannot be read.
-    :raises ValueError: Its bytes are not the ones that were written.
-    """
-    counts = json.loads((folder / f"{number:05d}.json").read_text(encoding="utf-8"))
-    stored = (folder / f"{number:05d}.npy").read_bytes()
-    if not isinstance(counts, dict) or counts.get("sha256") != hashlib.sha256(stored).hexdigest():
-        raise ValueError("its checksum is not the stored one")
-    vectors: Vectors = np.load(io.BytesIO(stored), allow_pickle=False)
-    if vectors.ndim != 2 or vectors.dtype != np.float32 or not np.isfinite(vectors).all():
-        raise ValueError("it holds no finite float32 vectors")
-    return vectors
+    def _replaced(self) -> DataError:
+        return DataError(f"{self.folder} was encoded anew after it was opened: open it again")
 
 
 def encode_to_store(
-    folder: Path, texts: Texts, embedder: TransformerEmbedder, side: str = "document", redo: bool = False
+    folder: Path, texts: Texts, embedder: Embedder, side: str = "document", redo: bool = False
 ) -> EmbeddingStore:
     """Encode texts into a store, or go on with one that was begun, or reuse one that is complete.
 
@@ -147,8 +237,11 @@ def encode_to_store(
     :param side: `document` or `query`.
     :param redo: Start anew where the store holds other texts or another embedder's vectors, instead of refusing.
     :return: The complete store.
-    :raises DataError: The folder holds embeddings of other texts, or of an earlier version of these.
+    :raises DataError: The folder holds embeddings of other texts, or of an earlier version of these; or the texts
+        changed while they were read.
     :raises EmbedderError: The folder holds another embedder's vectors, or the model failed; full shards are kept.
+    :raises IndexFolderError: Another process encodes into the folder, or reads what is to be replaced; or the folder
+        cannot be written.
     """
     wanted = {
         "format": FORMAT,
@@ -159,40 +252,69 @@ def encode_to_store(
         "shard_size": SHARD_SIZE,
         "embedder": embedder.identity(side),
     }
-    about = _begin(folder, wanted, texts, redo)
-    starts = range(0, len(texts.ids), SHARD_SIZE)
-    if about.get("complete") and all(_is_whole(folder, start, texts) for start in starts):
+    if _finished(folder, wanted, texts, redo):
         note(f"reusing the embeddings of {texts.name} in {folder}")
         return EmbeddingStore(folder)
-    _encode_missing(folder, texts, embedder, side)
-    counts = [json.loads(file.read_text()) for file in sorted(folder.glob("[0-9]*.json"))]
-    totals = {key: sum(count[key] for count in counts) for key in ("tokens", "cut", "blank")}
-    write_json(folder / "store.json", {**wanted, **totals, "dimension": embedder.dimension, "complete": True})
+    with writer_lock(folder, f"encoding {texts.name}"):
+        about = _begin(folder, wanted, texts, redo)
+        _encode_missing(folder, texts, embedder, side)
+        shards = range(-(-len(texts.ids) // SHARD_SIZE))
+        totals = dict.fromkeys(("tokens", "cut", "blank"), 0)
+        for number in shards:
+            counts = read_counts(folder, number)
+            for key in totals:
+                totals[key] += getattr(counts, key)
+        ids = {"ids_sha256": about["ids_sha256"]} if "ids_sha256" in about else {}
+        write_about(folder, {**wanted, **ids, **totals, "dimension": embedder.dimension, "complete": True})
     cut = f", {totals['cut']:,} cut at {embedder.spec.max_length} tokens" if totals["cut"] else ""
     blank = f", {totals['blank']:,} blank" if totals["blank"] else ""
     note(f"encoded {texts.name}: {len(texts.ids):,} texts{cut}{blank}; wrote {folder}")
     return EmbeddingStore(folder)
 
 
+def _finished(folder: Path, wanted: dict[str, Any], texts: Texts, redo: bool) -> bool:
+    """Say whether a store is complete and undamaged: it is reused then, also from a place that cannot be written."""
+    if not (folder / STORE).is_file():
+        return False
+    about = _about(folder)
+    problem = _mismatch(about, wanted, folder)
+    if problem is not None and not redo:
+        raise problem
+    if problem is not None or not about.get("complete") or not _ids_are_whole(folder, about, texts.ids):
+        return False
+    return all(not _problem(folder, start, len(texts.ids)) for start in range(0, len(texts.ids), SHARD_SIZE))
+
+
 def _begin(folder: Path, wanted: dict[str, Any], texts: Texts, redo: bool) -> dict[str, Any]:
     """Make the folder ready; return what its store.json says."""
-    if (folder / "store.json").is_file():
-        about = _read_about(folder)
+    if (folder / STORE).is_file():
+        about = _about(folder)
         problem = _mismatch(about, wanted, folder)
         if problem is None:
+            if not _ids_are_whole(folder, about, texts.ids):
+                note(f"{folder}/{IDS} is damaged: writing it again")
+                about["ids_sha256"] = write_ids(folder, texts.ids)
             return about
         if not redo:
             raise problem
+        refuse_readers(folder / IDS, "embeddings")
         note(f"encoding anew: {problem}")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+        (folder / STORE).unlink()
     # Shards without a store.json are of unknown texts: a run was killed while it removed an older store.
     for stale in (*folder.glob("[0-9]*.npy"), *folder.glob("[0-9]*.json")):
         stale.unlink()
-    with atomic_file(folder / "ids.json") as handle:
-        handle.write(json.dumps(list(texts.ids), ensure_ascii=False).encode())
-    write_json(folder / "store.json", wanted)
-    return wanted
+    about = {**wanted, "ids_sha256": write_ids(folder, texts.ids)}
+    write_about(folder, about)
+    return about
+
+
+def _ids_are_whole(folder: Path, about: dict[str, Any], ids: Collection[str]) -> bool:
+    try:
+        if "ids_sha256" in about:
+            return bool(ids_sum(folder) == about["ids_sha256"])
+        return read_ids(folder, about) == list(ids)
+    except DAMAGE:
+        return False
 
 
 def _mismatch(about: dict[str, Any], wanted: dict[str, Any], folder: Path) -> DataError | EmbedderError | None:
@@ -215,48 +337,65 @@ def _mismatch(about: dict[str, Any], wanted: dict[str, Any], folder: Path) -> Da
     return None
 
 
-def _encode_missing(folder: Path, texts: Texts, embedder: TransformerEmbedder, side: str) -> None:
+def _encode_missing(folder: Path, texts: Texts, embedder: Embedder, side: str) -> None:
     sweep_files(folder)
-    starts = range(0, len(texts.ids), SHARD_SIZE)
-    missing = [start for start in starts if not _is_whole(folder, start, texts)]
-    done = len(texts.ids) - sum(min(SHARD_SIZE, len(texts.ids) - start) for start in missing)
+    count = len(texts.ids)
+    starts = range(0, count, SHARD_SIZE)
+    whole = [_is_whole(folder, start, count) for start in starts]
+    done = sum(min(SHARD_SIZE, count - start) for start, there in zip(starts, whole, strict=True) if there)
     if done:
-        note(f"going on after {done:,} of {len(texts.ids):,} texts in {folder}")
-    with track(f"encoding {texts.name}", len(texts.ids), "texts", done) as bar:
-        for start in missing:
-            stop = min(start + SHARD_SIZE, len(texts.ids))
-            encoded = embedder.encode_counted(texts.texts[start:stop], side, texts.ids[start:stop])
-            blank = sum(not text.strip() for text in texts.texts[start:stop])
-            stem, stored = f"{start // SHARD_SIZE:05d}", io.BytesIO()
-            np.save(stored, encoded.vectors)
-            counts = {"tokens": encoded.tokens, "cut": encoded.cut, "blank": blank}
-            checksum = hashlib.sha256(stored.getbuffer()).hexdigest()
-            write_json(folder / f"{stem}.json", {**counts, "sha256": checksum})
-            with atomic_file(folder / f"{stem}.npy") as handle:
-                handle.write(stored.getbuffer())
+        note(f"going on after {done:,} of {count:,} texts in {folder}")
+    changed = DataError(f"{texts.name} changed while they were encoded: run the same encode again")
+    stream = iter(texts.texts)
+    with track(f"encoding {texts.name}", count, "texts", done) as bar:
+        for start, there in zip(starts, whole, strict=True):
+            stop = min(start + SHARD_SIZE, count)
+            ids, block = texts.ids[start:stop], list(islice(stream, stop - start))
+            if len(block) < stop - start:
+                raise changed
+            expected = texts_sum(ids, block)
+            # A shard may have been made while a source was being changed: its texts are not ours then.
+            if there and read_counts(folder, start // SHARD_SIZE).texts in (None, expected):
+                continue
+            encoded = embedder.encode_counted(block, side, ids)
+            blank = sum(not text.strip() for text in block)
+            counts = Counts(encoded.tokens, encoded.cut, blank, expected)
+            write_shard(folder, start // SHARD_SIZE, encoded.vectors, counts)
             bar.update(stop - start)
+    if next(stream, None) is not None:
+        raise changed
 
 
-def _is_whole(folder: Path, start: int, texts: Texts) -> bool:
+def _is_whole(folder: Path, start: int, count: int) -> bool:
     """Say whether a shard is there, undamaged; one that is damaged is told of, since it is encoded anew."""
-    number = start // SHARD_SIZE
-    if not (folder / f"{number:05d}.npy").exists():
+    if not shard_file(folder, start // SHARD_SIZE).exists():
         return False
-    try:
-        vectors = read_shard(folder, number)
-    except (OSError, ValueError, EOFError) as error:
-        note(f"{folder}/{number:05d}.npy is damaged ({one_line(error)[:160]}): encoding its texts again")
-        return False
-    return len(vectors) == min(SHARD_SIZE, len(texts.ids) - start)
+    problem = _problem(folder, start, count)
+    if problem:
+        note(f"{shard_file(folder, start // SHARD_SIZE)} is damaged ({problem}): encoding its texts again")
+    return not problem
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
+def _problem(folder: Path, start: int, count: int) -> str:
     try:
-        about = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        read_shard(folder, start // SHARD_SIZE, min(SHARD_SIZE, count - start))
+    except DAMAGE as error:
+        return reason(error)
+    return ""
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    try:
+        return read_about(folder)
     except FileNotFoundError:
         raise DataError(f"{folder} holds no embeddings (no store.json): run sparseembed encode first") from None
-    except (OSError, ValueError):
-        raise DataError(f"{folder}/store.json is damaged: delete the folder and encode again") from None
-    if not isinstance(about, dict):
-        raise DataError(f"{folder}/store.json is damaged: delete the folder and encode again")
-    return about
+    except DAMAGE:
+        raise _damaged_about(folder) from None
+
+
+def _damaged_about(folder: Path) -> DataError:
+    return DataError(f"{folder}/store.json is damaged: delete the folder and encode again")
+
+
+def _damaged(file: Path, error: BaseException) -> DataError:
+    return DataError(f"{file} is damaged ({reason(error)}): run the same encode again, it makes it anew")

@@ -1,6 +1,5 @@
 """The store of embeddings: written once, resumed anywhere, never mixed up."""
 
-import json
 import os
 import shutil
 import signal
@@ -14,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sparseembed
-from sparseembed.embedders import store
+from sparseembed.embedders import shards, store
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.errors import DataError, EmbedderError
 from sparseembed.files import digest
@@ -64,10 +63,10 @@ def standing(undisturbed, tmp_path):
 
 def unfinished(folder):
     """Turn a finished store into one whose run was killed before its end."""
-    about = json.loads((folder / "store.json").read_text())
+    about = shards.read_about(folder)
     for field in ("complete", "tokens", "cut", "blank", "dimension"):
         del about[field]
-    (folder / "store.json").write_text(json.dumps(about))
+    shards.write_about(folder, about)
 
 
 def line_of(error):
@@ -179,7 +178,7 @@ def test_temporary_files_of_killed_runs_are_swept(undisturbed, standing, tiny_em
 
 RUN = """
 import sys, time
-from sparseembed.embedders import store
+from sparseembed.embedders import shards, store
 from sparseembed.embedders.load import load_embedder
 from sparseembed.progress import set_reporter
 sys.path.insert(0, sys.argv[3])
@@ -298,8 +297,8 @@ def test_a_store_json_without_fields_is_one_line(standing, tiny_embedder):
 
 def test_damaged_ids_and_no_store_are_one_line(standing, tmp_path):
     (standing / "ids.json").write_text("[")
-    with pytest.raises(DataError, match=r"ids\.json cannot be read"):
-        EmbeddingStore(standing)
+    with pytest.raises(DataError, match=r"ids\.json is damaged \(.*\): run the same encode again"):
+        _ = EmbeddingStore(standing).ids
     with pytest.raises(DataError, match=r"holds no embeddings .*run sparseembed encode first"):
         EmbeddingStore(tmp_path / "nothing")
 
