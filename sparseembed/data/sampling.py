@@ -20,6 +20,16 @@ def even_places(count: int, most: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
+def stepped_places(count: int, most: int) -> range:
+    """Return every so many-th place from the first on: the samples that adjustments and timings are made of.
+
+    :param count: Of how many, 0 or more.
+    :param most: Places, at most; 1 or more.
+    :return: At most `most` places, and more than half as many where there are so many.
+    """
+    return range(0, count, max(1, -(-count // most)))
+
+
 def even_sample(values: Mapping[_Key, _Value], most: int) -> dict[_Key, _Value]:
     """Return entries spread evenly over a mapping's order, at most `most`; the last one need not be among them."""
     keys = list(values)

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from sparseembed.data.corpus import Corpus, safe_name
+from sparseembed.data.sampling import stepped_places
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import cache_folder, digest
@@ -48,18 +50,24 @@ def encode_corpus(
     :return: The embeddings.
     :raises DataError: The corpus has changed since it was encoded.
     :raises EmbedderError: The folder holds another embedder's vectors, or the model fails.
+    :raises IndexFolderError: Another process encodes there, or the folder cannot be written.
     """
     of_documents = folder or embeddings_folder(corpus, embedder)
-    of_queries = folder or embeddings_folder(corpus, embedder, "query")
-    documents = Texts(
-        f"{corpus.name}, documents", corpus.fingerprint, corpus.ids, [document.contents for document in corpus]
-    )
-    sample = query_like_texts(corpus)
-    query_like = Texts(f"{corpus.name}, query-like texts", digest(sample), list(sample), list(sample.values()))
+    documents = Texts(f"{corpus.name}, documents", corpus.fingerprint, corpus.ids, corpus.contents)
     return EncodedCorpus(
         encode_to_store(of_documents / "documents", documents, embedder, "document", redo),
-        encode_to_store(of_queries / "query-like", query_like, embedder, "query", redo),
+        encode_query_like(corpus, embedder, folder, redo),
     )
+
+
+def encode_query_like(
+    corpus: Corpus, embedder: TransformerEmbedder, folder: Path | None = None, redo: bool = False
+) -> EmbeddingStore:
+    """Encode texts that look like queries, with the query prompt; the parameters are those of `encode_corpus`."""
+    sample = query_like_texts(corpus)
+    texts = Texts(f"{corpus.name}, query-like texts", digest(sample), list(sample), list(sample.values()))
+    kept = folder or embeddings_folder(corpus, embedder, "query")
+    return encode_to_store(kept / "query-like", texts, embedder, "query", redo)
 
 
 def encode_queries(
@@ -90,10 +98,10 @@ def query_like_texts(corpus: Corpus) -> dict[str, str]:
     :param corpus: The documents.
     :return: Document id -> text; at most 512, none blank.
     """
-    filled = [document for document in corpus if document.contents]
-    step = max(1, -(-len(filled) // QUERY_SAMPLE))
+    places = stepped_places(len(corpus) - corpus.blanks, QUERY_SAMPLE)
+    filled = (document for document in corpus if document.contents)
     texts = {}
-    for number, document in enumerate(filled[::step]):
+    for number, document in enumerate(islice(filled, 0, None, places.step)):
         title, text = document.title.strip(), document.text.strip()
         sentence = _SENTENCE_END.split(text, maxsplit=1)[0]
         chosen = (title or sentence) if number % 2 == 0 else (sentence or title)

@@ -6,7 +6,9 @@ from sparseembed.pseudo.folding import squeeze
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 # An end with its closing quotes and brackets, then white space; the full stops of CJK need none.
-_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*)")
+# A run of stops is looked at from its first one alone, and nothing of it is given back: 50,000 of them are one step.
+_END = re.compile(r"(?:(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s)|[。！？｡]++[」』”’）]*+)")
+_VISIBLE = re.compile(r"\S")
 _WORD_AND_STOP = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)\.")
 _OPENING = "\"'“‘«([¿¡"
 _ABBREVIATION_LIST = (
@@ -31,20 +33,25 @@ def split_sentences(text: str) -> list[str]:
     for paragraph in _PARAGRAPH.split(text):
         start = 0
         for end in _END.finditer(paragraph):
-            if _ends(paragraph[start : end.end()], paragraph[end.end() :].lstrip()[:2], cased):
+            if _ends(paragraph, start, end.end(), cased):
                 sentences.append(squeeze(paragraph[start : end.end()]))
                 start = end.end()
         sentences.append(squeeze(paragraph[start:]))
     return [sentence for sentence in sentences if sentence]
 
 
-def _ends(sentence: str, following: str, cased: bool) -> bool:
-    """Tell whether a sentence ends here, before the one or two characters that follow."""
-    if sentence[-1] in "。！？｡」』）":
+def _ends(text: str, start: int, end: int, cased: bool) -> bool:
+    """Tell whether the sentence that begins at `start` ends before `end`; only a word or two are looked at."""
+    if text[end - 1] in "。！？｡」』）":
         return True
+    visible = _VISIBLE.search(text, end)
+    following = text[visible.start() : visible.start() + 2] if visible else ""
     follower = following.lstrip(_OPENING)[:1] or following[:1]
     if cased and follower.islower():
         return False
-    if word := _WORD_AND_STOP.fullmatch(sentence.rsplit(None, 1)[-1].lstrip(_OPENING)):
+    begin = end
+    while begin > start and not text[begin - 1].isspace():
+        begin -= 1
+    if word := _WORD_AND_STOP.fullmatch(text[begin:end].lstrip(_OPENING)):
         return word[1].lower() not in _ABBREVIATIONS and not (len(word[1]) == 1 and word[1].isupper())
     return True

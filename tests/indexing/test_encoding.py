@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparseembed.data import corpus as corpus_module
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.errors import DataError
 from sparseembed.files import cache_folder
@@ -80,6 +81,32 @@ def test_every_filled_document_gives_a_text_and_none_is_blank(documents):
     for text in texts.values():
         assert text == " ".join(text.split())
         assert 1 <= len(text.split()) <= 32
+
+
+@given(st.lists(st.tuples(words, words), min_size=1, max_size=30), st.integers(1, 9))
+def test_the_sample_is_that_of_the_filled_documents_in_a_list(documents, most):
+    corpus = corpus_of(*documents)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "QUERY_SAMPLE", most)
+        found = query_like_texts(corpus)
+    filled = [document for document in corpus if document.contents]
+    sample = filled[:: max(1, -(-len(filled) // most))]
+    assert [doc_id for doc_id in (document.id for document in sample) if doc_id in found] == list(found)
+    for number, document in enumerate(sample):
+        if number % 2 == 0 and document.title.strip():
+            assert found[document.id] == " ".join(document.title.split()[:32])
+
+
+def test_a_streamed_corpus_is_encoded_like_one_in_memory(tiny_embedder, tmp_path, monkeypatch):
+    embedder, documents = tiny_embedder(), [Document(f"d{n}", f"Cats {n}", "sit. And sleep.") for n in range(9)]
+    whole = encode_corpus(Corpus(documents, "small"), embedder, tmp_path / "whole")
+    monkeypatch.setattr(corpus_module, "MEMORY", 0)
+    streamed = encode_corpus(Corpus(lambda: iter(documents), "small"), embedder, tmp_path / "streamed")
+    for one, other in zip(whole, streamed, strict=True):
+        assert one.ids == other.ids
+        assert {file.name: file.read_bytes() for file in one.folder.iterdir()} == {
+            file.name: file.read_bytes() for file in other.folder.iterdir()
+        }
 
 
 def test_both_sides_are_encoded_with_their_own_prompts(tiny_embedder, tmp_path):
