@@ -73,7 +73,8 @@ class CollectionStatistics:
         lengths = np.repeat(counts.lengths, np.diff(part.indptr))
         values = saturation(part.data.astype(np.float64), lengths, self.mean_length)
         values = (self.idf_of(part.shape[1])[part.indices] * values).astype(np.float32)
-        impacts = csr_array((values, part.indices, part.indptr), shape=part.shape, copy=False)
+        masked = counts.scored is not None  # then zeros are removed in place, not in the counts
+        impacts = csr_array((values, part.indices, part.indptr), shape=part.shape, copy=masked)
         if counts.scored is not None:
             impacts.data = impacts.data * counts.scored[part.indices]
             impacts.eliminate_zeros()
