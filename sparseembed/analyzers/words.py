@@ -26,11 +26,6 @@ from sparseembed.analyzers.english_tables import RUNS
 LONGEST = 255
 """UTF-16 units of the longest word."""
 
-# For texts in ASCII: a letter or digit, and what follows it, across one mark between letters or between digits.
-_ASCII = re.compile(
-    r"\b_*+[A-Za-z0-9]\w*+(?:(?:(?<=[A-Za-z])[.':](?=[A-Za-z])|(?<=[0-9])[.,;'](?=[0-9]))\w+)*", re.ASCII
-)  # fmt: skip
-
 _MARKS = "[xtzkvVMgG]*+"  # what may follow any character of a word
 _EMOJI_MARKS = "[xtzkMgG]*+"  # the same within emoji, where the selectors have places of their own
 _AT_MOST = f"{{0,{LONGEST}}}+"  # for what may open a word, lest a long row be read again from each of its characters
@@ -43,7 +38,7 @@ def find_words(text: str) -> list[str]:
     :return: The words in the order of the text, as they stand there.
     """
     if text.isascii():
-        words: list[str] = _ASCII.findall(text)
+        words: list[str] = _ascii_words().findall(text)
         if len(max(words, key=len, default="")) <= LONGEST:
             return words
     else:
@@ -54,6 +49,13 @@ def find_words(text: str) -> list[str]:
         if all(end - start <= LONGEST // 2 for start, end in spans):
             return [text[start:end] for start, end in spans]
     return list(_one_by_one(text, classes))
+
+
+@cache
+def _ascii_words() -> re.Pattern[str]:
+    """Compile the rule for texts in ASCII: letters, digits and _, with one mark between letters or between digits."""
+    mark = "(?<=[A-Za-z])[.':](?=[A-Za-z])|(?<=[0-9])[.,;'](?=[0-9])"
+    return re.compile(rf"\b_*+[A-Za-z0-9]\w*+(?:(?:{mark})\w+)*", re.ASCII)
 
 
 class _Patterns(NamedTuple):
