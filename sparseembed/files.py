@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from sparseembed.errors import IndexFolderError, SparseEmbedError
+from sparseembed.errors import ConfigError, IndexFolderError, SparseEmbedError
 from sparseembed.text import shown
 
 
@@ -22,12 +22,20 @@ def cache_folder(*parts: str) -> Path:
     """Return a folder of the user's cache, which need not exist yet.
 
     `$SPARSEEMBED_CACHE`, else `$XDG_CACHE_HOME/sparseembed`, else `~/.cache/sparseembed`.
+
+    :param parts: The folder's path below the cache.
+    :return: The folder.
+    :raises ConfigError: None of the three tells a folder: the user has no home.
     """
-    own = os.environ.get("SPARSEEMBED_CACHE")
-    if own:
-        return Path(own).expanduser().joinpath(*parts)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache").joinpath("sparseembed", *parts)
+    own, base = os.environ.get("SPARSEEMBED_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    try:
+        if own:
+            return Path(own).expanduser().joinpath(*parts)
+        return (Path(base) if base else Path.home() / ".cache").joinpath("sparseembed", *parts)
+    except RuntimeError:  # no HOME, and no entry in the system's list of users
+        raise ConfigError(
+            "no folder for the cache: this user has no home; set HOME, or SPARSEEMBED_CACHE to a folder (not ~)"
+        ) from None
 
 
 @contextmanager

@@ -19,6 +19,12 @@ BY_HAND = {"q2": {"d1": 2, "d9": 0}, "q1": {"d1": 1}}
         "q2\td1\t2\nq2\td9\t0\nq1\td1\t1\n",
         "query_id doc_id relevance\nq2 d1 2\nq2 d9 0\nq1 d1 1\n",
         "q2 0 d1 2\nq2 0 d9 0\nq1 Q0 d1 1\n",
+        "query-id corpus-id score annotators\nq2 d1 2 3\nq2 d9 0 3\nq1 d1 1 1\n",
+        "query-id iteration doc-id grade\nq2 0 d1 2\nq2 0 d9 0\nq1 7 d1 1\n",
+        "qid\tscore\tdocid\nq2\t2\td1\nq2\t0\td9\nq1\t1\td1\n",
+        "query\titer\tdocno\trel\tnote\nq2\t0\td1\t2\tx\nq2\t0\td9\t0\tx\nq1\t0\td1\t1\tx\n",
+        "q2 4.5 d1 2\nq2 0.5 d9 0\nq1 5 d1 1\n",
+        "q2 d1 2.0\nq2 d9 0.\nq1 d1 1.000\n",
     ],
 )
 def test_layouts(content, tmp_path):
@@ -53,7 +59,11 @@ def test_what_is_written_is_read(qrels, four, tmp_path):
         ("q1\t0\td1\t1", "4 columns where 3 are needed"),
         ("q1\td1\t1\tx\ty", "5 columns where 3 are needed"),
         ("q1\t\t1", "2 columns where 3 are needed"),
-        ("q1\td1\t1.0", "grade '1.0' is not a whole number"),
+        ("q1\td1\t1.5", "grade '1.5' is not a whole number"),
+        ("q1\td1\t1.05", "grade '1.05' is not a whole number"),
+        ("q1\td1\t.0", "grade '.0' is not a whole number"),
+        ("q1\td1\t1e0", "grade '1e0' is not a whole number"),
+        ("q1\td1\tnan", "grade 'nan' is not a whole number"),
         ("q1\td1\tyes", "grade 'yes' is not a whole number"),
         ("q1\td1\t1_0", "grade '1_0' is not a whole number"),
         ("q1\td1\t\u0663", "grade '\u0663' is not a whole number"),
@@ -72,6 +82,9 @@ def test_bad_line_is_named(line, problem, tmp_path, message_of):
     [
         ("q1 0 d1 1\nq1 d1 1\n", 2, "3 columns where 4 are needed (query-id, 0, document-id, grade)"),
         ("q1\td1\thigh\n", 1, "grade 'high' is not a whole number"),
+        ("qid a b c\nq 1 2 3\n", 1, "a header that does not tell which column is which"),
+        ("qid docid doc_id score\nq 1 2 3\n", 1, "a header that does not tell which column is which"),
+        ("qid docid score more\nq 1 2\n", 2, "3 columns where 4 are needed (qid, docid, score, more)"),
         ("only two\n", 1, "2 columns where 3 are needed"),
     ],
 )
