@@ -27,6 +27,7 @@ class Written:
     :ivar postings: Postings.
     :ivar length: Literal terms of the documents, repetitions included.
     :ivar unknown: How many of these are not known to the statistics.
+    :ivar frequency: Documents that each known term stands in literally, shape (T,).
     :ivar mean: Sum of the documents' unit embeddings, shape (d,).
     """
 
@@ -36,6 +37,7 @@ class Written:
     postings: int = 0
     length: int = 0
     unknown: int = 0
+    frequency: Any = field(default=0)
     mean: Any = field(default=0.0)
 
     @property
@@ -83,7 +85,9 @@ class DocumentWriter:
         sums.empty += int((np.diff(indptr) == 0).sum())
         sums.postings += int(indptr[-1])
         sums.length += int(counts.lengths.sum())
-        sums.unknown += int(counts.matrix.data[counts.matrix.indices >= len(self._statistics.space.terms)].sum())
+        known = len(self._statistics.space.terms)
+        sums.frequency = sums.frequency + counts.frequency[:known]
+        sums.unknown += int(counts.matrix.data[counts.matrix.indices >= known].sum())
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         sums.mean = sums.mean + np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0).sum(axis=0)
 

@@ -1,0 +1,69 @@
+"""Embeddings that are known already, by document id."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sparseembed.embedders.store import EmbeddingStore
+from sparseembed.embedders.transformer import Encoded, TransformerEmbedder
+from sparseembed.errors import DataError, SparseEmbedError
+from sparseembed.index.manifest import Manifest
+from sparseembed.indexing.stores import open_store
+from sparseembed.progress import note
+
+
+class Recalling:
+    """An embedder that looks documents up in stores, and encodes those that are in none."""
+
+    def __init__(self, embedder: TransformerEmbedder, stores: Sequence[EmbeddingStore]) -> None:
+        """Take the stores.
+
+        :param embedder: The embedder that made them.
+        :param stores: Embeddings of documents; of those with one id the last counts.
+        """
+        self._embedder, self._stores = embedder, stores
+        self._place = {
+            doc_id: (number, row) for number, store in enumerate(stores) for row, doc_id in enumerate(store.ids)
+        }
+
+    @classmethod
+    def of(cls, manifest: Manifest, embedder: TransformerEmbedder) -> Any:
+        """Open the stores that a manifest names; those that are gone are told of.
+
+        :param manifest: The index's manifest.
+        :param embedder: Its embedder.
+        """
+        stores = []
+        for name in manifest.embeddings:
+            try:
+                store = open_store(name)
+                if store.about.get("embedder") != embedder.identity("document"):
+                    raise DataError(f"{store.folder} holds another embedder's embeddings")
+                stores.append(store)
+            except SparseEmbedError as error:
+                note(f"encoding again what was kept there: {error}")
+        return cls(embedder, stores)
+
+    def encode_counted(
+        self, texts: Sequence[str], side: str = "document", names: Sequence[str] | None = None
+    ) -> Encoded:
+        """Return embeddings of documents, as `TransformerEmbedder.encode_counted` does.
+
+        :param names: The documents' ids.
+        """
+        names = list(names or [])
+        missing = [row for row, name in enumerate(names) if name not in self._place]
+        vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float32)
+        for number, store in enumerate(self._stores):
+            rows = [row for row, name in enumerate(names) if self._place.get(name, (-1,))[0] == number]
+            if rows:
+                vectors[rows] = store.take(np.asarray([self._place[names[row]][1] for row in rows], dtype=np.int64))
+        if not missing:
+            return Encoded(vectors, 0, 0)
+        encoded = self._embedder.encode_counted([texts[row] for row in missing], side, [names[row] for row in missing])
+        vectors[missing] = encoded.vectors
+        return Encoded(vectors, encoded.tokens, encoded.cut)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._embedder, name)

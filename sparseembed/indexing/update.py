@@ -1,0 +1,136 @@
+"""Change an index: add, replace and delete documents, compact it, fit it anew."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sparseembed.data.corpus import Corpus, Document
+from sparseembed.embedders.load import EmbedderLike
+from sparseembed.errors import DataError
+from sparseembed.index.manifest import Manifest, read_manifest
+from sparseembed.indexing.change import Change, encode_added
+from sparseembed.indexing.drift import Drift
+from sparseembed.progress import note
+from sparseembed.retrieval.embedder import matching_embedder
+from sparseembed.text import shown
+
+Documents = Corpus | str | Path | Iterable[Document]
+
+
+class Index:
+    """An index that documents are added to and deleted from, by one process at a time.
+
+    Each call is one commit: whoever opens the index sees all of it or nothing. Searchers that are open keep what they
+    have opened until `Searcher.reload`. New documents are weighed by the statistics that were fitted when the index was
+    built, so that nothing of what is there is encoded or decoded again; words that the collection did not have are
+    found where they stand. How far the new documents are from the fitted ones is kept in the manifest.
+    """
+
+    def __init__(self, path: str | Path, embedder: EmbedderLike | None = None) -> None:
+        """Open an index for changes.
+
+        :param path: The index folder.
+        :param embedder: The embedder that made it; the one that its manifest names when None, if that is a preset.
+        :raises IndexFolderError: There is no index.
+        """
+        self.path = Path(path)
+        self._embedder = embedder
+        read_manifest(self.path)
+
+    @classmethod
+    def open(cls, path: str | Path, embedder: EmbedderLike | None = None) -> "Index":
+        """Open an index for changes; the same as the constructor."""
+        return cls(path, embedder)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the last commit."""
+        return read_manifest(self.path)
+
+    def add(self, documents: Documents, replace: bool = False) -> Manifest:
+        """Add documents.
+
+        :param documents: Documents, a corpus, or what `build_index` takes.
+        :param replace: Whether a document whose id the index has replaces that one; else it is refused.
+        :return: The manifest of the new commit.
+        :raises DataError: A document cannot be read, or the index has one of its id; nothing is added then.
+        :raises EmbedderError: The embedder fails.
+        :raises IndexFolderError: The embedder is not the index's, or another process writes to the index.
+        """
+        corpus = _corpus(documents)
+        with Change(self.path, "added documents") as change:
+            known = [doc_id for doc_id in corpus.ids if change.snapshot.find(doc_id) is not None]
+            if known and not replace:
+                raise DataError(
+                    f"the index {self.path} has {len(known):,} of these documents already, the first is "
+                    f"{shown(known[0])}: pass --replace to put the new ones in their place"
+                )
+            embedder = matching_embedder(change.manifest, self._embedder)
+            store = encode_added(corpus, embedder)
+            change.delete(known)
+            drift = change.write(corpus, store, embedder)
+            change.settle()
+            manifest = change.publish(added=len(corpus), deleted=len(known), drift=drift, store=store)
+        replaced = f", {len(known):,} of them in place of others" if known else ""
+        note(f"added {len(corpus):,} documents{replaced}: {manifest.counts['documents']:,} in {self.path}")
+        for warning in Drift(**manifest.updates["drift"]).warnings():
+            note(f"drift: in the documents added since the index was fitted {warning}: consider compact --refit")
+        return manifest
+
+    def replace(self, documents: Documents) -> Manifest:
+        """Add documents; one whose id the index has replaces that one. See `add`."""
+        return self.add(documents, replace=True)
+
+    def delete(self, ids: Sequence[str]) -> Manifest:
+        """Delete documents.
+
+        :param ids: Their ids.
+        :return: The manifest of the new commit.
+        :raises DataError: The index lacks one of them; nothing is deleted then.
+        :raises IndexFolderError: Another process writes to the index.
+        """
+        wanted = list(dict.fromkeys(ids))
+        with Change(self.path, "deletions") as change:
+            missing = [doc_id for doc_id in wanted if change.snapshot.find(doc_id) is None]
+            if missing:
+                raise DataError(
+                    f"the index {self.path} lacks {len(missing):,} of {len(wanted):,} documents, the first is "
+                    f"{shown(missing[0])}: nothing was deleted; check the ids"
+                )
+            change.delete(wanted)
+            manifest = change.publish(deleted=len(wanted))
+        note(f"deleted {len(wanted):,} documents: {manifest.counts['documents']:,} in {self.path}")
+        return manifest
+
+    def compact(self, refit: bool = False) -> Manifest:
+        """Merge all segments into one, without the deleted documents.
+
+        :param refit: Fit the statistics anew on what the index holds now, from the embeddings that are kept in the
+            user's cache, and write all documents again; documents whose embeddings are gone are encoded.
+        :return: The manifest.
+        :raises IndexFolderError: Another process writes to the index.
+        """
+        with Change(self.path, "a compacted index") as change:
+            embedder = matching_embedder(change.manifest, self._embedder) if refit else None
+            manifest = change.compact() if embedder is None else change.refit(embedder)
+        note(f"compacted {self.path}: {manifest.counts['documents']:,} documents in {len(manifest.segments)} segment")
+        return manifest
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is left open between calls."""
+
+
+def _corpus(documents: Documents) -> Corpus:
+    if isinstance(documents, Corpus):
+        return documents
+    if isinstance(documents, str | Path):
+        from sparseembed.data.resolve import open_corpus
+
+        return open_corpus(str(documents))
+    return Corpus(documents, "documents")
