@@ -1,6 +1,7 @@
 """Counts of literal terms, the sums over a collection, idf and BM25, against sums written out in plain Python."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_impacts_of_any_documents(documents, data):
 def test_the_sums_of_parts_add_up_to_those_of_the_whole(documents, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(documents)), max_size=3)))
     places = [0, *cuts, len(documents)]
-    parts = [counts_of(documents[start:end]) for start, end in zip(places, places[1:], strict=False)]
+    parts = [counts_of(documents[start:end]) for start, end in pairwise(places)]
     added = CollectionStatistics(0, 0, np.zeros(TERMS, dtype=np.int64))
     for part in parts:
         added = added + CollectionStatistics.of(part)
