@@ -1,0 +1,33 @@
+"""`sparseembed add`: more documents for an index."""
+
+import argparse
+
+from sparseembed.cli.options import add_naming_options, named_embedder
+
+NAME = "add"
+HELP = "add documents to an index, or replace some"
+DESCRIPTION = """\
+Add documents to an index with the statistics that were fitted when it was built: only the new documents are encoded.
+Words that the collection did not have are found where they stand. Who opens the index sees all of the addition or
+nothing of it. How far the added documents are from the fitted ones is told, and kept in the manifest.
+"""
+EPILOG = """\
+examples:
+  sparseembed add indexes/mine new.jsonl
+  sparseembed add indexes/mine changed.jsonl --replace     a document of a known id takes the old one's place
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("index", metavar="INDEX", help="an index folder")
+    parser.add_argument("dataset", metavar="FILE", help="a JSONL file, a BEIR folder or a collection's name")
+    parser.add_argument("--replace", action="store_true", help="replace documents whose ids the index has")
+    add_naming_options(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Add the documents."""
+    from sparseembed.indexing.update import Index
+
+    Index(options.index, named_embedder(options)).add(options.dataset, options.replace)

@@ -1,0 +1,42 @@
+"""`sparseembed verify`: is every byte what was written?"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from sparseembed.errors import IndexFolderError
+
+NAME = "verify"
+HELP = "compare all files of an index, or of stored embeddings, with their checksums"
+DESCRIPTION = """\
+Read every file of an index, or of a folder of stored embeddings, and compare it with the checksum that was kept when it
+was written. What is damaged is listed, one line each, with what to do; the exit status is then 2.
+"""
+EPILOG = """\
+examples:
+  sparseembed verify indexes/mine
+  sparseembed verify ~/.cache/sparseembed/embeddings/mine-1a2b3c4d5e/smollm2-135m-aligned-0123456789/documents
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("path", metavar="INDEX|STORE", help="an index folder, or a folder of stored embeddings")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Verify."""
+    from sparseembed.embedders.store_check import verify_store
+    from sparseembed.index.verify import REBUILD, verify_index
+
+    path = Path(options.path)
+    if (path / "store.json").exists():
+        what, problems, remedy = "embeddings", verify_store(path), "run the same encode again, it makes them anew"
+    else:
+        what, problems, remedy = "index", verify_index(path), REBUILD
+    if not problems:
+        sys.stdout.write(f"{path}: the {what} is whole\n" if what == "index" else f"{path}: the {what} are whole\n")
+        return
+    for problem in problems:
+        sys.stdout.write(problem + "\n")
+    raise IndexFolderError(f"{path} is damaged in {len(problems)} places: {remedy}")

@@ -1,0 +1,1 @@
+"""Documents with their impacts, to other engines: each format is a sink."""
