@@ -1,24 +1,13 @@
 package org.sparseembed;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.IntBuffer;
-import java.nio.LongBuffer;
-import java.nio.ShortBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.apache.lucene.document.BinaryDocValuesField;
-import org.apache.lucene.document.Document;
-import org.apache.lucene.document.Field;
-import org.apache.lucene.document.FieldType;
-import org.apache.lucene.document.StoredField;
-import org.apache.lucene.document.StringField;
-import org.apache.lucene.index.IndexOptions;
+import org.apache.lucene.index.CodecReader;
 import org.apache.lucene.index.IndexWriter;
 import org.apache.lucene.index.IndexWriterConfig;
 import org.apache.lucene.index.LogDocMergePolicy;
@@ -28,7 +17,6 @@ import org.apache.lucene.index.Term;
 import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.MMapDirectory;
 import org.apache.lucene.store.NoLockFactory;
-import org.apache.lucene.util.BytesRef;
 
 /** Writes an index with the fields that Anserini's searchers read: `id`, `contents` and, stored alone, `raw`. */
 public final class Store {
@@ -41,12 +29,9 @@ public final class Store {
   private final Directory directory;
   private final KeepUntilReleased policy;
   private final IndexWriter writer;
-  private final Field id = new StringField(ID, "", Field.Store.YES);
-  private final Field order = new BinaryDocValuesField(ID, new BytesRef());
-  private final Field raw = new StoredField(RAW, "");
-  private final ImpactStream stream = new ImpactStream();
-  private final Field contents;
-  private Strings vocabulary = new Strings(new byte[4]);
+  private final boolean analysed;
+  private final long memory;
+  private Collected collected = new Collected(new Strings(new byte[4]), new int[0]);
   private int largest;
 
   private Store(String folder, String commit, boolean analysed, double megabytes) throws IOException {
@@ -64,14 +49,11 @@ public final class Store {
     config.setMergeScheduler(new SerialMergeScheduler());
     config.setUseCompoundFile(false);
     config.setCommitOnClose(false);
-    config.setRAMBufferSizeMB(megabytes > 0 ? megabytes : buffer());
+    double buffer = megabytes > 0 ? megabytes : share();
+    config.setRAMBufferSizeMB(buffer);
+    memory = (long) (buffer * (1 << 20));
+    this.analysed = analysed;
     writer = new IndexWriter(directory, config);
-    FieldType kind = new FieldType();
-    kind.setTokenized(true);
-    kind.setOmitNorms(!analysed);
-    kind.setIndexOptions(IndexOptions.DOCS_AND_FREQS);
-    kind.freeze();
-    contents = analysed ? new Field(CONTENTS, "", kind) : new Field(CONTENTS, stream, kind);
   }
 
   /**
@@ -83,30 +65,28 @@ public final class Store {
   }
 
   /** Takes the terms that the numbers of later blocks name. */
-  public static void vocabulary(long handle, byte[] terms) {
+  public static void vocabulary(long handle, byte[] terms) throws IOException {
     Store store = OPEN.get(handle);
     synchronized (store) {
-      store.vocabulary = new Strings(terms);
+      store.flush();
+      Strings vocabulary = new Strings(terms);
+      store.collected = new Collected(vocabulary, Lists.sorted(vocabulary.size(), vocabulary::point));
     }
   }
 
-  /** Adds documents of impacts; `raws` holds their texts, or none at all. */
+  /** Adds documents: ids, stored texts, terms that the vocabulary lacks, and the postings of each. */
   public static void add(
       long handle, byte[] ids, byte[] raws, byte[] extra, byte[] bounds, byte[] numbers, byte[] impacts)
       throws IOException {
     Store store = OPEN.get(handle);
     synchronized (store) {
-      LongBuffer starts = little(bounds).asLongBuffer();
-      IntBuffer terms = little(numbers).asIntBuffer();
-      ShortBuffer weights = little(impacts).asShortBuffer();
-      store.stream.block(store.vocabulary, new Strings(extra), terms, weights);
-      for (int place = 0; place < weights.limit(); place++) {
-        store.largest = Math.max(store.largest, weights.get(place) & 0xffff);
+      if (!store.collected.hasRoom(impacts.length / 2)) {
+        store.flush();
       }
-      store.write(
-          new Strings(ids),
-          new Strings(raws),
-          place -> store.stream.document((int) starts.get(place), (int) starts.get(place + 1)));
+      store.collected.add(ids, raws, extra, bounds, numbers, impacts);
+      if (store.collected.bytes() > store.memory) {
+        store.flush();
+      }
     }
   }
 
@@ -114,9 +94,13 @@ public final class Store {
   public static void addTexts(long handle, byte[] ids, byte[] texts) throws IOException {
     Store store = OPEN.get(handle);
     synchronized (store) {
+      Fields fields = new Fields(true);
+      Strings names = new Strings(ids);
       Strings contents = new Strings(texts);
-      store.write(
-          new Strings(ids), new Strings(new byte[4]), place -> store.contents.setStringValue(contents.get(place)));
+      for (int place = 0; place < names.size(); place++) {
+        fields.fill(names, contents, place);
+        store.writer.addDocument(fields.document);
+      }
     }
   }
 
@@ -124,6 +108,7 @@ public final class Store {
   public static void delete(long handle, byte[] ids) throws IOException {
     Store store = OPEN.get(handle);
     synchronized (store) {
+      store.flush();
       Strings wanted = new Strings(ids);
       Term[] terms = new Term[wanted.size()];
       for (int place = 0; place < terms.length; place++) {
@@ -137,6 +122,7 @@ public final class Store {
   public static void merge(long handle) throws IOException {
     Store store = OPEN.get(handle);
     synchronized (store) {
+      store.flush();
       store.writer.forceMerge(1);
     }
   }
@@ -145,6 +131,7 @@ public final class Store {
   public static byte[] commit(long handle, byte[] data) throws IOException {
     Store store = OPEN.get(handle);
     synchronized (store) {
+      store.flush();
       Strings given = new Strings(data);
       Map<String, String> about = new HashMap<>();
       for (int place = 0; place < given.size(); place += 2) {
@@ -186,30 +173,15 @@ public final class Store {
     }
   }
 
-  /** Tells a document's contents by its place in a block. */
-  private interface Contents {
-    void set(int place);
-  }
-
-  private void write(Strings ids, Strings raws, Contents setter) throws IOException {
-    boolean stored = raws.size() > 0;
-    Document document = new Document();
-    document.add(id);
-    document.add(order);
-    document.add(contents);
-    if (stored) {
-      document.add(raw);
-    }
-    BytesRef bytes = new BytesRef();
-    for (int place = 0; place < ids.size(); place++) {
-      ids.point(place, bytes);
-      id.setStringValue(ids.get(place));
-      order.setBytesValue(bytes);
-      if (stored) {
-        raw.setStringValue(raws.get(place));
+  /** Writes the collected documents as a segment. */
+  private void flush() throws IOException {
+    if (collected.documents() > 0) {
+      Collected full = collected;
+      collected = full.next();
+      largest = Math.max(largest, full.largest());
+      try (CodecReader model = Fields.model()) {
+        writer.addIndexes(new CollectedReader(model, full));
       }
-      setter.set(place);
-      writer.addDocument(document);
     }
   }
 
@@ -230,12 +202,8 @@ public final class Store {
   }
 
   /** Gives a buffer size, in megabytes, that leaves room in the heap. */
-  private static double buffer() {
+  private static double share() {
     return Math.min(512, Math.max(16, Runtime.getRuntime().maxMemory() / (4 << 20)));
-  }
-
-  private static ByteBuffer little(byte[] bytes) {
-    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   private static byte[] utf8(String text) {
