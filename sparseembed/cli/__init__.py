@@ -1,21 +1,41 @@
 """The command line: `sparseembed COMMAND`. Every command is a few lines over the library."""
 
 import argparse
-import errno
-import io
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sparseembed import __version__
-from sparseembed.cli import adapt, analyze, embedders, encode, evaluate, explain, index, inspect, search, train
+from sparseembed.cli import (
+    adapt,
+    add,
+    analyze,
+    compact,
+    delete,
+    embedders,
+    encode,
+    evaluate,
+    explain,
+    export,
+    index,
+    inspect,
+    merge,
+    search,
+    train,
+    verify,
+)
 from sparseembed.cli.memory import keep_freed_memory
+from sparseembed.cli.streams import discard_output, fail, flush_output, open_standard_streams, settle_errors, told
+from sparseembed.cli.text import printable
 from sparseembed.errors import SparseEmbedError
 from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 
-COMMANDS = (index, encode, search, explain, inspect, evaluate, analyze, embedders, adapt, train)
+COMMANDS = (
+    *(index, encode, search, explain, inspect),
+    *(add, delete, compact, merge, verify, export),
+    *(evaluate, analyze, embedders, adapt, train),
+)
 EPILOG = """\
 examples:
   sparseembed index pydocs                          the built-in demonstration collection
@@ -32,7 +52,25 @@ class _Parser(argparse.ArgumentParser):
     """Tells a user's mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse itself says nothing of a stream that cannot be written
+
+
+class _CommandParser(_Parser):
+    """Takes options before, between and after the words of a command."""
+
+    _inner = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._inner:
+            return super().parse_known_args(args, namespace)
+        self._inner = True  # argparse comes back here for the options, and then for the words
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._inner = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,23 +79,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: The words after `sparseembed`; those of this process when None.
     :return: Exit status: 0 when it did what was asked, 2 for a user's mistake, 130 when interrupted.
     """
-    _print_what_can_be()
+    open_standard_streams()
     keep_freed_memory()
-    options = _parser().parse_args(arguments)
-    _listen(options.quiet)
     try:
+        status = _run(arguments)
+    except SystemExit as end:  # --help, --version, or words that are no command
+        status = flush_output() if end.code in (0, None) else 0
+        if not status:
+            raise
+    finally:
+        settle_errors()
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        _listen(options.quiet)
         options.run(options)
-        sys.stdout.flush()
-        return 0
+        return flush_output()
     except SparseEmbedError as error:
-        return _fail(" ".join(str(error).split()))
+        flush_output()
+        return fail(str(error))
     except BrokenPipeError:
-        # The reader (head, less) has gone; without this the interpreter complains when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()  # the reader (head, less) has gone
         return 0
     except OSError as error:
-        return _fail(_told(error))
+        discard_output()
+        return fail(told(error))
+    except MemoryError:
+        discard_output()
+        return fail("memory does not suffice: give the process more, or less to do at once")
     except KeyboardInterrupt:
+        discard_output()
         sys.stderr.write("\nsparseembed: stopped; what was finished is kept, the same command goes on from there\n")
         return 130
 
@@ -70,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"sparseembed {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_CommandParser)
     for command in COMMANDS:
         sub = commands.add_parser(
             command.NAME,
@@ -85,12 +139,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_what_can_be() -> None:
-    """Let a terminal that is not of UTF-8 show `?` for what it lacks, instead of ending in an error."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-
-
 def _listen(quiet: bool) -> None:
     set_reporter(SilentReporter() if quiet else ConsoleReporter())
     handler = logging.StreamHandler()
@@ -99,19 +147,3 @@ def _listen(quiet: bool) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.ERROR if quiet else logging.WARNING)
     logger.propagate = False
-
-
-def _told(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}no room on the disk: free some and run the same command again, finished work is kept"
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return f"{where}cannot be written or read ({error.strerror}): choose another folder or change its permissions"
-    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return f"{where}a file stands where a folder is needed, or the reverse ({error.strerror}): choose another place"
-    return f"{where}{error.strerror or error}"
-
-
-def _fail(message: str) -> int:
-    sys.stderr.write(f"sparseembed: error: {message}\n")
-    return 2

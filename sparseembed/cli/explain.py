@@ -34,9 +34,7 @@ def run(options: argparse.Namespace) -> None:
     """Explain."""
     from sparseembed.retrieval.searcher import Searcher
 
-    with Searcher.open(
-        options.index, expand=options.expand, embedder=named_embedder(options, options.index)
-    ) as searcher:
+    with Searcher.open(options.index, expand=options.expand, embedder=named_embedder(options)) as searcher:
         explanation = searcher.explain(options.query, options.document)
         text = searcher.text(options.document)
     if options.json:
@@ -48,6 +46,6 @@ def run(options: argparse.Namespace) -> None:
     ]
     rows.append(("sum", "", "", "", explanation.score))
     table = columns(rows, ("term", "origin", "query", "impact", "score"), right=frozenset({2, 3, 4}))
-    sys.stdout.write(f"{explanation.id}: {snippet(text)}\n\n{table}\n")
+    sys.stdout.write(f"{visible(explanation.id)}: {snippet(text)}\n\n{table}\n")
     if explanation.unmatched:
         sys.stdout.write(f"\nnot in the document: {', '.join(map(visible, explanation.unmatched))}\n")

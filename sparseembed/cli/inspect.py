@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sparseembed.cli import compare
-from sparseembed.cli.options import add_embedder_options, chosen_embedder, positive
+from sparseembed.cli.options import add_embedder_options, chosen_embedder, named_embedder, positive
 from sparseembed.cli.text import columns, visible
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
@@ -98,5 +98,5 @@ def _embedder(options: argparse.Namespace) -> "tuple[TransformerEmbedder, Adjust
     from sparseembed.retrieval.embedder import matching_embedder
 
     snapshot = open_snapshot(Path(options.index))
-    embedder = matching_embedder(snapshot.manifest, chosen_embedder(options) if options.embedder else None)
+    embedder = matching_embedder(snapshot.manifest, named_embedder(options))
     return embedder, snapshot.adjustment(options.side)

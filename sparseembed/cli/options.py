@@ -1,13 +1,16 @@
 """Options that several commands share."""
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.presets import DEFAULT, find_spec
-from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT, EmbedderSpec
+from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sparseembed.retrieval.embedder import Named
 
 PARTS = (
     "revision",
@@ -79,26 +82,20 @@ def add_naming_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--trust-remote-code", action="store_true", help="run code that the model brings")
 
 
-def named_embedder(options: argparse.Namespace, index: str) -> EmbedderSpec | None:
-    """Return the embedder that the options name, used as an index says; None where they name nothing.
+def named_embedder(options: argparse.Namespace) -> "Named | None":
+    """Return what the options name of an index's embedder; None where they name nothing.
 
-    :param options: With the options of `add_naming_options`.
-    :param index: The index folder.
-    :raises IndexFolderError: There is no index, or it is damaged.
-    :raises EmbedderError: Unknown name.
+    :param options: With the options of `add_naming_options`, or of `add_embedder_options`.
     """
-    from sparseembed.index.manifest import read_manifest
-    from sparseembed.retrieval.embedder import named_spec
+    from sparseembed.retrieval.embedder import Named
 
-    if not (options.embedder or options.adapters or options.decoding or options.trust_remote_code):
+    own = ("adapters", "decoding")
+    changes = {part: getattr(options, part, None) for part in PARTS if part not in own}
+    changes = {part: value for part, value in changes.items() if value is not None}
+    trusted = bool(options.trust_remote_code)
+    if not (changes or trusted or options.embedder or options.adapters or options.decoding):
         return None
-    return named_spec(
-        read_manifest(Path(index)),
-        options.embedder,
-        tuple(options.adapters or ()),
-        options.decoding,
-        bool(options.trust_remote_code),
-    )
+    return Named(options.embedder, tuple(options.adapters or ()), options.decoding, trusted, changes)
 
 
 def positive(value: int, name: str) -> int:

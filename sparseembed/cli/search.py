@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparseembed.cli.options import add_naming_options, named_embedder, positive
-from sparseembed.cli.text import columns, snippet
+from sparseembed.cli.text import columns, snippet, visible
 from sparseembed.errors import ConfigError
+from sparseembed.outputs import check_writable
 from sparseembed.progress import note
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
 
@@ -38,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a hit, texts included")
     parser.add_argument("--queries", metavar="FILE", help='many queries, one JSON object a line: {"_id", "text"}')
     parser.add_argument("--run", dest="run_file", metavar="OUT.trec", help="TREC run file for --queries")
+    parser.add_argument(
+        "--keep-self",
+        action="store_true",
+        help="keep hits whose id is the query's own in the run file; without it they are left out, as eval does",
+    )
     parser.add_argument("--threads", type=int, default=1, help="queries searched at the same time (default: 1)")
     parser.add_argument(
         "--engine", default="lucene", help="lucene, or exact: numpy without Lucene's index (default: lucene)"
@@ -65,11 +71,13 @@ def run(options: argparse.Namespace) -> None:
         raise ConfigError("give one QUERY, or --queries FILE with --run OUT.trec")
     if (options.queries is None) != (options.run_file is None):
         raise ConfigError("--queries FILE and --run OUT.trec go together: the hits of many queries go into a run file")
+    if options.run_file is not None:
+        check_writable(options.run_file)
     with Searcher.open(
         options.index,
         expand=options.expand,
         expansion_weight=options.expansion_weight,
-        embedder=named_embedder(options, options.index),
+        embedder=named_embedder(options),
         engine=options.engine,
     ) as searcher:
         if options.queries is not None:
@@ -88,16 +96,20 @@ def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
     if not hits:
         note("no hits: no document shares a term with the query")
         return
-    rows = [(hit.rank, int(hit.score), hit.id, snippet(searcher.text(hit.id))) for hit in hits]
+    rows = [(hit.rank, int(hit.score), visible(hit.id), snippet(searcher.text(hit.id))) for hit in hits]
     sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
 
 
 def _search_many(searcher: "Searcher", options: argparse.Namespace) -> None:
     from sparseembed.data.jsonl import read_queries
-    from sparseembed.evaluation.runs import write_trec_run
+    from sparseembed.evaluation.runs import drop_self, write_trec_run
 
     queries = read_queries(Path(options.queries))
-    hits = searcher.search_batch(list(queries.values()), options.k, options.threads)
-    write_trec_run(options.run_file, dict(zip(queries, hits, strict=True)), "sparseembed")
-    found = sum(map(len, hits))
+    own = 0 if options.keep_self else 1  # one more hit, for the query's own document gives way
+    hits = searcher.search_batch(list(queries.values()), options.k + own, options.threads)
+    run = dict(zip(queries, hits, strict=True))
+    if not options.keep_self:
+        run = drop_self(run, options.k)
+    write_trec_run(options.run_file, run, "sparseembed")
+    found = sum(map(len, run.values()))
     note(f"searched {len(queries):,} queries, found {found:,} hits; wrote {options.run_file}")

@@ -1,4 +1,4 @@
-"""Small tables of plain text."""
+"""Small tables of plain text, and strings of others made fit for a terminal."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,16 @@ def snippet(text: str, width: int = 80) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would obey rather than show: control characters, and those that turn the direction.
+
+    >>> printable("a\\x1b[2J\\u202eb")
+    'a\\\\x1b[2J\\\\u202eb'
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def visible(token: str) -> str:
     """Return a token with its leading space and control characters shown."""
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in token)
+    shown = printable(token)
     return "␣" + shown[1:] if shown.startswith(" ") else shown

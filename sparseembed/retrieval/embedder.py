@@ -1,6 +1,8 @@
 """The embedder of an index: an index says how texts were embedded, and its user alone says what is loaded and run."""
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,25 @@ _TEXTS = ("name", "weights", "document_prompt", "query_prompt", "task", "pooling
 _OPTIONAL = ("revision", "decoding")
 
 
-def matching_embedder(manifest: Manifest, embedder: EmbedderLike | None) -> TransformerEmbedder:
+@dataclass(frozen=True)
+class Named:
+    """What a user names of an index's embedder; all else is as the index says.
+
+    :param embedder: Weights: a preset, a path or a Hugging Face id; None for those of the preset that the index names.
+    :param adapters: Adapters on top of the preset's own.
+    :param decoding: Where the decoding matrix comes from; the preset's own when None.
+    :param trust_remote_code: Whether code that comes with the weights may run.
+    :param changes: Other parts of an `EmbedderSpec`, such as a pooling, that are to be as the user says.
+    """
+
+    embedder: str | None = None
+    adapters: tuple[str, ...] = ()
+    decoding: str | None = None
+    trust_remote_code: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def matching_embedder(manifest: Manifest, embedder: EmbedderLike | Named | None) -> TransformerEmbedder:
     """Return the embedder of an index, or refuse one that is not.
 
     An index is data, and may come from anybody. Its manifest is believed about prompts, pooling and the like. What it
@@ -26,14 +46,16 @@ def matching_embedder(manifest: Manifest, embedder: EmbedderLike | None) -> Tran
     preset's or the caller names them too.
 
     :param manifest: The index's manifest.
-    :param embedder: The embedder at hand. A name stands for weights, adapters and decoding alone: all else is taken
-        from the manifest. None for the preset that the manifest names.
+    :param embedder: The embedder at hand. A string stands for weights alone, as `Named` of it. None for the preset that
+        the manifest names.
     :return: The embedder.
     :raises IndexFolderError: It is not the one that made the index (the message names the field that differs); the
         manifest names no preset and the caller nothing; the manifest is damaged.
     """
     told = _spec(manifest)
     if embedder is None or isinstance(embedder, str):
+        embedder = Named(embedder)
+    if isinstance(embedder, Named):
         embedder = named_spec(manifest, embedder)
     chosen = load_embedder(embedder)
     if not _same_place(told.decoding, chosen.spec.decoding):
@@ -48,40 +70,31 @@ def matching_embedder(manifest: Manifest, embedder: EmbedderLike | None) -> Tran
     raise _differs(chosen, difference)
 
 
-def named_spec(
-    manifest: Manifest,
-    embedder: str | None = None,
-    adapters: tuple[str, ...] = (),
-    decoding: str | None = None,
-    trust_remote_code: bool = False,
-) -> EmbedderSpec:
+def named_spec(manifest: Manifest, named: Named) -> EmbedderSpec:
     """Return what an index's user names, used as the index says.
 
     :param manifest: The index's manifest: prompts, task, pooling, attention, maximal length and dtype are its.
-    :param embedder: Weights: a preset, a path or a Hugging Face id; None for those of the preset that the manifest
-        names.
-    :param adapters: Adapters on top of the preset's own.
-    :param decoding: Where the decoding matrix comes from; the preset's own when None.
-    :param trust_remote_code: Whether code that comes with the weights may run.
+    :param named: What the user names.
     :return: The parts of the embedder; nothing is loaded.
     :raises EmbedderError: Unknown name.
-    :raises IndexFolderError: The manifest names what is no preset, and the caller does not; the manifest is damaged.
+    :raises ConfigError: A part is outside its range.
+    :raises IndexFolderError: The manifest names what is no preset, and the user does not; the manifest is damaged.
     """
     told = _spec(manifest)
-    base = find_spec(embedder) if embedder is not None else _preset(told)
+    base = find_spec(named.embedder) if named.embedder is not None else _preset(told)
     if base is not None:
         choice = {
             "name": base.name,
             "weights": base.weights,
             "revision": base.revision,
-            "adapters": (*base.adapters, *adapters),
-            "decoding": decoding or base.decoding,
-            "trust_remote_code": trust_remote_code,
+            "adapters": (*base.adapters, *named.adapters),
+            "decoding": named.decoding or base.decoding,
+            "trust_remote_code": named.trust_remote_code,
         }
-        named = EmbedderSpec(**told.as_dict() | choice)
-        same = named.adapters == told.adapters and _same_place(named.decoding, told.decoding)
-        if embedder is not None or adapters or decoding or same:
-            return named
+        spec = EmbedderSpec(**told.as_dict() | choice).with_changes(**named.changes)
+        same = spec.adapters == told.adapters and _same_place(spec.decoding, told.decoding)
+        if same or named.embedder is not None or named.adapters or named.decoding:
+            return spec
     raise IndexFolderError(
         f"the index names an embedder that is no preset, and no index chooses what is loaded: if you trust it, pass "
         f"{_words(told, base)} (in Python: embedder=)"

@@ -14,7 +14,7 @@ from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest
 from sparseembed.index.snapshot import Snapshot, open_snapshot
-from sparseembed.retrieval.embedder import matching_embedder
+from sparseembed.retrieval.embedder import Named, matching_embedder
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
@@ -93,7 +93,7 @@ class Searcher:
         *,
         expand: int = 0,
         expansion_weight: float = DEFAULT_EXPANSION_WEIGHT,
-        embedder: EmbedderLike | None = None,
+        embedder: EmbedderLike | Named | None = None,
         engine: str = DEFAULT_ENGINE,
     ) -> "Searcher":
         """Open an index.

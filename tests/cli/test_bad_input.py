@@ -229,14 +229,15 @@ def test_k_below_one(refused, index, model, k):
         (["cat", "--run", "x.trec"], "--run"),
         (["cat", "--threads", "0"], "--threads"),
         (["cat", "--expand", "-1"], "expand"),
-        (["cat", "--expand", "2", "--expansion-weight", "0"], "expansion weight"),
+        (["cat", "--expand", "2", "--expansion-weight", "0", "--embedder", "TIED"], "expansion weight"),
         (["cat", "--engine", "oracle"], "'oracle'"),
         (["cat", "--engine", "exact", "--embedder", "smolm2-135m"], "smollm2-135m"),
         (["--engine", "exact", "--queries", "./none.jsonl", "--run", "x.trec"], "none.jsonl: no such file"),
     ],
 )
-def test_words_of_search_that_will_not_do(refused, index, tmp_path, monkeypatch, words, expected):
+def test_words_of_search_that_will_not_do(refused, index, tmp_path, tiny_model, monkeypatch, words, expected):
     monkeypatch.chdir(tmp_path)
+    words = [tiny_model("tied") if word == "TIED" else word for word in words]
     assert expected in refused("search", index, *words)
     assert not (tmp_path / "x.trec").exists()
 

@@ -15,7 +15,7 @@ from sparseembed.embedders.presets import PRESETS
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
-from sparseembed.retrieval.embedder import matching_embedder, named_spec
+from sparseembed.retrieval.embedder import Named, matching_embedder, named_spec
 
 CODE = """
 from pathlib import Path
@@ -40,9 +40,9 @@ def hostile(tiny_model, tmp_path):
     config["auto_map"] = {"AutoConfig": "own.Config", "AutoModel": "own.Body", "AutoModelForCausalLM": "own.Head"}
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "own"}))
     (folder / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": [None, "own.Tokens"]}}))
-    manifest = json.loads((index / "manifest.json").read_text())
-    manifest["embedder"] |= {"weights": str(folder), "trust_remote_code": True}
-    (index / "manifest.json").write_text(json.dumps(manifest))
+    manifest = read_manifest(index)
+    told = {**manifest.embedder, "weights": str(folder), "trust_remote_code": True}
+    replace(manifest, embedder=told).write(index)
     return index, folder, marker
 
 
@@ -80,14 +80,15 @@ def manifest_of(spec: EmbedderSpec, **parts: object) -> Manifest:
     """Make a manifest of an index that an embedder made."""
     identity = {"dtype": "float32", "pooling": spec.pooling}
     stored = {**spec.as_dict(), **parts}
-    return Manifest({}, stored, identity, {}, None, {}, {}, {}, {})
+    empty = {key: {} for key in ("corpus", "sparse", "quantizer", "counts", "statistics", "lucene", "versions")}
+    return Manifest("b", 1, embedder=stored, embedder_identity=identity, analyzer=None, segments=[], **empty)
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_manifest_may_name_a_preset_and_the_use_of_it(name):
     spec = PRESETS[name]
     prompt = "mine: {text}"
-    found = named_spec(manifest_of(spec, document_prompt=prompt, pooling="mean", trust_remote_code=True))
+    found = named_spec(manifest_of(spec, document_prompt=prompt, pooling="mean", trust_remote_code=True), Named())
     assert found.document_prompt == prompt
     assert (found.weights, found.revision, found.adapters) == (spec.weights, spec.revision, spec.adapters)
     assert (found.decoding, found.pooling, found.dtype) == (spec.decoding, "mean", "float32")
@@ -118,12 +119,12 @@ def test_what_is_no_preset_must_be_named(parts, words):
 def test_adapters_and_decoding_are_the_caller_s_and_the_preset_s():
     spec = PRESETS["smollm2-360m"]
     manifest = manifest_of(spec, adapters=["theirs"], decoding="theirs", task="a task")
-    found = named_spec(manifest, None, ("mine",), "decoder")
+    found = named_spec(manifest, Named(adapters=("mine",), decoding="decoder"))
     assert (found.weights, found.adapters, found.decoding) == (spec.weights, ("mine",), "decoder")
-    found = named_spec(manifest, "owner/model@v1", trust_remote_code=True)
+    found = named_spec(manifest, Named("owner/model@v1", trust_remote_code=True, changes={"pooling": "mean"}))
     assert (found.weights, found.revision, found.adapters, found.decoding) == ("owner/model", "v1", (), None)
     assert found.trust_remote_code
-    assert found.task == "a task"
+    assert (found.task, found.pooling) == ("a task", "mean")
 
 
 @pytest.mark.jvm

@@ -1,0 +1,93 @@
+"""Standard output and standard error, which may be closed, full, or of a terminal that lacks some letters."""
+
+import errno
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+from sparseembed.cli.text import printable
+
+_OUTPUT = "standard output"
+
+
+def open_standard_streams() -> None:
+    """Put something in the place of closed streams, and let a terminal that is not of UTF-8 show `?` for what it lacks.
+
+    The next file that a process opens takes the number of a closed stream, and whatever is then said goes into it. So
+    number 1 is opened in a way that refuses to be written: an error as any other, once there is something to say.
+    """
+    for number, how in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, how)  # the lowest free number, which is this one
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), encoding="utf-8", errors="replace")
+    if sys.stderr is None:
+        sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), encoding="utf-8", errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def flush_output() -> int:
+    """Write what standard output still holds.
+
+    :return: The exit status: 0, or 2 where it cannot be written, which is then told.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+    except OSError as error:
+        discard_output()
+        error.filename = _OUTPUT
+        return fail(told(error))
+    return 0
+
+
+def discard_output() -> None:
+    """Write what standard output still holds, or drop it, and all that is to come, where it cannot be written."""
+    _settle(sys.stdout)
+
+
+def settle_errors() -> None:
+    """Do the same with standard error."""
+    _settle(sys.stderr)
+
+
+def _settle(stream: TextIO) -> None:
+    # What is left in a stream, the interpreter complains of when it closes it, with status 120.
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # a stream in memory
+        return
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+        stream.flush()
+
+
+def told(error: OSError) -> str:
+    """Tell an error of the system in one line: where, and what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}no room on the disk: free some and run the same command again, finished work is kept"
+    if error.errno == errno.EBADF and error.filename in (None, _OUTPUT):
+        return "standard output is closed, or open for reading only: let it be a terminal, a file, a pipe or /dev/null"
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return f"{where}cannot be written or read ({error.strerror}): choose another folder or change its permissions"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        return f"{where}a file stands where a folder is needed, or the reverse ({error.strerror}): choose another place"
+    return f"{where}{error.strerror or error}"
+
+
+def fail(message: str) -> int:
+    """Tell a user's mistake in one line; return the exit status."""
+    with suppress(OSError):  # the status tells it where standard error cannot
+        sys.stderr.write(f"sparseembed: error: {printable(' '.join(message.split()))}\n")
+    return 2
