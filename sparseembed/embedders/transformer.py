@@ -18,7 +18,7 @@ from sparseembed.embedders.sources import model_folder, weights_fingerprint
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
-from sparseembed.text import clean_text
+from sparseembed.text import clean_text, shown
 
 if TYPE_CHECKING:
     import torch
@@ -166,6 +166,7 @@ class TransformerEmbedder:
         prompted = self._prompter(side).encode(cleaned, self._limit)
         # A tokenizer may drop all that stands in a text, such as control characters: it is blank then.
         filled = [(row, item) for row, item in zip(full, prompted, strict=True) if item.ids]
+        self._check_tokens(model, filled, side, names)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
 
         def run(batch: list[int]) -> None:
@@ -209,6 +210,21 @@ class TransformerEmbedder:
         if side not in self._prompters:
             self._prompters[side] = Prompter(self.tokenizer, self.spec.prompt(side), self.spec.pool_over)
         return self._prompters[side]
+
+    def _check_tokens(
+        self, model: Any, filled: Sequence[tuple[int, Prompted]], side: str, names: Sequence[str] | None
+    ) -> None:
+        """Refuse a token that the tokenizer has and the model lacks, as after `add_tokens` without a resizing."""
+        known = len(model.get_input_embeddings().weight)
+        for row, item in filled:
+            number = max(item.ids)
+            if number >= known:
+                token = self.tokenizer.id_to_token(number)
+                raise EmbedderError(
+                    f"{side} {_name(names, row)} holds the token {shown(token)} (number {number}), and the model has "
+                    f"embeddings of {known:,} tokens ({self.spec.name}): resize its embeddings to the tokenizer, or "
+                    "take the token out of tokenizer.json"
+                )
 
     def _forward(self, model: Any, items: list[Prompted]) -> "torch.Tensor":
         self.model_calls += 1
