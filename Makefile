@@ -96,10 +96,11 @@ train: setup ## train an adapter on PAIRS; writes OUT
 test: setup ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: setup ## ruff and mypy
+lint: setup ## ruff, mypy, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy sparseembed
+	@$(BIN)/lint-imports --no-logo
 
 format: setup ## let ruff lay out the code
 	@$(BIN)/ruff check --fix .

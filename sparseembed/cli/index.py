@@ -11,7 +11,7 @@ HELP = "encode a corpus and build its index"
 DESCRIPTION = """\
 Encode a corpus with an LLM embedder, turn each embedding into weighted aligned terms, and write them into a Lucene
 impact index. Embeddings are kept and reused: another K, adjustment or term space takes seconds. A run that was killed
-goes on where it stopped.
+goes on where it stopped. Memory grows with the vocabulary and the ids, and not with the texts.
 """
 EPILOG = """\
 examples:
@@ -26,6 +26,10 @@ examples:
       one-index mode with aligned pieces beside the words; queries go through a tokenizer, and through no model
   sparseembed index ./scifact --out indexes/scifact-half --mix 0.5
       this weight for the aligned words, in place of one chosen for the collection; nothing is encoded again
+  sparseembed index big.jsonl --out part1 --shard 1/2
+  sparseembed index big.jsonl --out part2 --shard 2/2 --statistics part1
+  sparseembed merge part1 part2 --out indexes/big
+      two parts with the same statistics, joined to what one build makes
 """
 
 
@@ -39,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an index of other settings in --out")
     parser.add_argument(
         "--reencode", action="store_true", help="encode anew a corpus that has changed, and replace its index"
+    )
+    parser.add_argument("--shard", metavar="I/N", help="build part I of N alone; sparseembed merge joins the parts")
+    parser.add_argument(
+        "--statistics",
+        metavar="INDEX",
+        help="use the statistics of an index or of one part; none are fitted",
     )
     group = parser.add_argument_group("from embedding to impacts (defaults depend on --terms)")
     group.add_argument(
@@ -69,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--pieces", type=float, metavar="SHARE", help="with word+folded: share of the pieces beside aligned words, 0..1"
     )
+    group.add_argument(
+        "--least", type=int, metavar="N", help="documents of a word that is decoded onto; rarer ones are literal alone"
+    )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
     add_embedder_options(parser)
 
@@ -81,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
     """Build the index."""
     from sparseembed.indexing.build import build_index
 
-    choices = ("k", "adjustment", "floor", "weighting", "scale", "idf", "literal", "mix", "pieces", "bits")
+    choices = ("k", "adjustment", "floor", "weighting", "scale", "idf", "literal", "mix", "pieces", "bits", "least")
     build_index(
         options.dataset,
         options.out,
@@ -90,5 +103,7 @@ def run(options: argparse.Namespace) -> None:
         embeddings=options.embeddings,
         overwrite=options.overwrite,
         reencode=options.reencode,
+        shard=options.shard,
+        statistics=options.statistics,
         **{choice: getattr(options, choice) for choice in choices},
     )

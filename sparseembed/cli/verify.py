@@ -39,4 +39,5 @@ def run(options: argparse.Namespace) -> None:
         return
     for problem in problems:
         sys.stdout.write(problem + "\n")
-    raise IndexFolderError(f"{path} is damaged in {len(problems)} places: {remedy}")
+    places = f"{len(problems)} places" if len(problems) > 1 else "one place"
+    raise IndexFolderError(f"{path} is damaged in {places}: {remedy}")

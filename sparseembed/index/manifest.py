@@ -50,7 +50,8 @@ class Manifest:
         curve (nDCG@10 by mix), unseen (whether the embedder was adapted to the collection, and only documents that it
         was not adapted on gave sentences). Else None.
     :param embeddings: Where the embeddings of its documents are kept, the latest last: names below the user's cache.
-    :param updates: What was changed since the fit: added, deleted, and drift.
+    :param updates: What was changed since the fit: added, deleted, and drift; empty where nothing was.
+    :param shard: Where it is one part of a collection: number, of (parts), first and last (places of its documents).
     """
 
     build: str
@@ -69,6 +70,7 @@ class Manifest:
     mix: dict[str, Any] | None = None
     embeddings: list[str] = field(default_factory=list)
     updates: dict[str, Any] = field(default_factory=dict)
+    shard: dict[str, int] | None = None
     format: int = FORMAT
 
     def recipe(self) -> dict[str, Any]:
@@ -104,8 +106,13 @@ def differing_field(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | 
     """
     for name in [*before, *(name for name in now if name not in before)]:
         if before.get(name) != now.get(name):
-            return f"{name} is {shown(before.get(name))} there and {shown(now.get(name))} here"
+            return f"{name} is {_told(before.get(name))} there and {_told(now.get(name))} here"
     return None
+
+
+def _told(value: Any) -> str:
+    """Return a value for a message, only strings in quotes."""
+    return shown(value) if isinstance(value, str) else shown(value)[1:-1]
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -26,9 +26,8 @@ def verify_index(path: Path) -> list[str]:
     with track("verifying", len(parts) + 1, "parts") as bar:
         for _, part in parts:
             folder = path / plain_name(part["folder"], path)
-            problems += (
-                [f"the folder {folder} is missing"] if not folder.is_dir() else check_files(folder, part["files"])
-            )
+            missing = [] if folder.is_dir() else [f"the folder {folder} is missing"]
+            problems += missing or check_files(folder, part["files"])
             bar.update(1)
         problems += check_files(path / LUCENE, manifest.lucene["files"])
         bar.update(1)

@@ -1,26 +1,24 @@
 """Build an index: corpus -> embeddings -> fitted statistics -> written documents."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sparseembed.alignment.head import check_head
-from sparseembed.arrays import Vectors
-from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.corpus import Corpus
 from sparseembed.embedders.load import EmbedderLike, load_embedder
-from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.manifest import FILE as MANIFEST
 from sparseembed.index.manifest import Manifest, differing_field, read_manifest, recipe
+from sparseembed.index.snapshot import open_snapshot
 from sparseembed.index.statistics import Statistics
 from sparseembed.index.transaction import Transaction, is_free
 from sparseembed.indexing.commit import first_manifest, segment_entry
-from sparseembed.indexing.encoding import EncodedCorpus, encode_corpus
+from sparseembed.indexing.encoding import encode_corpus
 from sparseembed.indexing.fit import fit, sparsifier_of
-from sparseembed.indexing.sample import BLOCK
+from sparseembed.indexing.shards import Shard
 from sparseembed.indexing.stores import store_name
-from sparseembed.indexing.write import DocumentWriter, new_segment
+from sparseembed.indexing.write import DocumentWriter, Source, new_segment
 from sparseembed.java.home import find_java_home
 from sparseembed.outputs import check_output_folder
 from sparseembed.progress import note, track
@@ -49,6 +47,8 @@ def build_index(
     embeddings: str | Path | None = None,
     overwrite: bool = False,
     reencode: bool = False,
+    shard: str | None = None,
+    statistics: str | Path | None = None,
     **choices: Any,
 ) -> BuiltIndex:
     """Index a corpus. Memory grows with its vocabulary and its ids, and not with its texts.
@@ -63,6 +63,8 @@ def build_index(
     :param embeddings: Folder to keep the embeddings in; in the user's cache when None.
     :param overwrite: Replace an index of another recipe in `out`; without it such an index is left alone.
     :param reencode: Encode anew a corpus that has changed since it was encoded, and replace its index.
+    :param shard: `I/N`: build part I of N alone, to be joined with `merge_indexes`.
+    :param statistics: An index, or a part of one, whose statistics are used instead of fitting new ones.
     :param choices: Fields of `SparseConfig`, such as `k=512`; `mix` is chosen for the corpus where it is not given.
     :return: The index; one of the same recipe that stands there already is reused.
     :raises ConfigError: A choice is outside its range.
@@ -79,15 +81,23 @@ def build_index(
     find_java_home()
     path = Path(out) if out is not None else default_path(opened, config)
     path = check_output_folder(path)
+    part = Shard.parse(shard) if shard is not None else None
     wanted = recipe(about_corpus(opened), chosen.identity(), chosen.spec.decoding, config.as_dict())
-    standing = _standing(path, wanted, opened, overwrite or reencode)
+    standing = _standing(path, wanted, opened, overwrite or reencode, part)
     if standing is not None:
         note(f"reusing the index in {path}")
         return BuiltIndex(path, standing, True)
     with Transaction(path, "index") as transaction:
-        encoded = encode_corpus(opened, chosen, Path(embeddings) if embeddings else None, reencode)
-        statistics = fit(opened, encoded, chosen, config)
-        manifest = write_index(transaction, opened, encoded, chosen, config, statistics)
+        kept = Path(embeddings) if embeddings else None
+        wants = part.take(opened) if part is not None else opened
+        if statistics is not None:
+            fitted = given_statistics(Path(statistics), chosen, config)
+            source = Source(wants, encode_corpus(wants, chosen, kept, reencode).documents)
+        else:
+            encoded = encode_corpus(opened, chosen, kept, reencode)
+            fitted = fit(opened, encoded, chosen, config)
+            source = Source(wants, encoded.documents, part.span(len(opened))[0] if part is not None else 0)
+        manifest = write_index(transaction, source, chosen, config, fitted, about_corpus(opened), part)
     counts = manifest.counts
     note(
         f"indexed {counts['documents']:,} documents ({counts['blank']:,} blank), {counts['postings']:,} postings of "
@@ -98,20 +108,22 @@ def build_index(
 
 def write_index(
     transaction: Transaction,
-    corpus: Corpus,
-    encoded: EncodedCorpus,
+    source: Source,
     embedder: TransformerEmbedder,
     config: SparseConfig,
     statistics: Statistics,
+    corpus: dict[str, Any] | None = None,
+    shard: Shard | None = None,
 ) -> Manifest:
-    """Write a whole corpus with fitted statistics, and publish it as the index.
+    """Write documents with fitted statistics, and publish them as the index.
 
     :param transaction: A change of the index's folder.
-    :param corpus: The documents.
-    :param encoded: Their embeddings.
+    :param source: The documents and their embeddings.
     :param embedder: What made them.
     :param config: The choices that were asked for.
     :param statistics: What was fitted.
+    :param corpus: What the manifest says of the whole corpus; the source's when None.
+    :param shard: Which part of it the source is; all when None.
     :return: The manifest.
     """
     folder = transaction.new_folder("fit")
@@ -119,32 +131,49 @@ def write_index(
     fitted = {"folder": folder.name, "files": statistics.save(folder)}
     place = transaction.new_folder("segment")
     lucene = transaction.lucene(fresh=True)
-    with new_segment(place, statistics) as segment, track("indexing", len(corpus), "documents") as bar:
+    with new_segment(place, statistics) as segment, track("indexing", len(source.corpus), "documents") as bar:
         writer = DocumentWriter(statistics, sparsifier_of(statistics, embedder), segment, lucene)
-        for documents, vectors in in_blocks(corpus, encoded.documents):
+        for documents, vectors in source.blocks():
             writer.add([each.id for each in documents], [each.contents for each in documents], vectors)
             bar.update(len(documents))
         info = segment.finish()
     lucene.merge()
     manifest = first_manifest(
         generation=transaction.generation,
-        corpus=about_corpus(corpus),
+        corpus=corpus or about_corpus(source.corpus),
         embedder=embedder,
         config=config,
         statistics=statistics,
         fitted=fitted,
         segments=[segment_entry(place, info)],
         written=writer.written,
-        cut=int(encoded.documents.about["cut"]),
-        embeddings=store_name(encoded.documents),
+        cut=int(source.store.about["cut"]),
+        embeddings=store_name(source.store),
     )
+    if shard is not None:
+        manifest = manifest.but(shard=shard._asdict())
     return transaction.publish(manifest)
 
 
-def in_blocks(corpus: Corpus, store: EmbeddingStore) -> Iterator[tuple[list[Document], Vectors]]:
-    """Yield documents with their embeddings, some at a time, in the corpus's order."""
-    for documents, (_, vectors) in zip(corpus.batches(BLOCK), store.blocks(BLOCK), strict=True):
-        yield documents, vectors
+def given_statistics(index: Path, embedder: TransformerEmbedder, config: SparseConfig) -> Statistics:
+    """Read the statistics of an index, to write other documents with them.
+
+    :param index: An index, or a part of one.
+    :param embedder: The embedder at hand.
+    :param config: The choices that are asked for.
+    :raises IndexFolderError: It was made by another embedder, or with other choices.
+    """
+    snapshot = open_snapshot(index)
+    try:
+        manifest = snapshot.manifest
+        difference = differing_field(manifest.embedder_identity, embedder.identity()) or differing_field(
+            manifest.sparse, config.as_dict()
+        )
+        if difference is not None:
+            raise IndexFolderError(f"the statistics of {index} do not fit: {difference}")
+        return snapshot.statistics()
+    finally:
+        snapshot.close()
 
 
 def default_path(corpus: Corpus, config: SparseConfig) -> Path:
@@ -163,7 +192,9 @@ def _open(dataset: str) -> Corpus:
     return open_corpus(dataset)
 
 
-def _standing(path: Path, wanted: dict[str, Any], corpus: Corpus, overwrite: bool) -> Manifest | None:
+def _standing(
+    path: Path, wanted: dict[str, Any], corpus: Corpus, overwrite: bool, shard: Shard | None
+) -> Manifest | None:
     """Return the manifest of an index that can be reused; None where there is none or it may be replaced."""
     if not path.is_dir() or is_free(path):
         return None
@@ -175,7 +206,9 @@ def _standing(path: Path, wanted: dict[str, Any], corpus: Corpus, overwrite: boo
         if overwrite:
             return None
         raise
-    difference = differing_field(standing.recipe(), wanted)
+    difference = differing_field(
+        {**standing.recipe(), "shard": standing.shard}, {**wanted, "shard": shard._asdict() if shard else None}
+    )
     if difference is None and not standing.updates:
         return standing
     if overwrite:

@@ -18,14 +18,14 @@ from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.snapshot import Snapshot, open_snapshot
 from sparseembed.index.tombstones import Flags, write_tombstones
 from sparseembed.index.transaction import Transaction
-from sparseembed.indexing.build import in_blocks, write_index
+from sparseembed.indexing.build import write_index
 from sparseembed.indexing.commit import segment_entry
 from sparseembed.indexing.drift import Drift, measure_drift
 from sparseembed.indexing.encoding import EncodedCorpus, encode_query_like
 from sparseembed.indexing.fit import fit, sparsifier_of
 from sparseembed.indexing.recall import Recalling
 from sparseembed.indexing.stores import store_name
-from sparseembed.indexing.write import DocumentWriter, Written, new_segment
+from sparseembed.indexing.write import DocumentWriter, Source, Written, new_segment
 from sparseembed.progress import track
 from sparseembed.sparse.config import SparseConfig
 
@@ -89,7 +89,7 @@ class Change:
         place = self._transaction.new_folder("segment")
         with new_segment(place, statistics) as segment, track("adding", len(corpus), "documents") as bar:
             writer = DocumentWriter(statistics, sparsifier_of(statistics, embedder), segment, self.lucene)
-            for documents, vectors in in_blocks(corpus, store):
+            for documents, vectors in Source(corpus, store).blocks():
                 writer.add([each.id for each in documents], [each.contents for each in documents], vectors)
                 bar.update(len(documents))
             info = segment.finish()
@@ -182,7 +182,8 @@ class Change:
         encoded = EncodedCorpus(encode_added(corpus, recalling), encode_query_like(corpus, embedder))
         config = SparseConfig(**manifest.sparse)
         statistics = fit(corpus, encoded, embedder, config)
-        return write_index(self._transaction, corpus, encoded, embedder, config, statistics)
+        source = Source(corpus, encoded.documents)
+        return write_index(self._transaction, source, embedder, config, statistics)
 
 
 def encode_added(corpus: Corpus, embedder: TransformerEmbedder) -> EmbeddingStore:

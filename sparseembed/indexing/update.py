@@ -12,7 +12,7 @@ from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.indexing.change import Change, encode_added
 from sparseembed.indexing.drift import Drift
 from sparseembed.progress import note
-from sparseembed.retrieval.embedder import matching_embedder
+from sparseembed.retrieval.embedder import Named, matching_embedder
 from sparseembed.text import shown
 
 Documents = Corpus | str | Path | Iterable[Document]
@@ -27,7 +27,7 @@ class Index:
     found where they stand. How far the new documents are from the fitted ones is kept in the manifest.
     """
 
-    def __init__(self, path: str | Path, embedder: EmbedderLike | None = None) -> None:
+    def __init__(self, path: str | Path, embedder: EmbedderLike | Named | None = None) -> None:
         """Open an index for changes.
 
         :param path: The index folder.
@@ -39,7 +39,7 @@ class Index:
         read_manifest(self.path)
 
     @classmethod
-    def open(cls, path: str | Path, embedder: EmbedderLike | None = None) -> "Index":
+    def open(cls, path: str | Path, embedder: EmbedderLike | Named | None = None) -> "Index":
         """Open an index for changes; the same as the constructor."""
         return cls(path, embedder)
 

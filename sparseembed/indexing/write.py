@@ -1,20 +1,44 @@
 """The second half of a build: documents, weighed by fitted statistics, into segments and Lucene."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Vectors
+from sparseembed.data.corpus import Corpus, Document
+from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.index.block import Block
 from sparseembed.index.lucene_writer import LuceneStore
 from sparseembed.index.segment.writer import SegmentWriter
 from sparseembed.index.statistics import Statistics
 from sparseembed.sparse.sparsify import Sparsifier, Weighted
 from sparseembed.sparse.terms import Counted
+
+BLOCK = 512  # documents written at once
+
+
+class Source(NamedTuple):
+    """Documents and their embeddings.
+
+    :param corpus: The documents.
+    :param store: Embeddings, in the same order.
+    :param first: Row of the first document in the store.
+    """
+
+    corpus: Corpus
+    store: EmbeddingStore
+    first: int = 0
+
+    def blocks(self) -> Iterator[tuple[list[Document], Vectors]]:
+        """Yield the documents with their embeddings, some at a time."""
+        row = self.first
+        for documents in self.corpus.batches(BLOCK):
+            yield documents, self.store.rows(row, row + len(documents))
+            row += len(documents)
 
 
 @dataclass
