@@ -100,8 +100,11 @@ class Expanded:
 
     def _expansion(self, vector: Vectors) -> dict[str, int]:
         aligned = self._decoder.top(self._adjustment.apply(vector[None, :]), self._m + 1)
-        scores = np.maximum(aligned.scores[0] - max(float(aligned.scores[0][-1]), 0.0), 0.0)
-        if not scores.size or scores[0] <= 0:
+        scores = aligned.scores[0]
+        if not scores.size:  # an index without known terms
+            return {}
+        scores = np.maximum(scores - max(float(scores[-1]), 0.0), 0.0)
+        if scores[0] <= 0:
             return {}
         weights = np.rint(scores / scores[0] * self._weight * LITERAL_WEIGHT).astype(int)
         terms = aligned.terms[0]
