@@ -124,7 +124,8 @@ def test_an_old_java_gives_one_line_and_no_crash():
     if old is None:
         pytest.skip("no Java 17 on this machine")
     script = (
-        "from sparseembed.analyzers.lucene import LuceneEnglishAnalyzer as A\ntry: A()\nexcept Exception as e: print(repr(e))"
+        "from sparseembed.analyzers.lucene import LuceneEnglishAnalyzer as A\n"
+        "try: A()\nexcept Exception as e: print(repr(e))"
     )
     environment = os.environ | {"JAVA_HOME": str(old.parent.parent)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
