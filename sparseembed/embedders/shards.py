@@ -14,7 +14,7 @@ from sparseembed.files import atomic_file, digest, write_json
 from sparseembed.text import one_line
 
 STORE, IDS = "store.json", "ids.json"
-DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError)  # what reading a damaged file raises
+DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, RecursionError)  # what reading a damaged file raises
 _SEAL = "checksum"
 # Fields of the files that were written before they had checksums.
 _OLD_COUNTS = frozenset({"tokens", "cut", "blank", "sha256"})

@@ -190,6 +190,8 @@ class EmbeddingStore:
 
     def _shard(self, number: int) -> Vectors:
         """Return a shard's vectors, to be read in part; its checksum is compared the first time."""
+        if not self._reading.current:
+            raise self._replaced()
         if number in self._open:
             self._open.move_to_end(number)
             return self._open[number]

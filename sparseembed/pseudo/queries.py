@@ -67,6 +67,7 @@ def pseudo_pairs(corpus: Corpus, seed: int, held_out: int = 200) -> Pseudo:
         raise ConfigError(
             f"held out {held_out} documents with seed {seed}: hold out at least {LEAST_HELD_OUT}, with a seed from 0"
         )
+    corpus = corpus.in_memory()
     maker = _maker(corpus, seed)
     made = {number: found for number in maker.numbers if (found := maker.pairs(number))}
     kept_out = _drawn(made, min(held_out, len(made) // HELD_OUT_SHARE), seed)
