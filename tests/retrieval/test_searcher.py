@@ -1,8 +1,8 @@
-"""From a corpus to hits: both engines agree, every score is explained, and indexes are reused or refused as said."""
+"""From a corpus to hits: all engines agree, every score is explained, and indexes are reused or refused as said."""
 
-import json
 import random
 import shutil
+from dataclasses import asdict
 
 import pytest
 
@@ -11,6 +11,7 @@ from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError, DataError, IndexFolderError
+from sparseembed.index.snapshot import open_snapshot
 
 pytestmark = pytest.mark.jvm
 
@@ -132,23 +133,26 @@ def bytes_of(folder):
 
 @pytest.mark.parametrize("terms", SPACES)
 @pytest.mark.parametrize("expand", [0, 6])
-def test_lucene_and_the_exact_engine_find_the_same(index, embedder, terms, expand):
+def test_all_engines_find_the_same(index, embedder, terms, expand):
     options = {"expand": expand, "embedder": embedder if expand else None}
     found = 0
     with (
-        Searcher.open(index(terms), **options) as lucene,
+        Searcher.open(index(terms), **options) as native,
+        Searcher.open(index(terms), engine="lucene", **options) as lucene,
         Searcher.open(index(terms), engine="exact", **options) as exact,
     ):
         for query in queries():
             for k in (3, 1000):
-                hits = lucene.search(query, k)
+                hits = native.search(query, k)
                 assert hits == exact.search(query, k)
+                assert hits == lucene.search(query, k)
                 assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.id))
                 assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
                 found += len(hits)
-        batch = lucene.search_batch(queries(), 5, threads=2)
+        batch = native.search_batch(queries(), 5, threads=2)
         assert batch == exact.search_batch(queries(), 5)
-        assert batch == [lucene.search(query, 5) for query in queries()]
+        assert batch == lucene.search_batch(queries(), 5, threads=2)
+        assert batch == [native.search(query, 5) for query in queries()]
     assert found > 5 * len(queries())
 
 
@@ -232,14 +236,15 @@ def test_words_and_pieces_are_asked_for_side_by_side(index):
 
 @pytest.mark.parametrize(("share", "kept", "lost"), [(0.0, "word", "#"), (1.0, "#", "word")])
 def test_the_share_of_pieces_may_be_all_or_nothing(small, share, kept, lost):
-    built = small(terms="word+folded", pieces=share, k=5, mix=1.0)
-    rows = (built.path / "vectors" / "00000.jsonl").read_text().splitlines()
-    for row in map(json.loads, rows):
-        words = {term for term in row["vector"] if not term.startswith("#")}
-        assert bool(row["vector"].keys() - words) is (kept == "#")
-        literal = [term for term in words if term in row["contents"].lower()]
-        assert literal
-        assert (len(words) > len(literal)) is (lost == "#")
+    built = small(terms="word+folded", pieces=share, k=5, mix=1.0, least=1)
+    with Searcher.open(built.path) as searcher:
+        for doc_id in ("d0", "d1", "d2"):
+            _, contents, vector = searcher.document(doc_id)
+            words = {term for term in vector if not term.startswith("#")}
+            assert bool(vector.keys() - words) is (kept == "#")
+            literal = [term for term in words if term in contents.lower()]
+            assert literal
+            assert (len(words) > len(literal)) is (lost == "#")
 
 
 def test_texts_and_documents_by_id(index, corpus):
@@ -253,17 +258,46 @@ def test_texts_and_documents_by_id(index, corpus):
 
 
 @pytest.mark.parametrize("terms", SPACES)
-def test_vectors_are_in_pyserinis_form_and_in_order_of_id(index, corpus, terms):
-    lines = (index(terms) / "vectors" / "00000.jsonl").read_text(encoding="utf-8").split("\n")
-    rows = [json.loads(line) for line in lines[:-1]]
-    assert [row["id"] for row in rows] == sorted(corpus.ids)
-    assert {tuple(row) for row in rows} == {("id", "contents", "vector")}
-    impacts = [impact for row in rows for impact in row["vector"].values()]
+def test_documents_are_in_the_corpus_order_with_impacts_of_eight_bits(index, corpus, terms):
+    with Searcher.open(index(terms), engine="exact") as searcher:
+        snapshot = open_snapshot(index(terms))
+        assert snapshot.ids() == corpus.ids
+        snapshot.close()
+        rows = [searcher.document(doc_id) for doc_id in corpus.ids]
+        assert [row.id for row in rows] == corpus.ids
+        impacts = [impact for row in rows for impact in row.vector.values()]
+        assert len(impacts) == searcher.manifest.counts["postings"]
+        assert len({term for row in rows for term in row.vector}) == searcher.manifest.counts["terms"]
     assert {type(impact) for impact in impacts} == {int}
     assert (min(impacts) >= 1, max(impacts)) == (True, 255)
     if terms == "folded":
-        assert all(term.isdecimal() for row in rows for term in row["vector"])
-        assert all(len(row["vector"]) <= 24 for row in rows)
+        assert all(term.isdecimal() for row in rows for term in row.vector)
+        assert all(len(row.vector) <= 24 for row in rows)
+
+
+RARE = ("A cat sat on a quagga.", "Cats run and swam.", "Whales swam, it ran.", "Rivers run to the sea.")
+
+
+@pytest.mark.parametrize("terms", ["word", "word+folded"])
+def test_a_word_of_one_document_is_found_there_and_decoded_nowhere(small, terms):
+    built = small(terms=terms, texts=RARE, mix=1.0, pieces=0.0, k=50)
+    assert built.manifest.sparse["least"] == 2
+    with Searcher.open(built.path) as searcher:
+        space = getattr(searcher.term_space, "words", searcher.term_space)
+        assert space.terms == ["cat", "run", "swam"]
+        assert [hit.id for hit in searcher.search("quaggas")] == ["d0"]
+        (told,) = (each for each in searcher.explain("quagga", "d0").terms if each.term == "quagga")
+        assert told.origin == "literal"
+        # The known words are decoded onto documents that lack them; an unknown one is only where it stands.
+        for doc_id, text in zip(("d0", "d1", "d2", "d3"), RARE, strict=True):
+            words = {term for term in searcher.document(doc_id).vector if not term.startswith("#")}
+            assert words - {*space.terms} == {*space.literal.of(text)} - {*space.terms}
+        everywhere = [{*searcher.document(doc_id).vector} for doc_id in ("d0", "d1", "d2", "d3")]
+    with Searcher.open(small("all", terms=terms, texts=RARE, mix=1.0, pieces=0.0, k=50, least=1).path) as searcher:
+        assert "quagga" in searcher.term_space.terms
+        assert any("quagga" in searcher.document(doc_id).vector for doc_id in ("d1", "d2", "d3"))
+    assert sum("swam" in words for words in everywhere) > 2  # it stands in two
+    assert sum("quagga" in words for words in everywhere) == 1
 
 
 def test_a_bad_count_is_refused(index):
@@ -358,9 +392,13 @@ def test_two_builds_give_the_same_bytes(small, tmp_path):
     for terms in SPACES:
         one = small("one", terms=terms, overwrite=True, embeddings=tmp_path / "here")
         other = small("elsewhere/two", terms=terms, overwrite=True, embeddings=tmp_path / "there")
-        for part in ("vectors", "terms", "adjustment"):
-            assert bytes_of(one.path / part) == bytes_of(other.path / part)
-        assert (one.path / "manifest.json").read_bytes() == (other.path / "manifest.json").read_bytes()
+        parts = [part for part in one.path.iterdir() if part.name.startswith(("fit-", "segment-"))]
+        assert len(parts) == 2
+        for part in parts:
+            assert bytes_of(part) == bytes_of(other.path / part.name)
+        # Lucene gives its files random numbers and the time.
+        told, again = ({**asdict(each.manifest), "lucene": None, "embeddings": None} for each in (one, other))
+        assert told == again
 
 
 def test_a_changed_corpus_is_refused_until_it_is_encoded_anew(small):
@@ -388,25 +426,51 @@ def test_a_corpus_of_blank_documents_alone_can_be_built_and_finds_nothing(small)
             assert searcher.search("cat") == []
 
 
-@pytest.mark.parametrize("damage", ["engine", "vectors", "adjustment", "terms"])
-def test_a_damaged_part_is_named(small, embedder, tmp_path, damage):
-    folder = small().path
-    if damage == "engine":
-        shutil.rmtree(folder / "lucene")
-        shutil.copytree(
-            small("two", texts=("one", "two"), embeddings=tmp_path / "more").path / "lucene", folder / "lucene"
-        )
-        with pytest.raises(IndexFolderError, match="holds 2 documents and its manifest says 3"):
-            Searcher.open(folder)
-    elif damage == "vectors":
-        (folder / "vectors" / "00000.jsonl").write_bytes(b"{}\n")
-        with Searcher.open(folder) as searcher, pytest.raises(IndexFolderError, match=r"00000\.jsonl"):
-            searcher.explain("cat", "d0")
-    elif damage == "adjustment":
-        (folder / "adjustment" / "query.npy").write_bytes(b"")
-        with pytest.raises(IndexFolderError, match=r"query\.npy"):
-            Searcher.open(folder, expand=2, embedder=embedder)
-    else:
-        (folder / "terms" / "terms.json").write_text("[]")
-        with pytest.raises(IndexFolderError, match=r"terms\.json"), Searcher.open(folder) as searcher:
-            searcher.search("cat")
+def test_the_engine_of_another_index_is_noticed(small, tmp_path):
+    folder = small(terms="word").path
+    shutil.rmtree(folder / "lucene")
+    other = small("two", texts=("one", "two"), terms="word", embeddings=tmp_path / "more").path
+    shutil.copytree(other / "lucene", folder / "lucene")
+    with pytest.raises(IndexFolderError, match="holds 2 documents and its manifest says 3"):
+        Searcher.open(folder, engine="lucene")
+    with Searcher.open(folder) as searcher:  # the native engine needs nothing of Lucene's
+        assert searcher.search("cat")
+
+
+def use_all(folder, embedder):
+    """Read everything that an index holds."""
+    with Searcher.open(folder, expand=2, embedder=embedder) as searcher:
+        snapshot = open_snapshot(folder)
+        try:
+            snapshot.statistics()
+        finally:
+            snapshot.close()
+        found = [(searcher.search(query), searcher.encode_query(query)) for query in ("cat", "whale swam")]
+        return found, [searcher.document(doc_id) for doc_id in ("d0", "d1", "d2")]
+
+
+@pytest.mark.parametrize("terms", ["word", "word+folded"])
+def test_one_changed_byte_anywhere_is_noticed_and_named(small, embedder, terms):
+    folder = small(terms=terms, least=1).path
+    before = use_all(folder, embedder)
+    chance = random.Random(1)
+    files = [file for file in folder.rglob("*") if file.is_file() and file.parent.name != "lucene"]
+    assert len(files) >= 12
+    for file in files:
+        whole = file.read_bytes()
+        for place in {0, len(whole) - 1, *(chance.randrange(len(whole)) for _ in range(3))}:
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with pytest.raises(IndexFolderError) as refusal:
+                use_all(folder, embedder)
+            assert str(refusal.value).isprintable()
+            assert str(folder) in str(refusal.value)
+        for cut in (b"", whole[:-2], whole + b"0"):
+            file.write_bytes(cut)
+            with pytest.raises(IndexFolderError):
+                use_all(folder, embedder)
+        file.unlink()
+        with pytest.raises(IndexFolderError) as refusal:
+            use_all(folder, embedder)
+        assert str(refusal.value).isprintable()
+        file.write_bytes(whole)
+    assert use_all(folder, embedder) == before
