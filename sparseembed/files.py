@@ -204,23 +204,24 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def read_json(path: Path, error: type[SparseEmbedError], remedy: str) -> Any:
+def read_json(path: Path, error: type[SparseEmbedError], remedy: str, pipes: bool = False) -> Any:
     """Read a file of JSON that may be damaged or meant to do harm.
 
     :param path: The file.
     :param error: What is raised where it cannot be read; a missing file is for the caller to tell apart before.
     :param remedy: What the user can do, the last part of the message.
+    :param pipes: Whether it may be a pipe: so where the user has named the file, and not a folder of somebody's.
     :return: The value.
     :raises SparseEmbedError: Of the class `error`: it is no regular file, cannot be read, or holds no JSON.
     """
     try:
-        if not path.is_file():  # a pipe would be waited for
-            raise error(f"{path} is {'no regular file' if path.exists() else 'missing'}: {remedy}")
+        if path.exists() and not path.is_file() and not pipes:  # a pipe would be waited for
+            raise error(f"{path} is no regular file: {remedy}")
         return json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number)
     except OSError as reason:
         raise error(f"{path} cannot be read ({reason.strerror}): {remedy}") from None
     except (ValueError, RecursionError, MemoryError):  # UnicodeDecodeError and endless integers are ValueErrors
-        raise error(f"{path} is damaged, it holds no JSON of use: {remedy}") from None
+        raise error(f"{path} cannot be read as JSON: {remedy}") from None
 
 
 def inside(folder: Path, name: str, error: type[SparseEmbedError] = IndexFolderError) -> Path:

@@ -19,6 +19,7 @@ from sparseembed.embedders.store import Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
 from sparseembed.errors import ConfigError, DataError, EmbedderError
 from sparseembed.files import atomic_folder, cache_folder, digest
+from sparseembed.outputs import check_output_folder
 
 FORMAT = 1
 
@@ -106,6 +107,7 @@ def analyze(
         raise ConfigError(f"limit must be at least {LEAST} texts, not {limit}")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "report.json").is_file())):
         raise ConfigError(f"{out} exists and is no report: choose another folder with --out")
+    check_output_folder(out)
     check_head(embedder)
     _check_fit(embedder, backbone)
     matrix, inputs = decoding_head(embedder)

@@ -1,12 +1,12 @@
 """`sparseembed train`: an embedder from text pairs."""
 
 import argparse
-import json
 from pathlib import Path
 
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
 from sparseembed.cli.training import add_training_options, chosen_recipe, index_command, tell
 from sparseembed.errors import DataError
+from sparseembed.files import read_json
 from sparseembed.training.recipe import Recipe
 
 NAME = "train"
@@ -56,10 +56,7 @@ def run(options: argparse.Namespace) -> None:
 def _licences(name: str | None) -> dict[str, str]:
     if name is None:
         return {}
-    try:
-        found = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise DataError(f"{name} cannot be read as JSON: write an object, file's name -> licence") from None
+    found = read_json(Path(name), DataError, "write an object, file's name -> licence", pipes=True)
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise DataError(f'{name} is no object of names and licences: write {{"squad": "CC-BY-SA 4.0"}}')
     return found

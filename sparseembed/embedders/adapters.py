@@ -15,6 +15,7 @@ from typing import Any
 from sparseembed.embedders.hashes import fingerprint_of
 from sparseembed.embedders.sources import fetch
 from sparseembed.errors import EmbedderError
+from sparseembed.files import read_json
 
 SHIPPED = "shipped:"
 _SHIPPED_FOLDER = Path(__file__).parent / "shipped"
@@ -67,7 +68,7 @@ def check_base(folder: Path, fingerprint: str) -> None:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         trained_on = about["base"]["embedder"]["weights_fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return
     if trained_on != fingerprint:
         told = about.get("about")
@@ -92,7 +93,7 @@ def held_out_documents(folders: Sequence[Path], known: Callable[[str], bool]) ->
         try:
             listed = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["about"]["held_out_documents"]
             here = {each for each in listed if known(each)}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         if here and 2 * len(here) >= len(listed):
             found = here if found is None else found & here
@@ -109,7 +110,7 @@ def merge_adapter(model: Any, folder: Path) -> None:
     :param folder: An adapter folder.
     :raises EmbedderError: The adapter is damaged, made for another model, or more than LoRA of linear layers.
     """
-    config = _read_config(folder)
+    config: dict[str, Any] = _read_config(folder)
     layers = {name: parts for name, parts in _layers(folder).items() if name.rpartition(".")[2] not in HEADS}
     if not layers:
         raise EmbedderError(f"the adapter {folder} changes no layer of an embedder: check the path")
@@ -147,12 +148,16 @@ def _other_base(folder: Path, config: dict[str, Any]) -> str:
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
+    config = read_json(folder / CONFIG, EmbedderError, "fetch the adapter again")
     try:
-        config: dict[str, Any] = dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
         kind = config.get("peft_type", "LORA")
-        if kind == "LORA" and not (int(config["r"]) > 0 and math.isfinite(float(config["lora_alpha"]))):
+        patterns = config.get("alpha_pattern") or {}
+        numbers = [config["lora_alpha"], *patterns.values()] if kind == "LORA" else []
+        if kind == "LORA" and not (int(config["r"]) > 0 and all(math.isfinite(float(each)) for each in numbers)):
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError):
+        for pattern in patterns:
+            re.compile(pattern)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, re.error):
         raise EmbedderError(f"{folder}/{CONFIG} is damaged: fetch the adapter again") from None
     if kind != "LORA":
         raise _unsupported(folder, f"its kind is {kind}")

@@ -120,7 +120,7 @@ class Bench:
         try:
             if json.loads((path / "recipe.json").read_text(encoding="utf-8")) == recipe:
                 return path
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             pass
         with atomic_folder(path) as part:
             build(part)

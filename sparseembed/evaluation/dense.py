@@ -1,8 +1,6 @@
 """Dense retrieval: exact inner products over unit vectors with FAISS."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 
 from sparseembed.engines.base import Hit, check_count
 from sparseembed.errors import ConfigError, DataError, EmbedderError, EngineError, IndexFolderError
+from sparseembed.files import atomic_folder
 
 _VECTORS, _IDS = "vectors.faiss", "ids.jsonl"
 _ROWS = 4096  # rows, or queries, in hand at a time
@@ -87,7 +86,7 @@ class DenseIndex:
             index = faiss.read_index(str(path / _VECTORS))
             with (path / _IDS).open(encoding="utf-8") as file:
                 ids = [json.loads(line) for line in file]
-        except (RuntimeError, ValueError, OSError, MemoryError) as error:
+        except (RuntimeError, ValueError, OSError, MemoryError) as error:  # a RecursionError is a RuntimeError
             raise IndexFolderError(f"the dense index {path} is damaged and cannot be read: build it again") from error
         if not isinstance(index, faiss.IndexFlatIP):
             raise IndexFolderError(f"{path / _VECTORS} is a {type(index).__name__}, not an IndexFlatIP: build it again")
@@ -109,20 +108,15 @@ class DenseIndex:
         path = Path(path)
         if path.exists() and not (path.is_dir() and {entry.name for entry in path.iterdir()} <= {_VECTORS, _IDS}):
             raise IndexFolderError(f"{path} exists and is no dense index: name another folder")
-        part, old = (path.with_name(f"{path.name}.{kind}-{os.getpid()}") for kind in ("part", "old"))
         try:
-            part.mkdir(parents=True)
-            faiss.write_index(self._index, str(part / _VECTORS))
-            (part / _IDS).write_bytes(b"".join(_id_lines(self._ids)))
-            _move(part, path, old)
+            with atomic_folder(path) as part:
+                faiss.write_index(self._index, str(part / _VECTORS))
+                (part / _IDS).write_bytes(b"".join(_id_lines(self._ids)))
         except (OSError, RuntimeError) as error:
             why = error.strerror if isinstance(error, OSError) else "FAISS could not write it (is the disk full?)"
             raise EngineError(
                 f"cannot write the dense index {path}: {why}; make room or name another folder"
             ) from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
 
     def __len__(self) -> int:
         """Count the vectors: the documents that can be found."""
@@ -195,19 +189,6 @@ class DenseIndex:
 def _id_lines(ids: Sequence[str]) -> Iterator[bytes]:
     # JSON, since an id may hold a line break.
     return (json.dumps(name).encode() + b"\n" for name in ids)
-
-
-def _move(part: Path, path: Path, old: Path) -> None:
-    """Put a finished folder in its place; the one that stood there is put back if that fails."""
-    if not path.exists():
-        part.replace(path)
-        return
-    path.replace(old)
-    try:
-        part.replace(path)
-    except OSError:
-        old.replace(path)
-        raise
 
 
 def _units(rows: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

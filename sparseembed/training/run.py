@@ -1,6 +1,5 @@
 """`train` and `adapt`: from pairs, or from a corpus alone, to an adapter on disk."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +13,9 @@ from sparseembed.embedders.presets import PRESETS
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError, DataError
-from sparseembed.files import atomic_folder, digest, write_json
+from sparseembed.files import atomic_folder, digest, read_json, write_json
 from sparseembed.index.manifest import software_versions
+from sparseembed.outputs import check_output_folder
 from sparseembed.progress import note
 from sparseembed.pseudo.folding import squeeze
 from sparseembed.pseudo.pairs import Pair, Source, fingerprint
@@ -207,7 +207,9 @@ def _run(data: _Data, embedder: TransformerEmbedder, out: Path, recipe: Recipe, 
     if standing is not None:
         note(f"reusing the adapter in {out}")
         return Trained(out, standing, True)
+    check_output_folder(out)
     work = out.parent / f".{out.name}.training"
+    check_output_folder(work)
     if restart:
         shutil.rmtree(work, ignore_errors=True)
     counts = ", ".join(f"{len(source.pairs):,} {source.name}" for source in data.sources[:6])
@@ -278,15 +280,28 @@ def _standing(out: Path, told: Mapping[str, Any], restart: bool) -> dict[str, An
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
-        about: dict[str, Any] = json.loads((out / ABOUT).read_text(encoding="utf-8"))
-        same = all(about.get(key) == value for key, value in told.items())
-    except (OSError, ValueError, AttributeError):
+        about = read_json(out / ABOUT, ConfigError, "")
+        if not isinstance(about, dict):
+            raise ConfigError
+    except ConfigError:
         raise ConfigError(f"{out} exists and is no adapter of ours: choose another folder with --out") from None
-    if same:
+    if all(about.get(key) == value for key, value in told.items()):
+        if not _is_check(about.get("check")):
+            raise ConfigError(f"{out / ABOUT} is damaged: pass --restart, or choose another --out")
         return about
     if restart:
         return None
     raise ConfigError(
         f"{out} holds an adapter of another recipe, corpus or base model: pass --restart to replace it, or choose "
         "another --out"
+    )
+
+
+def _is_check(found: Any) -> bool:
+    """Whether a value is what a `Probe` says, as far as people are told of it."""
+    gains = found.get("mrr") if isinstance(found, dict) and "helped" in found else None
+    parts = ("before", "after", "low", "high")
+    return isinstance(gains, dict) and all(
+        isinstance(gain, dict) and all(isinstance(gain.get(part), float | int) for part in parts)
+        for gain in gains.values()
     )

@@ -1,6 +1,5 @@
 """What the demonstrations are made of: instructions with their words, texts, and pairs of texts."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from sparseembed.embedders.spec import TEXT
 from sparseembed.errors import DataError
+from sparseembed.files import read_json
 from sparseembed.text import clean_text
 
 BUILT_IN = Path(__file__).with_name("texts.json")
@@ -70,12 +70,7 @@ def read_demonstrations(path: Path) -> Demonstrations:
     :return: The demonstrations.
     :raises DataError: The file cannot be read, is no such JSON, or is incomplete.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise DataError(f"{path} is no JSON ({error})") from None
+    content = read_json(path, DataError, "give instructions and texts, pairs, or all three", pipes=True)
     if not isinstance(content, dict) or not set(content) & {"instructions", "pairs"}:
         raise DataError(f"{path} must hold an object with instructions and texts, with pairs, or with all three")
     found = Demonstrations(
