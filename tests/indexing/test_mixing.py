@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,15 +14,17 @@ from sparseembed.alignment.adjustment import fit_adjustment
 from sparseembed.alignment.decoding import Decoder
 from sparseembed.alignment.head import decoding_head
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.indexing import mixing
+from sparseembed.embedders.adapters import held_out_documents
+from sparseembed.indexing import mixing, sample
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.encoding import encode_corpus
-from sparseembed.indexing.mixing import CANDIDATES, USUAL, best_mix, choose_mix, gain_of, tempered
+from sparseembed.indexing.mixing import CANDIDATES, USUAL, Trial, best_mix, choose_mix, gain_of, tempered
+from sparseembed.indexing.sample import Sample, decode_sample
 from sparseembed.pseudo.queries import sentence_pairs
+from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.config import SparseConfig
-from sparseembed.sparse.counts import TermCounts
+from sparseembed.sparse.spaces import SPACES, Backbone
 from sparseembed.sparse.sparsify import Sparsifier
-from sparseembed.sparse.terms import BUILDERS
 
 pytestmark = pytest.mark.usefixtures("silence")
 WORDS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"
@@ -47,43 +50,58 @@ def corpus_of(count, sentences=3):
 
 def parts_of(corpus, embedder, config):
     """Make what `choose_mix` is given."""
-    encoded = encode_corpus(corpus, embedder)
+    store = encode_corpus(corpus, embedder).documents
     matrix, _ = decoding_head(embedder)
-    analysed = BUILDERS["folded"]([document.contents for document in corpus], embedder, len(matrix))
-    decoder = Decoder(analysed.space.rows(matrix, embedder.tokenizer))
-    sparsifier = Sparsifier(config, analysed.counts, decoder, fit_adjustment("centred", encoded.documents.matrix()))
-    return corpus, encoded, embedder, analysed.space, sparsifier
+    texts = [document.contents for document in corpus]
+    fitted = SPACES[config.terms]([texts], config.least, Backbone(embedder.tokenizer, len(matrix)))
+    decoder = Decoder(fitted.space.rows(matrix, embedder.tokenizer))
+    sparsifier = Sparsifier(config, fitted.collection, decoder, fit_adjustment("centred", store.matrix()))
+    filled = np.flatnonzero([bool(text) for text in texts])
+    drawn = Sample.of(corpus, filled, held_out_documents(embedder.adapters, corpus.has_id))
+    return corpus.name, drawn, decode_sample(drawn, store, sparsifier), store, embedder, fitted.space, sparsifier
 
 
-def test_scores_are_those_of_a_collection_whose_documents_lack_their_sentences(tiny_embedder):
-    config = SparseConfig(terms="folded", k=20)
-    corpus, encoded, embedder, space, sparsifier = parts_of(corpus_of(60), tiny_embedder(), config)
-    rows = np.asarray([row for row in range(60) if row % 7 != 3])
-    pairs = sentence_pairs([corpus[row] for row in rows], 40)
-    rests = mixing._encode_rests(rows, pairs, corpus, encoded, embedder)
-    trial = mixing._Trial(rows, pairs, space, sparsifier)
-    found = trial.scores(encoded.documents, rests)
+@pytest.mark.parametrize("terms", ["folded", "word", "word+folded"])
+def test_scores_are_those_of_a_collection_whose_documents_lack_their_sentences(tiny_embedder, terms):
+    config = SparseConfig(terms=terms, k=20)
+    _, drawn, aligned, _, embedder, space, sparsifier = parts_of(corpus_of(60), tiny_embedder(), config)
+    assert drawn.rows.tolist() == [row for row in range(60) if row % 7 != 3]
+    pairs = sentence_pairs(drawn.documents, 40)
+    found = Trial(drawn, pairs, space, sparsifier).scores(
+        aligned, embedder.encode([pair.positive for pair in pairs.values()])
+    )
 
     number = {term: place for place, term in enumerate(space.terms)}
-    texts = [pairs[place].positive if place in pairs else corpus[row].contents for place, row in enumerate(rows)]
-    terms = [[number[term] for term in space.literal.of(text)] for text in texts]
-    flat = np.asarray([each for text in terms for each in text])
-    counts = TermCounts(
-        np.repeat(np.arange(len(texts)), [len(text) for text in terms]), flat, (len(texts), len(number))
-    )
-    alone = sparsifier.but(config.with_changes(literal=False), counts).block(
-        np.arange(len(texts)), embedder.encode(texts)
-    )
-    weights = np.zeros((len(texts), len(number)))
+    texts = [pairs[place].positive if place in pairs else each.contents for place, each in enumerate(drawn.documents)]
+    whole, known = space.count(texts).counts, len(number)
+    every = CollectionStatistics.of(whole)
+    collection = CollectionStatistics(every.documents, every.length, every.frequency[:known])
+    alone = sparsifier.but(config.with_changes(literal=False), collection).block(whole, embedder.encode(texts))
+    weights = np.zeros((len(texts), known))
     for place in range(len(texts)):
         span = slice(alone.indptr[place], alone.indptr[place + 1])
         weights[place, alone.terms[span]] = alone.weights[span]
-    literal = counts.bm25(np.arange(len(texts))).toarray()
+    literal = collection.impacts(whole).toarray()
     for column, pair in enumerate(pairs.values()):
-        asked = [number[term] for term in dict.fromkeys(space.literal.of(pair.query))]
-        for scores, whole in zip(found, (literal, weights), strict=True):
-            np.testing.assert_allclose(scores[:, column], whole[:, asked].sum(axis=1), rtol=1e-3, atol=1e-4)
+        asked = Counter(space.literal.of(pair.query))
+        times = {number[term]: count if space.literal.counted else 1 for term, count in asked.items() if term in number}
+        for scores, dense in zip(found, (literal, weights), strict=True):
+            expected = dense[:, list(times)] @ list(times.values())
+            np.testing.assert_allclose(scores[:, column], expected, rtol=1e-3, atol=1e-4)
     assert weights.any()
+    assert literal.any()
+
+
+@pytest.mark.parametrize("block", [7, 512])
+def test_a_trial_is_the_same_in_blocks_of_any_size(tiny_embedder, monkeypatch, block):
+    config = SparseConfig(terms="folded", k=20)
+    _, drawn, aligned, _, embedder, space, sparsifier = parts_of(corpus_of(60), tiny_embedder(), config)
+    pairs = sentence_pairs(drawn.documents, 40)
+    rests = embedder.encode([pair.positive for pair in pairs.values()])
+    whole = Trial(drawn, pairs, space, sparsifier).scores(aligned, rests)
+    monkeypatch.setattr(mixing, "BLOCK", block)
+    for before, after in zip(whole, Trial(drawn, pairs, space, sparsifier).scores(aligned, rests), strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6)
 
 
 @given(st.lists(st.lists(st.integers(0, 3), min_size=14, max_size=14), min_size=1, max_size=4), st.data())
@@ -118,11 +136,17 @@ def test_what_exceeds_the_usual_mix_counts_half(best):
 
 def test_too_few_sentences_leave_the_usual_mix_and_encode_nothing(tiny_embedder):
     for corpus in (corpus_of(30), corpus_of(60, sentences=1)):
-        parts = parts_of(corpus, tiny_embedder(), SparseConfig(terms="folded", k=20))
-        calls = parts[2].model_calls
+        embedder = tiny_embedder()
+        parts = parts_of(corpus, embedder, SparseConfig(terms="folded", k=20))
+        calls = embedder.model_calls
         choice = choose_mix(*parts)
         assert (choice.mix, choice.curve) == (USUAL, {})
-        assert parts[2].model_calls == calls
+        assert embedder.model_calls == calls
+
+
+def files_of(built):
+    """Return the checksums of an index's postings and texts."""
+    return [segment["files"] for segment in built.manifest.segments]
 
 
 @pytest.mark.jvm
@@ -134,11 +158,11 @@ def test_an_index_is_built_with_the_chosen_mix_and_says_so(tiny_embedder, tmp_pa
     assert choice["curve"][f"{choice['best']:g}"] == max(choice["curve"].values())
     assert choice["mix"] == tempered(choice["best"])
     named = build_index(corpus, tmp_path / "named", embedder, k=30, mix=choice["mix"])
-    assert named.manifest.vectors == auto.manifest.vectors
+    assert files_of(named) == files_of(auto)
     assert named.manifest.mix is None
     calls = embedder.model_calls
     assert build_index(corpus, tmp_path / "auto", embedder, k=30).reused
-    assert build_index(corpus, tmp_path / "again", embedder, k=30).manifest.vectors == auto.manifest.vectors
+    assert files_of(build_index(corpus, tmp_path / "again", embedder, k=30)) == files_of(auto)
     assert embedder.model_calls == calls
 
 
@@ -163,17 +187,19 @@ def test_an_adapter_of_the_collection_is_asked_on_documents_that_it_was_not_trai
     folder, held_out = adapted
     assert len(held_out) == 32
     asked = {}
-    encode_rests = mixing._encode_rests
 
-    def seen(rows, pairs, corpus, *rest):
-        asked.update({corpus[int(rows[place])].id: pair for place, pair in pairs.items()})
-        return encode_rests(rows, pairs, corpus, *rest)
+    class Asked(Trial):
+        def __init__(self, drawn, pairs, *rest):
+            asked.update({drawn.documents[place].id: pair for place, pair in pairs.items()})
+            super().__init__(drawn, pairs, *rest)
 
-    monkeypatch.setattr(mixing, "_encode_rests", seen)
-    monkeypatch.setattr(mixing, "DOCUMENTS", 50)  # what gives a sentence is searched all the same
+    monkeypatch.setattr(mixing, "Trial", Asked)
+    monkeypatch.setattr(sample, "DOCUMENTS", 50)  # what gives a sentence is searched all the same
     embedder = tiny_embedder("tied", adapters=(str(folder),))
     corpus = corpus_of(240)
-    choice = choose_mix(*parts_of(corpus, embedder, SparseConfig(terms="folded", k=20)))
+    parts = parts_of(corpus, embedder, SparseConfig(terms="folded", k=20))
+    assert 50 < len(parts[1].rows) <= 50 + 32
+    choice = choose_mix(*parts)
     assert (choice.sentences, choice.unseen) == (32, True)
     assert set(asked) == held_out
     for name, pair in asked.items():
