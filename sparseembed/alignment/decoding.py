@@ -1,69 +1,127 @@
 """Decoding: the K terms that an embedding scores highest, block by block, never (N, V) at once."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
-BLOCK_BYTES = 64 << 20  # of scores held at once
+CHUNK = 8192  # rows made, or words spelled, at once
 
 
 class Aligned(NamedTuple):
-    """Aligned terms of n texts, best first."""
+    """Aligned terms of n texts, best first; of equal scores the smaller number first."""
 
     terms: npt.NDArray[np.int32]  # (n, k), numbers of terms
     scores: Vectors  # (n, k)
 
 
+class Sums(NamedTuple):
+    """Rows as sums: row r is factors[r] x the sum of base[pieces[offsets[r] : offsets[r + 1]]]."""
+
+    pieces: npt.NDArray[np.int32]  # (P,), rows of a base
+    offsets: npt.NDArray[np.int64]  # (R + 1,)
+    factors: Vectors  # (R,)
+
+
 @dataclass(frozen=True)
 class DecodingRows:
-    """Rows of the decoding matrix, grouped by the term they stand for; a term scores what its best row scores.
+    """Rows grouped by the term they stand for; a term scores what its best row scores.
 
-    :param matrix: Shape (R, d): the rows of one term stand together.
+    :param base: The rows themselves, shape (R, d), or the rows that they are sums of, shape (V, d).
     :param starts: Shape (T,): where each term's rows begin; strictly increasing from 0.
     :param parts: How many terms each part of them has whose best are told apart, T in sum; empty for one part.
+    :param sums: The rows as sums of rows of the base, the rows of one term together; None where they are the base.
     """
 
-    matrix: Vectors
+    base: Vectors
     starts: npt.NDArray[np.int64]
     parts: tuple[int, ...] = ()
+    sums: Sums | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @property
+    def matrix(self) -> Vectors:
+        """All rows, shape (R, d); sums are made anew at each call: for few terms."""
+        if self.sums is None:
+            return self.base
+        result = np.empty((len(self.sums.factors), self.base.shape[1]), dtype=np.float32)
+        for start in range(0, len(result), CHUNK):
+            result[start : start + CHUNK] = self.made(start, start + CHUNK)
+        return result
+
+    def made(self, start: int, stop: int) -> Vectors:
+        """Return the rows start..stop-1, shape (stop - start, d)."""
+        from scipy.sparse import csr_array
+
+        pieces, offsets, factors = self.spelled()
+        offsets = offsets[start : stop + 1]
+        pieces = pieces[offsets[0] : offsets[-1]]
+        ones = np.ones(len(pieces), dtype=np.float32)
+        which = csr_array((ones, pieces, offsets - offsets[0]), shape=(len(offsets) - 1, len(self.base)))
+        made: Vectors = (which @ self.base) * factors[start:stop, None]
+        return made
+
+    def spelled(self) -> Sums:
+        """Return the rows as sums; those that are the base are sums of one."""
+        return self.sums or single_rows(np.arange(len(self.base)))
+
+
+def single_rows(order: npt.NDArray[np.int64]) -> Sums:
+    """Return rows of a base, in the given order, as sums of one each.
+
+    :param order: Their numbers, shape (R,).
+    """
+    count = len(order)
+    return Sums(order.astype(np.int32), np.arange(count + 1, dtype=np.int64), np.ones(count, dtype=np.float32))
 
 
 def join_rows(*parts: DecodingRows) -> DecodingRows:
     """Put the rows of several sets of terms one after the other; each set is a part of its own.
 
-    :param parts: The rows, of one width.
+    :param parts: The rows, of one width; sets over one and the same base share it.
     """
-    before = np.cumsum([0, *(len(part.matrix) for part in parts)])
-    starts = [part.starts + first for part, first in zip(parts, before, strict=False)]
-    return DecodingRows(np.concatenate([part.matrix for part in parts]), np.concatenate(starts), tuple(map(len, parts)))
+    spelled = [part.spelled() for part in parts]
+    before = np.cumsum([0, *(len(each.factors) for each in spelled)])
+    starts = np.concatenate([part.starts + first for part, first in zip(parts, before, strict=False)])
+    sizes = tuple(map(len, parts))
+    bases = list({id(part.base): part.base for part in parts}.values())
+    base = bases[0] if len(bases) == 1 else np.concatenate(bases)
+    if all(part.sums is None for part in parts) and len(bases) == len(parts):
+        return DecodingRows(base, starts, sizes)
+    firsts = np.cumsum([0, *map(len, bases)])
+    first_of = {id(each): first for each, first in zip(bases, firsts, strict=False)}
+    pieces = [each.pieces + np.int32(first_of[id(part.base)]) for part, each in zip(parts, spelled, strict=True)]
+    offsets = np.cumsum(np.concatenate([[0], *(np.diff(each.offsets) for each in spelled)])).astype(np.int64)
+    factors = np.concatenate([each.factors for each in spelled])
+    return DecodingRows(base, starts, sizes, Sums(np.concatenate(pieces), offsets, factors))
 
 
 class Decoder:
-    """Embeddings -> aligned terms."""
+    """Embeddings -> aligned terms.
+
+    The score of a row that is a sum is the sum of its pieces' scores, times its factor: the pieces are multiplied once
+    a text, E h for all pieces that any term has, and the rows of the terms are never made.
+    """
 
     def __init__(self, rows: DecodingRows, device: str = "cpu") -> None:
         """Put the rows where they are used.
 
-        :param rows: The rows; copied to the device only.
+        :param rows: The rows.
         :param device: A torch device.
         """
-        import torch
+        from sparseembed.alignment.scoring import DeviceScorer, ProcessorScorer, Scorer
 
-        self._starts = rows.starts
+        self._count = len(rows)
         self.parts = rows.parts or (len(rows),)
-        self._grouped = len(rows) != len(rows.matrix)
-        self._matrix: Any = torch.from_numpy(np.ascontiguousarray(rows.matrix)).to(device)
-        self._device = device
-        self.dimension = rows.matrix.shape[1]
+        self.dimension = rows.base.shape[1]
+        self._scorer: Scorer = ProcessorScorer(rows) if device == "cpu" else DeviceScorer(rows, device)
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return self._count
 
     def top(self, vectors: Vectors, k: int) -> Aligned:
         """Return the k terms with the highest scores E_g · h, each term by its best row.
@@ -83,37 +141,17 @@ class Decoder:
         """
         return self._best(vectors, k, self.parts)
 
-    def _best(self, vectors: Vectors, k: int, parts: tuple[int, ...]) -> list[Aligned]:
-        import torch
-
-        rows = max(1, BLOCK_BYTES // (4 * max(1, len(self._matrix))))
-        shapes = [(len(vectors), min(k, size)) for size in parts]
-        found = [Aligned(np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32)) for shape in shapes]
-        for start in range(0, len(vectors), rows):
-            scored, first = self._score(vectors[start : start + rows]), 0
-            for part, size in zip(found, parts, strict=True):
-                best = torch.topk(scored[:, first : first + size], part.terms.shape[1], dim=1)
-                part.terms[start : start + rows] = best.indices.cpu().numpy() + first
-                part.scores[start : start + rows] = best.values.cpu().numpy()
-                first += size
-        return found
-
     def scores(self, vectors: Vectors) -> Vectors:
         """Return the scores of all terms, for few texts.
 
         :param vectors: Shape (n, d).
         :return: Shape (n, T).
         """
-        result: Vectors = self._score(vectors).cpu().numpy()
-        return result
+        return self._scorer.scores(np.ascontiguousarray(vectors, dtype=np.float32))
 
-    def _score(self, vectors: Vectors) -> Any:
-        import torch
-
-        with torch.inference_mode():
-            block = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)).to(self._device)
-            scored = block @ self._matrix.T
-            if not self._grouped:
-                return scored
-            grouped = np.maximum.reduceat(scored.cpu().numpy(), self._starts, axis=1)
-            return torch.from_numpy(grouped).to(self._device)
+    def _best(self, vectors: Vectors, k: int, parts: tuple[int, ...]) -> list[Aligned]:
+        shapes = [(len(vectors), min(k, size)) for size in parts]
+        found = [Aligned(np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32)) for shape in shapes]
+        if len(vectors):
+            self._scorer.top(np.ascontiguousarray(vectors, dtype=np.float32), parts, found)
+        return found

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparseembed.alignment.decoding import DecodingRows, Vectors
+from sparseembed.alignment.decoding import DecodingRows, Vectors, single_rows
 
 REPLACEMENT = "\ufffd"
 
@@ -64,7 +64,7 @@ def piece_rows(space: PieceSpace, matrix: Vectors) -> DecodingRows:
     order = np.argsort(of, kind="stable")
     order = order[of[order] >= 0]
     starts = np.searchsorted(of[order], np.arange(len(space.terms)))
-    return DecodingRows(matrix[order], starts.astype(np.int64))
+    return DecodingRows(matrix, starts.astype(np.int64), sums=single_rows(order))
 
 
 def _spelled(tokenizer: Any, rows: int) -> list[str]:
