@@ -25,7 +25,7 @@ class _Found(NamedTuple):
 
     def hits(self) -> list[Hit]:
         """Name the documents."""
-        return _hits(self.reader.ids(self.numbers), self.scores.tolist())
+        return _hits(self.reader.ids(self.numbers), self.scores.astype(np.float64).tolist())
 
 
 class NativeEngine(Engine):
@@ -140,8 +140,9 @@ def _merged(found: Sequence[_Found], k: int) -> list[Hit]:
         named.extend(zip((-part.scores[:count]).tolist(), part.reader.ids(part.numbers[:count]), strict=True))
     named.sort()
     del named[k:]
-    return _hits([doc_id for _, doc_id in named], [-score for score, _ in named])
+    return _hits([doc_id for _, doc_id in named], [float(-score) for score, _ in named])
 
 
-def _hits(ids: list[str], scores: list[int]) -> list[Hit]:
-    return list(map(Hit, ids, map(float, scores), range(1, len(ids) + 1)))
+def _hits(ids: list[str], scores: list[float]) -> list[Hit]:
+    make = tuple.__new__  # Hit(...) is a function in Python that does the same in twice the time
+    return [make(Hit, hit) for hit in zip(ids, scores, range(1, len(ids) + 1), strict=True)]

@@ -16,6 +16,9 @@ from sparseembed.index.segment.jit import Array, kernel
 PEAK_BITS = 4
 """The largest score of each 2^4 documents is kept: a bound for the threshold, and a way past low scores."""
 
+BUCKETS = 1024
+"""Buckets of the histogram that finds the threshold: scores above the last threshold are told apart so finely."""
+
 LOOKUP = 24
 """What looking a document up costs, in postings added up."""
 
@@ -100,31 +103,6 @@ def sort_hits(scores: Array, ranks: Array, docs: Array, count: int) -> None:
 
 
 @kernel
-def kth_largest(values: Array, count: int, k: int) -> int:
-    """Return the k-th largest of the first `count` values, k <= count; they are moved about."""
-    low, high, wanted = 0, count - 1, k - 1
-    while low < high:
-        pivot = values[(low + high) >> 1]
-        i, j = low, high
-        while i <= j:
-            while values[i] > pivot:
-                i += 1
-            while values[j] < pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if wanted <= j:
-            high = j
-        elif wanted >= i:
-            low = i
-        else:
-            break
-    return values[wanted]
-
-
-@kernel
 def add_slice(docs: Array, impacts: Array, weight: int, totals: Array) -> None:
     """Add one term's part of the scores of a chunk."""
     for at in range(len(docs)):
@@ -144,12 +122,27 @@ def find_peaks(totals: Array, blocks: int, peaks: Array) -> None:
 
 @kernel
 def raise_threshold(peaks: Array, blocks: int, k: int, threshold: Any, values: Array) -> Any:
-    """Return the k-th largest peak if it is above the threshold: k documents score as much."""
+    """Return a bound that k peaks reach, so that k documents score as much: the k-th largest by a histogram."""
     count = 0
+    top = threshold
     for block in range(blocks):
         values[count] = peaks[block]
+        top = max(top, np.int64(peaks[block]))
         count += peaks[block] > threshold
-    return np.int64(kth_largest(values, count, k)) if count >= k else threshold
+    if count < k:
+        return threshold
+    shift = 0
+    while (top - threshold) >> shift >= BUCKETS:
+        shift += 1
+    buckets = np.zeros(BUCKETS, np.int64)
+    for at in range(count):
+        buckets[(values[at] - threshold) >> shift] += 1
+    bucket = BUCKETS - 1
+    above = buckets[bucket]
+    while above < k:
+        bucket -= 1
+        above += buckets[bucket]
+    return threshold + (np.int64(bucket) << shift)
 
 
 @kernel

@@ -16,7 +16,7 @@ from sparseembed.index.block import Block
 from sparseembed.index.segment import SegmentReader, SegmentWriter
 from sparseembed.index.segment import format as layout
 
-TERMS = tuple("abcdefgh") + ("é", "日本")
+TERMS = (*"abcdefgh", "é", "日本")
 
 
 def segment(folder, ids, rows, bits=16):
@@ -46,7 +46,7 @@ impacts = st.one_of(st.integers(1, 3), st.integers(1, 65_535))
 weights = st.one_of(st.integers(1, 3), st.integers(1, MAX_WEIGHT))
 rows = st.dictionaries(st.sampled_from(TERMS), impacts, max_size=6)
 queries = st.dictionaries(st.sampled_from([*TERMS, "missing"]), weights, max_size=6)
-relaxed = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @relaxed
@@ -103,20 +103,20 @@ def best(ids, table, query, k, dead=None):
     if dead is not None:
         scores[dead] = 0
     found = np.flatnonzero(scores)
-    order = sorted(found.tolist(), key=lambda number: (-scores[number], ids[number]))[:k]
+    order = found[np.lexsort((np.array(ids)[found], -scores[found]))[:k]].tolist()
     return [Hit(ids[number], float(scores[number]), rank) for rank, number in enumerate(order, start=1)]
 
 
-@pytest.mark.parametrize("k", [1, 10, 100, 1000, 3000])
+@pytest.mark.parametrize("k", [1, 10, 1000, 3000])
 @pytest.mark.parametrize("dying", [0.0, 0.3])
-@pytest.mark.parametrize("scale", [1, 40_000, 4_000_000])
+@pytest.mark.parametrize("scale", [1, 4_000_000])
 def test_several_chunks_with_many_ties(large, k, dying, scale):
     folder, ids, table = large
     random = np.random.default_rng(k)
     dead = random.random(len(ids)) < dying if dying else None
     engine = NativeEngine([SegmentReader(folder)], [dead])
     for size in (1, 2, 4, 7, len(TERMS)):
-        for _ in range(3):
+        for _ in range(2):
             some = random.choice(len(TERMS), size, replace=False)
             query = {
                 TERMS[place]: int(weight) * scale
@@ -126,13 +126,15 @@ def test_several_chunks_with_many_ties(large, k, dying, scale):
 
 
 @pytest.mark.parametrize("k", [1, 10, 1000])
-def test_few_strong_terms_and_many_weak_ones(large, k):
+@pytest.mark.parametrize("dying", [0.0, 0.3])
+def test_few_strong_terms_and_many_weak_ones(large, k, dying):
     """Skewed weights: the weak terms are only looked up."""
     folder, ids, table = large
-    engine = NativeEngine([SegmentReader(folder)], [None])
+    dead = np.random.default_rng(k).random(len(ids)) < dying if dying else None
+    engine = NativeEngine([SegmentReader(folder)], [dead])
     for heavy in range(len(TERMS)):
         query = {term: 1000 if place == heavy else 1 + place % 3 for place, term in enumerate(TERMS)}
-        assert engine.search(query, k) == best(ids, table, query, k)
+        assert engine.search(query, k) == best(ids, table, query, k, dead)
 
 
 def test_more_hits_than_documents(large):
@@ -185,7 +187,7 @@ def test_a_damaged_term_is_found_when_it_is_searched(tmp_path):
 
 
 def test_threads_get_the_same_hits(large):
-    folder, ids, table = large
+    folder, _, _ = large
     engine = NativeEngine([SegmentReader(folder)], [None])
     asked = [{term: place + 1, TERMS[0]: 1} for place, term in enumerate(TERMS)] * 4
     wanted = [engine.search(query, 20) for query in asked]

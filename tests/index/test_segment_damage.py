@@ -138,6 +138,7 @@ def meta(name, value):
         ("terms.tables", put("slice_starts", 1, 0)),
         ("terms.tables", put("slice_starts", -1, 99)),
         ("terms.tables", put("slice_chunks", 0, 1)),
+        ("terms.tables", put("slice_maxima", 0, 0)),
         ("terms.tables", put("term_offsets", 1, 10**12)),
         ("terms.tables", meta("bits", 17)),
         ("terms.tables", meta("bits", 12)),

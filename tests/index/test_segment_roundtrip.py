@@ -1,5 +1,7 @@
 """What is written comes back: ids, texts, terms, impacts, in memory or through runs, in one chunk or several."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,8 +41,12 @@ def blocks(documents, size, vocabulary=("b", "a", "é", "10")):
 
 
 def write(folder, documents, bits=16, memory=1 << 20, size=3):
+    return write_blocks(folder, blocks(documents, size), bits, memory)
+
+
+def write_blocks(folder, some, bits=8, memory=1 << 20):
     with SegmentWriter(folder, bits, memory) as writer:
-        for block in blocks(documents, size):
+        for block in some:
             writer.add(block)
         return writer.finish()
 
@@ -105,7 +111,7 @@ def test_merging_equals_one_build(folder, documents, cuts, data):
         patch.setattr(layout, "CHUNK_BITS", data.draw(st.sampled_from([1, 3, 16])))
         bounds = [0, *sorted(min(cut, len(documents)) for cut in cuts), len(documents)]
         readers, deleted, live = [], [], []
-        for first, last in zip(bounds, bounds[1:], strict=False):
+        for first, last in pairwise(bounds):
             part = documents[first:last]
             place = folder()
             write(place, part)
@@ -207,9 +213,8 @@ def test_a_wrong_block_is_refused(tmp_path, change, message):
         ("a", "b"),
         ("c",),
     )
-    with pytest.raises(DataError, match=message), SegmentWriter(tmp_path / "s") as writer:
-        writer.add(right._replace(**change))
-        writer.finish()
+    with pytest.raises(DataError, match=message):
+        write_blocks(tmp_path / "s", [right._replace(**change)])
     assert not (tmp_path / "s").exists()
 
 
@@ -220,11 +225,15 @@ def test_bits_out_of_range(tmp_path):
 
 def test_runs_of_a_failed_writer_are_removed(tmp_path):
     (tmp_path / "kept").write_text("")
-    with pytest.raises(KeyError), SegmentWriter(tmp_path, memory=12) as writer:
-        for block in blocks([(str(number), "", {"a": 1, "new": 2}) for number in range(10)], 2):
-            writer.add(block)
+    documents = [(str(number), "", {"a": 1, "new": 2}) for number in range(10)]
+
+    def failing():
+        yield from blocks(documents, 2)
         assert list(tmp_path.glob("run-*.tmp"))
         raise KeyError
+
+    with pytest.raises(KeyError):
+        write_blocks(tmp_path, failing(), memory=12)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 

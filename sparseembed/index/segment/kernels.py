@@ -275,17 +275,23 @@ def find(data: Array, offsets: Array, order: Array, keys: Array, bounds: Array) 
 
 
 @kernel
-def gather(data: Array, offsets: Array, numbers: Array) -> tuple[Array, Array]:
-    """Pack some of packed strings."""
-    bounds = np.zeros(len(numbers) + 1, np.int64)
+def gather(data: Array, offsets: Array, numbers: Array) -> tuple[Array, bool]:
+    """Put some of packed strings together, with a byte 255 between two; and say whether all of them are ASCII."""
+    size = len(numbers) - 1
     for at in range(len(numbers)):
-        bounds[at + 1] = bounds[at] + offsets[numbers[at] + 1] - offsets[numbers[at]]
-    out = np.empty(bounds[-1], np.uint8)
+        size += offsets[numbers[at] + 1] - offsets[numbers[at]]
+    out = np.empty(size, np.uint8)
+    place = 0
+    seen = np.uint8(0)
     for at in range(len(numbers)):
-        start = offsets[numbers[at]] - bounds[at]
-        for place in range(bounds[at], bounds[at + 1]):
-            out[place] = data[start + place]
-    return out, bounds
+        if at:
+            out[place] = 255
+            place += 1
+        for byte in range(offsets[numbers[at]], offsets[numbers[at] + 1]):
+            out[place] = data[byte]
+            seen |= data[byte]
+            place += 1
+    return out, bool(seen < 128)
 
 
 @kernel
