@@ -1,4 +1,4 @@
-"""Sparse retrieval whose Lucene impact index is filled by an LLM's text embeddings.
+"""Sparse retrieval whose inverted index is filled by an LLM's text embeddings.
 
 Importing the package loads neither torch nor a JVM: each name is imported when it is first used.
 """
@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from sparseembed.api import decode, encode_document, encode_query
     from sparseembed.errors import SparseEmbedError
     from sparseembed.indexing.build import build_index
+    from sparseembed.indexing.update import Index
     from sparseembed.retrieval.searcher import Searcher
 
 __version__ = "0.1.0"
-__all__ = ["Searcher", "SparseEmbedError", "build_index", "decode", "encode_document", "encode_query"]
+__all__ = ["Index", "Searcher", "SparseEmbedError", "build_index", "decode", "encode_document", "encode_query"]
 
 _HOME = {
+    "Index": "sparseembed.indexing.update",
     "Searcher": "sparseembed.retrieval.searcher",
     "SparseEmbedError": "sparseembed.errors",
     "build_index": "sparseembed.indexing.build",

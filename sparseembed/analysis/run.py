@@ -170,7 +170,7 @@ def _check_fit(embedder: TransformerEmbedder, backbone: TransformerEmbedder) -> 
 
 def _choose(corpus: Corpus, limit: int, embedder: TransformerEmbedder, term_of_piece: list[int]) -> Chosen:
     rows = even_places(len(corpus), limit)
-    texts = [corpus[int(row)].contents for row in rows]
+    texts = [document.contents for document in corpus.take(rows)]
     spec = embedder.spec
     terms = text_terms(texts, embedder.tokenizer, term_of_piece, spec.prompt("document"), spec.max_length)
     kept = [row for row, found in enumerate(terms) if found]

@@ -11,6 +11,7 @@ import numpy as np
 from sparseembed.alignment.adjustment import Adjustment, fit_adjustment
 from sparseembed.arrays import Vectors
 from sparseembed.data.collection import Collection
+from sparseembed.data.sampling import stepped_places
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Hit, Run
 from sparseembed.engines.bm25 import Bm25Engine, Bm25Index
@@ -78,8 +79,9 @@ class Bench:
         for name in TUNING_SPLITS:
             if name in self.collection.splits and name != self.split:
                 queries = list(self.collection.queries(name).items())
-                step = max(1, -(-len(queries) // TUNING_QUERIES))
-                return Tuning(name, name if step == 1 else f"{name}-sample", dict(queries[::step]))
+                places = stepped_places(len(queries), TUNING_QUERIES)
+                label = name if len(places) == len(queries) else f"{name}-sample"
+                return Tuning(name, label, dict(queries[place] for place in places))
         return None
 
     def query_vectors(self, split: str, queries: Mapping[str, str]) -> dict[str, Vectors]:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
+from sparseembed.data.sampling import stepped_places
+
 WARM_UP = 3
 TIMED = 50
 
@@ -29,8 +31,7 @@ def measure_latency(
     :param search: Searches with it.
     :return: The medians.
     """
-    step = max(1, -(-len(queries) // TIMED))
-    timed = queries[::step]
+    timed = [queries[place] for place in stepped_places(len(queries), TIMED)]
     for query in timed[:WARM_UP]:
         search(encode(query))
     encoding, searching = [], []

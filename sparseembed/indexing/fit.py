@@ -10,6 +10,7 @@ from sparseembed.alignment.decoding import Aligned, Decoder
 from sparseembed.alignment.head import Head, decoding_head
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.data.corpus import Corpus
+from sparseembed.data.sampling import stepped_places
 from sparseembed.embedders.adapters import held_out_documents
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
@@ -89,8 +90,7 @@ def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Spar
 
 def sample_vectors(store: EmbeddingStore) -> Vectors:
     """Return the vectors that an adjustment is fitted on: all, or an even sample of about 20,000, shape (n, d)."""
-    step = max(1, -(-len(store) // SAMPLE))
-    return store.take(np.arange(0, len(store), step, dtype=np.int64))
+    return store.take(np.asarray(stepped_places(len(store), SAMPLE), dtype=np.int64))
 
 
 def mean_direction(vectors: Vectors) -> Vectors:

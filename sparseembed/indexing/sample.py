@@ -40,7 +40,8 @@ class Sample(NamedTuple):
         rows = filled[even_places(len(filled), DOCUMENTS)]
         if unseen is None:
             return cls(rows, corpus.take(rows))
-        own = filled[[corpus.ids[row] in unseen for row in filled.tolist()]]
+        ids = corpus.ids
+        own = filled[[ids[row] in unseen for row in filled.tolist()]]
         rows = np.union1d(rows, own)
         return cls(rows, corpus.take(rows), np.searchsorted(rows, own).tolist())
 
