@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-PANEL = 16  # texts scored together: a piece's scores of 16 texts are one cache line
+from sparseembed.alignment.lanes import PANEL, add_line, raise_line
+
+_TILE = 256  # terms whose scores are turned together, from one text after the other to one term after the other
 _SAMPLE = 8192  # scores that a threshold is taken from, at least
 _LAST = np.iinfo(np.int64).max
 
@@ -32,27 +34,16 @@ def score_terms(
     :param out: Written: scores of the first n <= PANEL texts, shape (n, T).
     """
     total = np.empty(PANEL, dtype=np.float32)
-    tile = np.empty((PANEL, PANEL), dtype=np.float32)
-    for first in range(span[0], span[1], PANEL):
-        count = min(PANEL, span[1] - first)
+    tile = np.empty((_TILE, PANEL), dtype=np.float32)
+    for first in range(span[0], span[1], _TILE):
+        count = min(_TILE, span[1] - first)
+        tile[:] = -np.inf
         for place in range(count):
-            best = tile[place]
-            term = first + place
-            for row in range(ends[term], ends[term + 1]):
-                for text in range(PANEL):
-                    total[text] = np.float32(0.0)
+            for row in range(ends[first + place], ends[first + place + 1]):
+                total[:] = np.float32(0.0)
                 for position in range(offsets[row], offsets[row + 1]):
-                    piece = scored[pieces[position]]
-                    for text in range(PANEL):
-                        total[text] += piece[text]
-                factor = factors[row]
-                if row == ends[term]:
-                    for text in range(PANEL):
-                        best[text] = total[text] * factor
-                else:
-                    for text in range(PANEL):
-                        value = total[text] * factor
-                        best[text] = value if value > best[text] else best[text]
+                    add_line(total, scored, np.int64(pieces[position]))
+                raise_line(tile, np.int64(place), total, factors[row])
         for text in range(out.shape[0]):
             for place in range(count):
                 out[text, first + place] = tile[place, text]

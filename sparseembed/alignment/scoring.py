@@ -78,7 +78,8 @@ class ProcessorScorer:
 
         All texts of a panel are multiplied at once. Where the scores of all terms are too many, fewer are kept.
         """
-        from sparseembed.alignment.kernels import PANEL, score_terms
+        from sparseembed.alignment.kernels import score_terms
+        from sparseembed.alignment.lanes import PANEL
 
         terms = len(self._ends) - 1
         kept = max(1, min(PANEL, BLOCK_BYTES // (4 * max(1, terms))))
