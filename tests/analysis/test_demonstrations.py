@@ -207,7 +207,7 @@ def ask(**parts):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("{", "no JSON"),
+        ("{", "cannot be read as JSON"),
         ("[]", "must hold an object"),
         ('{"texts": ["a"]}', "must hold an object"),
         ('{"pairs": []}', "neither instructions nor pairs"),

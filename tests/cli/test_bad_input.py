@@ -6,13 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import sparseembed
 from sparseembed import progress
 from sparseembed.cli import main
+from sparseembed.files import digest
 
+ROOT = Path(sparseembed.__file__).parents[1]
 GOOD = '{"_id": "d1", "text": "A cat sat."}\n{"_id": "d2", "title": "Whales", "text": "swim"}\n'
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -208,7 +212,7 @@ def test_nan_from_a_model_names_the_document(refused, model_copy, tmp_path, good
 def test_an_option_outside_its_range(refused, good, model, tmp_path, monkeypatch, options, expected):
     monkeypatch.chdir(tmp_path)
     assert expected in refused("index", good, *model, *options)
-    assert not (tmp_path / "indexes").exists()
+    assert not list(tmp_path.glob("indexes/*"))
 
 
 # Searching
@@ -273,10 +277,21 @@ def list_manifest(folder):
     return f"{folder / 'manifest.json'} is damaged"
 
 
+def signed(folder, change):
+    """Change a manifest as someone would who knows how its checksum is made."""
+    file = folder / "manifest.json"
+    stored = json.loads(file.read_text())
+    change(stored)
+    del stored["checksum"]
+    file.write_text(json.dumps({**stored, "checksum": digest(stored)}))
+
+
 def changed_manifest(**fields):
     def change(folder):
+        signed(folder, lambda stored: stored.update(fields))
         file = folder / "manifest.json"
-        file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
+        if fields.get("format") == 1:
+            return f"{folder} is an index of format 1"
         return f"{file} is of format" if "format" in fields else f"{file} is damaged"
 
     change.__name__ = "-".join(f"{key}={value}" for key, value in fields.items())
@@ -284,11 +299,26 @@ def changed_manifest(**fields):
 
 
 def lacking_manifest(folder):
+    signed(folder, lambda stored: stored.pop("sparse"))
+    return f"{folder / 'manifest.json'} is damaged"
+
+
+def deep_manifest(folder):
+    (folder / "manifest.json").write_text('{"corpus": ' + "[" * 100_000)
+    return f"{folder / 'manifest.json'} is damaged"
+
+
+def changed_by_hand(folder):
     file = folder / "manifest.json"
-    stored = json.loads(file.read_text())
-    del stored["sparse"]
-    file.write_text(json.dumps(stored))
+    file.write_text(file.read_text().replace('"documents": 2', '"documents": 3'))
     return f"{file} is damaged"
+
+
+def parts(folder, kind):
+    """Return the folders of an index's parts whose names begin so."""
+    found = [path for path in folder.iterdir() if path.is_dir() and path.name.startswith(kind)]
+    assert found
+    return found
 
 
 def no_lucene(folder):
@@ -296,41 +326,51 @@ def no_lucene(folder):
     return str(folder / "lucene")
 
 
-def cut_postings(folder):
+def cut_lucene(folder):
     largest = max((folder / "lucene").iterdir(), key=lambda file: file.stat().st_size)
     largest.write_bytes(largest.read_bytes()[:-20])
     return str(folder / "lucene")
 
 
-def no_vectors(folder):
-    shutil.rmtree(folder / "vectors")
-    return str(folder / "vectors")
+def no_segment(folder):
+    (segment,) = parts(folder, "segment")
+    shutil.rmtree(segment)
+    return str(folder)
 
 
-def no_terms(folder):
-    shutil.rmtree(folder / "terms")
-    return str(folder / "terms")
+def cut_segment(folder):
+    (segment,) = parts(folder, "segment")
+    file = segment / "documents.tables"
+    file.write_bytes(file.read_bytes()[:-20])
+    return str(segment)
 
 
-DAMAGES = [
-    *(no_manifest, broken_manifest, binary_manifest, list_manifest, lacking_manifest),
-    *(changed_manifest(format=2), changed_manifest(format="2"), changed_manifest(sparse=None)),
-    *(changed_manifest(counts={}), changed_manifest(sparse={}), changed_manifest(embedder=3)),
-    *(no_lucene, cut_postings, no_vectors, no_terms),
+def no_statistics(folder):
+    (statistics,) = parts(folder, "fit")
+    shutil.rmtree(statistics)
+    return str(folder)
+
+
+MANIFESTS = [
+    *(no_manifest, broken_manifest, binary_manifest, list_manifest, lacking_manifest, deep_manifest, changed_by_hand),
+    *(changed_manifest(format=1), changed_manifest(format=3), changed_manifest(format="2")),
+    *(changed_manifest(sparse=None), changed_manifest(counts={}), changed_manifest(sparse={})),
+    *(changed_manifest(embedder=3), changed_manifest(more=1)),
 ]
+PARTS = [no_lucene, cut_lucene, no_segment, cut_segment, no_statistics]
 
 
 @pytest.mark.jvm
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", [*MANIFESTS, *PARTS], ids=lambda damage: damage.__name__)
 def test_a_damaged_index(refused, index, damage):
     expected = damage(index)
-    for words in (("search", index, "cat"), ("explain", index, "cat", "d1")):
-        if damage is no_vectors and words[0] == "search":
-            words = (*words, "--engine", "exact")
-        assert expected in refused(*words)
+    engine = ["--engine", "lucene"] if "lucene" in damage.__name__ else []
+    assert expected in refused("search", index, "cat", *engine)
+    if not engine:
+        assert expected in refused("explain", index, "cat", "d1")
 
 
-@pytest.mark.parametrize("damage", DAMAGES[:11], ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", MANIFESTS, ids=lambda damage: damage.__name__)
 def test_a_damaged_index_is_not_built_over(refused, built, index, model, damage):
     expected = damage(index)
     before = bytes_of(index)
@@ -400,14 +440,13 @@ def test_a_read_only_folder(refused, good, model, tmp_path):
     assert str(tmp_path / "locked") in message
 
 
-def test_a_read_only_file_system(refused, good, model, tmp_path, monkeypatch):
-    def full(*arguments, **options):
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path / "v"))
-
-    monkeypatch.setattr("sparseembed.embedders.store.write_json", full)
-    message = refused("encode", good, "--embeddings", tmp_path / "v", *model)
-    assert str(tmp_path / "v") in message
-    assert "Read-only file system" in message
+@pytest.mark.parametrize("place", ["/proc/none", "/sys/none"])
+def test_a_file_system_that_takes_no_files(refused, good, model, place):
+    for words in (("encode", good, "--embeddings", f"{place}/v"), ("index", good, "--out", f"{place}/i")):
+        message = refused(*words, *model)
+        assert message.startswith(f"{place}/")
+        assert "cannot be written (" in message
+    assert not list(Path(os.environ["SPARSEEMBED_CACHE"]).rglob("*.npy"))
 
 
 def test_no_room_while_encoding_keeps_what_is_finished(refused, good, model, tmp_path, monkeypatch):
@@ -433,21 +472,36 @@ def test_no_room_while_encoding_keeps_what_is_finished(refused, good, model, tmp
     assert bytes_of(tmp_path / "v") == bytes_of(tmp_path / "w")
 
 
+FULL = """
+set -e
+mkdir "$1/disk"
+mount -t tmpfs -o size=1m none "$1/disk"
+cp -r "$1/index" "$1/disk"
+shift
+head -c 2000000 /dev/zero > "$DISK/fill" 2> /dev/null || true
+"$@" || echo status $?
+"""
+
+
 @pytest.mark.jvm
-def test_no_room_while_indexing_leaves_the_old_index(refused, built, index, model, monkeypatch):
-    before = bytes_of(index)
-
-    def full(*arguments, **options):
-        raise NO_SPACE
-
-    words = ["index", built / "good.jsonl", "--embeddings", built / "v", "--terms", "folded", *model]
-    for place in ("sparseembed.index.vectors.np.save", "sparseembed.index.manifest.write_json"):
-        with monkeypatch.context() as patch:
-            patch.setattr(place, full)
-            message = refused(*words, "--out", index, "-k", "5", "--overwrite")
-        assert "no room on the disk" in message
-        assert bytes_of(index) == before
-        assert [file.name for file in index.parent.iterdir() if file.name.startswith(".")] == []
+def test_no_room_while_indexing_leaves_the_old_index(built, index, model, tmp_path):
+    disk = tmp_path / "disk"
+    search = f'"{sys.executable}" -m sparseembed search "{disk}/index" cat -q && ls -A "{disk}/index"'
+    words = [sys.executable, "-m", "sparseembed", "index", built / "good.jsonl", "--embeddings", built / "v", "-q"]
+    words += ["--terms", "folded", *model, "--out", disk / "index", "-k", "5", "--overwrite"]
+    script = FULL + search
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", tmp_path, *words]
+    environment = {**os.environ, "DISK": str(disk)}
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, env=environment, cwd=ROOT
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no mounting here: {done.stderr.strip()}")
+    status, head, hit, *names = done.stdout.splitlines()
+    assert (status, head.split()[0], hit.split()[2]) == ("status 2", "rank", "d1")
+    assert done.stderr.count("\n") == 1
+    assert "No space left" in done.stderr or "no room on the disk" in done.stderr
+    assert names == sorted(name.name for name in index.iterdir())
 
 
 def test_a_java_home_that_holds_no_java(index, tmp_path):

@@ -270,7 +270,8 @@ def test_a_corpus_without_usable_pseudo_queries(refused, model, tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, "cannot be read as JSON"),
+        (None, "cannot be read (No such file or directory)"),
+        ("[" * 100_000, "cannot be read as JSON"),
         ("{", "cannot be read as JSON"),
         ("[]", "is no object of names and licences"),
         ('{"nouns": 3}', "is no object of names and licences"),
