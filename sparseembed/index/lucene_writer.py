@@ -62,7 +62,7 @@ class LuceneStore:
 
         :param folder: Where to write; made if it is missing.
         :param analysed: Whether contents are texts for BM25 (`add_texts`) and not impacts (`add`).
-        :param memory: Megabytes to collect postings in; 0 for a quarter of the heap, at most 512.
+        :param memory: Megabytes to collect postings in; 0 for an eighth of the heap, at most 128.
         :return: The store.
         :raises EngineError: The folder cannot be written to, or Java not be started.
         """
@@ -74,7 +74,7 @@ class LuceneStore:
 
         :param folder: The index.
         :param commit: Its commit's file, such as `segments_3`.
-        :param memory: Megabytes to collect postings in; 0 for a quarter of the heap, at most 512.
+        :param memory: Megabytes to collect postings in; 0 for an eighth of the heap, at most 128.
         :return: The store.
         :raises IndexFolderError: There is no such commit, or it is damaged.
         :raises EngineError: The folder cannot be written to, or Java not be started.

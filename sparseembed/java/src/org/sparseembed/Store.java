@@ -24,6 +24,8 @@ public final class Store {
   static final String CONTENTS = "contents";
   static final String RAW = "raw";
   static final String LARGEST = "sparseembed.largest";
+  // Segments of a new index are merged once, at its end.
+  private static final int MERGED_AT_ONCE = 50;
   private static final Handles<Store> OPEN = new Handles<>();
 
   private final Directory directory;
@@ -45,7 +47,9 @@ public final class Store {
     }
     policy = new KeepUntilReleased(commit);
     config.setIndexDeletionPolicy(policy);
-    config.setMergePolicy(new LogDocMergePolicy()); // merges neighbours only: documents keep their order
+    LogDocMergePolicy merges = new LogDocMergePolicy(); // of neighbours only: documents keep their order
+    merges.setMergeFactor(commit == null ? MERGED_AT_ONCE : merges.getMergeFactor());
+    config.setMergePolicy(merges);
     config.setMergeScheduler(new SerialMergeScheduler());
     config.setUseCompoundFile(false);
     config.setCommitOnClose(false);
@@ -201,9 +205,9 @@ public final class Store {
     return known == null ? 0xffff : Integer.parseInt(known);
   }
 
-  /** Gives a buffer size, in megabytes, that leaves room in the heap. */
+  /** Gives a buffer size, in megabytes: more makes the process larger, and a build hardly quicker. */
   private static double share() {
-    return Math.min(512, Math.max(16, Runtime.getRuntime().maxMemory() / (4 << 20)));
+    return Math.min(128, Math.max(16, Runtime.getRuntime().maxMemory() / (8 << 20)));
   }
 
   private static byte[] utf8(String text) {
