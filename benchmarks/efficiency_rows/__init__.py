@@ -1,0 +1,1 @@
+"""What `efficiency.py` is made of: made texts, a stub embedder, one module a row, and the page."""

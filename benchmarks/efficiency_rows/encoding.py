@@ -1,0 +1,80 @@
+"""Row 3: encoding, against the bare forward pass over the same tokens in the best batching found."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from efficiency_rows.measure import in_turns
+from efficiency_rows.row import Row
+from efficiency_rows.workplace import Workplace
+from sparseembed.data.resolve import open_corpus
+from sparseembed.data.sampling import even_places
+from sparseembed.embedders.load import load_embedder
+from sparseembed.embedders.loading import load_body
+from sparseembed.embedders.prompts import Prompter
+from sparseembed.embedders.transformer import length_limit
+from sparseembed.progress import note
+
+BUDGETS = (512, 1024, 2048, 4096, 8192, 16384)
+SHARE = 0.95
+
+
+class BareModel:
+    """The model alone: padded tokens in, last hidden states out, nothing done with them."""
+
+    def __init__(self, model: Any, ids: Sequence[list[int]]) -> None:
+        """Take the model and the tokens of texts."""
+        self._model = model
+        self._ids = sorted(ids, key=len, reverse=True)
+
+    def run(self, budget: int) -> None:
+        """Pass all texts through the model, those of like length together.
+
+        :param budget: Padded tokens of a batch at most.
+        """
+        import torch
+
+        with torch.inference_mode():
+            batch: list[list[int]] = []
+            for text in [*self._ids, None]:
+                if text is None or (batch and len(batch[0]) * (len(batch) + 1) > budget):
+                    self._forward(batch)
+                    batch = []
+                if text is not None:
+                    batch.append(text)
+
+    def _forward(self, batch: list[list[int]]) -> None:
+        import torch
+
+        longest = len(batch[0])
+        ids = torch.tensor([text + [0] * (longest - len(text)) for text in batch])
+        mask = torch.tensor([[1] * len(text) + [0] * (longest - len(text)) for text in batch])
+        self._model(input_ids=ids, attention_mask=mask)
+
+
+def measure(place: Workplace) -> list[Row]:
+    """Measure the row."""
+    embedder = load_embedder(place.embedder)
+    corpus = open_corpus(str(place.corpus(60)) if place.quick else "pydocs")
+    count = 8 if place.quick else 192
+    texts = [document.contents for document in corpus.take(even_places(len(corpus), count))]
+    model = load_body(embedder.folder, embedder.adapters, embedder.spec, embedder.dtype, embedder.device)
+    spec = embedder.spec
+    prompter = Prompter(embedder.tokenizer, spec.prompt("document"), spec.pool_over)
+    ids = [each.ids for each in prompter.encode(texts, length_limit(model, spec.max_length))]
+    tokens = sum(map(len, ids))
+    bare = BareModel(model, ids)
+    note(f"encoding {len(texts)} texts of {tokens:,} tokens, in batches of several sizes")
+    things: dict[str, Callable[[], Any]] = {"ours": lambda: embedder.encode(texts)}
+    things |= {str(budget): partial(bare.run, budget) for budget in (BUDGETS[1:3] if place.quick else BUDGETS)}
+    took = in_turns(things, 1 if place.quick else 3)
+    best = min((name for name in took if name != "ours"), key=lambda name: took[name].wall.median)
+    rates = {name: each.wall.inverted(tokens) for name, each in took.items()}
+    return [
+        Row(
+            "encode", f"encoding {len(texts)} texts, {tokens:,} tokens", rates["ours"],
+            f"bare forward pass, batches of {best} tokens, the best of {len(took) - 1}", rates[best], "tokens a second",
+            f"at least {SHARE}", rates["ours"].median / rates[best].median >= SHARE,
+            {"bare_by_budget": {name: rate.median for name, rate in rates.items() if name != "ours"}},
+        )
+    ]  # fmt: skip
