@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from sparseembed.errors import IndexFolderError
 from sparseembed.text import shown
 
 REPAIR = "build the index again, or take it from a copy"
+OPENING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # neither a link nor a pipe leads on
 _AT_ONCE = 1 << 20
 
 Records = dict[str, dict[str, Any]]
@@ -42,6 +44,19 @@ def plain_name(name: object, where: Path) -> str:
     if not isinstance(name, str) or not name or name in (".", "..") or "/" in name or "\0" in name or len(name) > 255:
         raise IndexFolderError(f"{where} names {shown(name)}, which is no file in it: {REPAIR}")
     return name
+
+
+def own_folder(index: Path, name: object) -> Path:
+    """Return a folder of an index.
+
+    :param index: The index.
+    :param name: The folder's name, from a manifest, which may say anything.
+    :raises IndexFolderError: It is no name, or that of a link, which could lead anywhere.
+    """
+    folder = index / plain_name(name, index)
+    if folder.is_symlink():
+        raise IndexFolderError(f"{folder} is a link: {REPAIR}")
+    return folder
 
 
 class CheckedFiles:
@@ -124,13 +139,15 @@ def check_files(folder: Path, records: Mapping[str, Any]) -> list[str]:
 
 def _opened(file: Path, known: Any) -> int:
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(file, OPENING)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise IndexFolderError(f"{file} cannot be opened ({error.strerror}): {REPAIR}") from None
-    size = os.fstat(handle).st_size
+    status = os.fstat(handle)
+    size = status.st_size if stat.S_ISREG(status.st_mode) else -1
     if not isinstance(known, Mapping) or size != known.get("bytes") or not isinstance(known.get("sha256"), str):
         os.close(handle)
-        raise IndexFolderError(f"{file} is damaged (it has {size:,} bytes, which is not its size): {REPAIR}")
+        what = f"it has {size:,} bytes, which is not its size" if size >= 0 else "it is no regular file"
+        raise IndexFolderError(f"{file} is damaged ({what}): {REPAIR}")
     return handle

@@ -1,6 +1,7 @@
-"""The manifest of an index: what it holds, what it was made of, and by what. A commit is its replacement, in one step."""
+"""The manifest of an index: what it holds, what it was made of, by what. A commit is its replacement, in one step."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -9,6 +10,7 @@ from typing import Any
 
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import digest, write_json
+from sparseembed.index.checked import OPENING
 from sparseembed.text import shown
 
 FILE = "manifest.json"
@@ -126,7 +128,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise IndexFolderError(f"there is no index at {folder}: build one with sparseembed index, or check the path")
     try:
-        with path.open("rb") as handle:
+        with open(path, "rb", opener=lambda name, _: os.open(name, OPENING)) as handle:
             stored = json.loads(handle.read(LARGEST + 1)[:LARGEST])
     except FileNotFoundError:
         raise IndexFolderError(f"{folder} is no index: it has no {FILE}; build one with sparseembed index") from None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sparseembed.alignment.adjustment import Adjustment
 from sparseembed.errors import DataError, IndexFolderError
-from sparseembed.index.checked import REPAIR, CheckedFiles, plain_name
+from sparseembed.index.checked import REPAIR, CheckedFiles, own_folder
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.statistics import Statistics, load_adjustment, load_space, load_statistics
@@ -15,6 +15,7 @@ from sparseembed.index.tombstones import Flags, read_tombstones
 from sparseembed.sparse.terms import TermSpace
 from sparseembed.text import shown
 
+LUCENE = "lucene"
 TRIES = 20  # to open a commit that is replaced at the same moment
 WAIT = 0.05  # seconds between them
 
@@ -45,7 +46,8 @@ class Snapshot:
         self.manifest = manifest
         self.segments: list[SegmentReader] = []
         self.deleted: list[Flags | None] = []
-        folder = path / plain_name(manifest.statistics["folder"], path)
+        folder = own_folder(path, manifest.statistics["folder"])
+        own_folder(path, LUCENE)
         self.statistics_files = CheckedFiles(folder, manifest.statistics["files"])
         try:
             for about in manifest.segments:
@@ -55,9 +57,7 @@ class Snapshot:
             raise
 
     def _add(self, about: dict[str, object]) -> None:
-        folder = self.path / plain_name(about["folder"], self.path)
-        if folder.is_symlink():
-            raise IndexFolderError(f"{folder} is a link: {REPAIR}")
+        folder = own_folder(self.path, about["folder"])
         # Sizes and links; the bytes are compared by the reader, when they are used.
         CheckedFiles(folder, about["files"]).close()  # type: ignore[arg-type]
         segment = SegmentReader(folder)

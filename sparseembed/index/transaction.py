@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,10 +12,12 @@ from sparseembed.errors import IndexFolderError
 from sparseembed.index.checked import record
 from sparseembed.index.lucene_writer import LuceneStore
 from sparseembed.index.manifest import FILE, Manifest, read_manifest
+from sparseembed.index.snapshot import LUCENE
 from sparseembed.lock import NOTE, writer_lock
 
-LUCENE = "lucene"
-_OWN = re.compile(r"(fit|segment)-\d+(-\d+)?|deleted-\d+-\d+\.bits|lucene|\.manifest\.json\..*\.tmp")
+_OWN = re.compile(
+    r"(fit|segment)-\d+(-\d+)?|deleted-\d+-\d+\.bits|lucene|\.(manifest\.json|deleted-\d+-\d+\.bits)\..*\.tmp"
+)
 _FORMER = ("vectors", "terms", "adjustment")  # of format 1
 
 
@@ -83,10 +85,16 @@ class Transaction:
         :param fresh: Whether it is to hold nothing of what it holds now.
         """
         folder = self.path / LUCENE
-        if fresh or self.manifest is None:
-            self._store = LuceneStore.create(folder)
-        else:
+        if folder.is_symlink():
+            raise IndexFolderError(f"{folder} is a link: remove it, and build the index again with --overwrite")
+        if not fresh and self.manifest is not None:
             self._store = LuceneStore.append(folder, self.manifest.lucene["commit"])
+            return self._store
+        try:
+            self._store = LuceneStore.create(folder)
+        except IndexFolderError:  # what lies there is damaged, and Lucene would read it: it cannot be kept
+            _remove(folder)
+            self._store = LuceneStore.create(folder)
         return self._store
 
     def publish(self, manifest: Manifest) -> Manifest:
@@ -120,17 +128,22 @@ class Transaction:
     def _sweep(self) -> None:
         """Remove what is ours and not named by the manifest: leftovers of killed runs, and former commits."""
         manifest = self.manifest
+        if manifest is None and (self.path / FILE).exists():
+            return  # damaged, or of another version: nothing is lost before another index takes its place
         named = set(_named(manifest)) if manifest else set()
         for entry in self.path.iterdir():
             former = manifest is not None and entry.name in _FORMER
-            if entry.name in named or not (former or _OWN.fullmatch(entry.name)):
-                continue
-            if entry.name == LUCENE:
-                continue  # Lucene itself removes what it no longer needs
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+            if entry.name not in named and (former or _OWN.fullmatch(entry.name)):
+                _remove(entry)
+        if manifest is not None:
+            self._sweep_lucene(manifest)
+
+    def _sweep_lucene(self, manifest: Manifest) -> None:
+        folder = self.path / LUCENE
+        if folder.is_dir() and not folder.is_symlink():
+            for entry in folder.iterdir():
+                if entry.name not in manifest.lucene["files"]:
+                    _remove(entry)
 
     def __enter__(self) -> Self:
         return self
@@ -146,13 +159,8 @@ class Transaction:
         finally:
             self._exit.close()
         if not self._published and self._made:
-            self._remove()
-
-    def _remove(self) -> None:
-        """Remove a folder that was made for an index that was not built."""
-        left = {entry.name for entry in self.path.iterdir()}
-        if left <= {NOTE, LUCENE}:
-            shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError):  # not empty: somebody else has put something there
+                self.path.rmdir()
 
 
 def is_free(path: Path) -> bool:
@@ -163,7 +171,24 @@ def is_free(path: Path) -> bool:
     return NOTE in names and all(_OWN.fullmatch(name) or name == NOTE for name in names)
 
 
+def tidy(path: Path) -> None:
+    """Remove what killed runs left in an index, unless another process writes there.
+
+    :param path: The index folder.
+    """
+    with suppress(IndexFolderError), Transaction(path, "removing leftovers"):
+        pass
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+
+
 def _named(manifest: Manifest) -> Iterable[Any]:
+    yield LUCENE
     yield manifest.statistics["folder"]
     for segment in manifest.segments:
         yield segment["folder"]

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from sparseembed.errors import IndexFolderError
-from sparseembed.index.checked import check_files, plain_name
+from sparseembed.index.checked import check_files, own_folder
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.segment.reader import SegmentReader
+from sparseembed.index.snapshot import LUCENE
 from sparseembed.index.tombstones import read_tombstones
-from sparseembed.index.transaction import LUCENE
 from sparseembed.progress import track
 
 REBUILD = "run the command that built the index again with --overwrite; embeddings that are kept are not made anew"
@@ -25,11 +25,11 @@ def verify_index(path: Path) -> list[str]:
     parts = [("statistics", manifest.statistics), *((f"segment {n}", each) for n, each in enumerate(manifest.segments))]
     with track("verifying", len(parts) + 1, "parts") as bar:
         for _, part in parts:
-            folder = path / plain_name(part["folder"], path)
+            folder = own_folder(path, part["folder"])
             missing = [] if folder.is_dir() else [f"the folder {folder} is missing"]
             problems += missing or check_files(folder, part["files"])
             bar.update(1)
-        problems += check_files(path / LUCENE, manifest.lucene["files"])
+        problems += check_files(own_folder(path, LUCENE), manifest.lucene["files"])
         bar.update(1)
     for entry in manifest.segments:
         problems += _deletions(path, entry)

@@ -12,7 +12,7 @@ from sparseembed.index.manifest import FILE as MANIFEST
 from sparseembed.index.manifest import Manifest, differing_field, read_manifest, recipe
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.index.statistics import Statistics
-from sparseembed.index.transaction import Transaction, is_free
+from sparseembed.index.transaction import Transaction, is_free, tidy
 from sparseembed.indexing.commit import first_manifest, segment_entry
 from sparseembed.indexing.encoding import encode_corpus
 from sparseembed.indexing.fit import fit, sparsifier_of
@@ -85,6 +85,7 @@ def build_index(
     wanted = recipe(about_corpus(opened), chosen.identity(), chosen.spec.decoding, config.as_dict())
     standing = _standing(path, wanted, opened, overwrite or reencode, part)
     if standing is not None:
+        tidy(path)
         note(f"reusing the index in {path}")
         return BuiltIndex(path, standing, True)
     with Transaction(path, "index") as transaction:

@@ -10,7 +10,7 @@ import numpy as np
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.errors import ConfigError, IndexFolderError
+from sparseembed.errors import ConfigError
 from sparseembed.files import cache_folder, digest
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.segment.merge import merge_segments
@@ -37,16 +37,16 @@ class Change:
 
     def __init__(self, path: Path, what: str) -> None:
         self.path = path
+        read_manifest(path)  # there is an index: nothing is made here
         self._transaction = Transaction(path, what)
-        if self._transaction.manifest is None:
+        try:
+            self.manifest = self._transaction.manifest or read_manifest(path)
+            if self.manifest.shard is not None:
+                raise ConfigError(f"{path} is one part of an index: merge the parts with sparseembed merge first")
+            self.snapshot: Snapshot = open_snapshot(path)
+        except BaseException:
             self._transaction.__exit__(None, None, None)
-            read_manifest(path)  # says what is wrong
-            raise IndexFolderError(f"there is no index at {path}: build one with sparseembed index")
-        self.manifest = self._transaction.manifest
-        if self.manifest.shard is not None:
-            self._transaction.__exit__(None, None, None)
-            raise ConfigError(f"{path} is one part of an index: merge the parts with sparseembed merge first")
-        self.snapshot: Snapshot = open_snapshot(path)
+            raise
         self._entries = [dict(entry) for entry in self.manifest.segments]
         self._deleted: list[Flags | None] = [None if each is None else each.copy() for each in self.snapshot.deleted]
         self._changed: set[int] = set()

@@ -13,7 +13,7 @@ from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.exports.sink import Exported, documents_of
 from sparseembed.files import digest
 from sparseembed.index.block import Block
-from sparseembed.index.manifest import Manifest, differing_field
+from sparseembed.index.manifest import FILE, Manifest, differing_field
 from sparseembed.index.segment.merge import merge_segments
 from sparseembed.index.snapshot import Snapshot, open_snapshot
 from sparseembed.index.transaction import Transaction
@@ -79,7 +79,7 @@ def merge_indexes(parts: Sequence[str | Path], out: str | Path, overwrite: bool 
     try:
         ordered = _checked(opened)
         with Transaction(path, "a merged index") as transaction:
-            if transaction.manifest is not None and not overwrite:
+            if (path / FILE).exists() and not overwrite:
                 raise IndexFolderError(f"{out} holds an index: pass --overwrite to replace it, or another --out")
             manifest = _merge(ordered, transaction)
     finally:

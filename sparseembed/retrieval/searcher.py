@@ -1,10 +1,10 @@
 """Search an index: the Python API of the query side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
 from sparseembed.embedders.load import EmbedderLike
@@ -12,8 +12,8 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Engine, Hit
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
-from sparseembed.index.manifest import Manifest
-from sparseembed.index.snapshot import Snapshot, open_snapshot
+from sparseembed.index.manifest import Manifest, read_manifest
+from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
 from sparseembed.retrieval.embedder import Named, matching_embedder
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
@@ -21,6 +21,9 @@ from sparseembed.sparse.literal import LiteralTerms, WordTerms
 from sparseembed.sparse.terms import TermSpace
 
 __all__ = ["Explanation", "Searcher", "SharedTerm", "StoredDocument"]
+
+
+_Used = TypeVar("_Used")
 
 
 class StoredDocument(NamedTuple):
@@ -112,14 +115,13 @@ class Searcher:
         """
         if expand < 0:
             raise ConfigError(f"expand, the aligned terms of a query, must be 0 or more, not {expand}")
-        snapshot = open_snapshot(Path(path))
-        try:
+
+        def opened(snapshot: Snapshot) -> "Searcher":
             checked = matching_embedder(snapshot.manifest, embedder) if embedder is not None or expand else None
             expansion = _Expansion(expand, expansion_weight, checked) if expand and checked is not None else None
             return cls(Path(path), snapshot, engine, expansion)
-        except BaseException:
-            snapshot.close()
-            raise
+
+        return _on_last_commit(Path(path), opened)
 
     def reload(self) -> bool:
         """Open the last commit of the index, and answer from it from now on.
@@ -130,17 +132,18 @@ class Searcher:
         :return: Whether there was another commit.
         :raises IndexFolderError: As `open` does.
         """
-        snapshot = open_snapshot(self.path)
-        if snapshot.manifest == self._view.manifest:
-            snapshot.close()
-            return False
-        try:
+
+        def viewed(snapshot: Snapshot) -> _View | None:
+            if snapshot.manifest == self._view.manifest:
+                snapshot.close()
+                return None
+            return self._viewed(snapshot)
+
+        view = _on_last_commit(self.path, viewed)
+        if view is not None:
             # The former view is closed when its last search has ended: nothing refers to it then.
-            self._view = self._viewed(snapshot)
-        except BaseException:
-            snapshot.close()
-            raise
-        return True
+            self._view = view
+        return view is not None
 
     def _viewed(self, snapshot: Snapshot) -> _View:
         view = _View(snapshot, self._engine)
@@ -261,6 +264,25 @@ class Searcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _on_last_commit(path: Path, use: Callable[[Snapshot], _Used]) -> _Used:
+    """Open the last commit of an index and do something with it that reads further files of it.
+
+    Where the commit is replaced meanwhile, and such a file is gone, the new commit is used instead.
+    """
+    for attempt in range(TRIES):
+        snapshot = open_snapshot(path)
+        try:
+            return use(snapshot)
+        except IndexFolderError:
+            snapshot.close()
+            if attempt == TRIES - 1 or read_manifest(path) == snapshot.manifest:
+                raise
+        except BaseException:
+            snapshot.close()
+            raise
+    raise AssertionError("the last try returns or raises")
 
 
 def expander(snapshot: Snapshot, m: int, weight: float, embedder: TransformerEmbedder) -> Expanded:
