@@ -1,5 +1,6 @@
 """Calls of our own Java classes: static methods that take and give bytes, so that no Java object crosses."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from sparseembed.java.jvm import JAR, java, safe_text
 from sparseembed.java.threads import call, post
 
 _PACKAGE = "org.sparseembed"
+_defining = threading.Lock()
 
 
 def helper(name: str, method: str, *arguments: Any) -> Any:
@@ -52,7 +54,8 @@ def _class(name: str) -> Any:
     java("org.apache.lucene.index.IndexWriter")  # says it where Lucene is missing too
     from sparseembed.java.defining import define_classes
 
-    define_classes(JAR)
+    with _defining:
+        define_classes(JAR)
     return java(name)
 
 

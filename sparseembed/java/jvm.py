@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sparseembed.errors import EngineError, SparseEmbedError
+from sparseembed.java.archive import COLLECTOR, archive_options
 from sparseembed.java.heap import HEAP_VARIABLE, heap_option
 from sparseembed.java.home import JavaHome, find_java_home
 from sparseembed.java.threads import call, mark_forked, mark_started, refuse_fork
@@ -163,13 +164,13 @@ def _start() -> None:
         mark_started(True)
         return
     home = find_java_home()
-    jnius_config.add_classpath(str(anserini_jar()), str(JAR))
+    jnius_config.add_classpath(*map(str, class_path()))
     options = list(_OPTIONS)
     chosen = jnius_config.get_options()
     if not any(option.startswith("-Xmx") for option in chosen):
         options.append(heap_option())
     if not any(re.fullmatch(r"-XX:\+Use\w+GC", option) for option in chosen):
-        options.append("-XX:+UseSerialGC")  # no threads of its own, the quickest start
+        options += [COLLECTOR, *archive_options(home, class_path())]
     if _short:
         options.append(_QUICK)
     if home.version >= 24:
@@ -224,6 +225,15 @@ def _usable_options(options: list[str], home: JavaHome) -> list[str]:
     return [option for option in options if option != f"--add-modules={_VECTOR_MODULE}"]
 
 
+def class_path() -> list[Path]:
+    """Give the jars that a machine of ours starts with.
+
+    :return: Anserini's and ours.
+    :raises EngineError: Anserini's cannot be found.
+    """
+    return [anserini_jar(), JAR]
+
+
 def anserini_jar() -> Path:
     """Find Anserini's jar, in `$ANSERINI_CLASSPATH` if set (as pyserini does), else in the installed pyserini."""
     chosen = os.environ.get("ANSERINI_CLASSPATH")
@@ -254,3 +264,13 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _after_fork() -> None:
+    """Make the lock anew in a child, where the thread that held it may be missing."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
