@@ -1,4 +1,4 @@
-"""Statistics are those of the collection whatever the batches; a document's impacts are its own, whoever its company."""
+"""Statistics are those of the collection whatever the batches; a document's impacts are its own in any company."""
 
 import random
 
@@ -165,7 +165,7 @@ def test_a_document_gets_its_impacts_alone_and_among_others(parts, terms, least)
 
 @pytest.mark.parametrize("terms", KINDS)
 def test_what_was_written_is_summed(parts, terms):
-    corpus, encoded, _ = parts
+    corpus = parts[0]
     statistics = fit(*parts, default_config(terms, k=10))
     found, sums = written(parts, statistics, 7)
     literal = [statistics.space.literal.of(document.contents) for document in corpus]
