@@ -11,22 +11,12 @@ from typing import Any
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import digest, write_json
 from sparseembed.index.checked import OPENING
+from sparseembed.index.fields import sound
 from sparseembed.text import shown
 
 FILE = "manifest.json"
 FORMAT = 2
 LARGEST = 64 << 20  # bytes of a manifest: a longer one is none of ours
-_NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "corpus": {"name": str, "fingerprint": str},
-    "embedder": {"name": str, "weights": str},
-    "embedder_identity": {"dtype": str},
-    "sparse": {"terms": str, "adjustment": str},
-    "counts": {"documents": int, "postings": int},
-    "quantizer": {"scale": (int, float), "levels": int},
-    "statistics": {"folder": str, "files": dict},
-    "lucene": {"commit": str, "files": dict},
-    "versions": {},
-}
 _VERSIONED = ("sparseembed", "pyserini", "torch", "transformers", "numpy")
 
 
@@ -153,22 +143,11 @@ def _parsed(stored: Any, path: Path) -> Manifest:
         content = {name: value for name, value in stored.items() if name != "checksum"}
         if stored["checksum"] != digest(content):
             raise _damaged(path, "its checksum is another")
-        manifest = Manifest(**content)
-        whole = all(
-            isinstance(getattr(manifest, name)[key], kind)
-            for name, keys in _NEEDED.items()
-            for key, kind in keys.items()
-        ) and all(
-            isinstance(segment["folder"], str)
-            and isinstance(segment["files"], dict)
-            and isinstance(segment["documents"], int)
-            for segment in manifest.segments
-        )
+        if sound(content):
+            return Manifest(**content)
     except (TypeError, AttributeError, KeyError, ValueError, RecursionError):
-        whole = False
-    if not whole:
-        raise _damaged(path, "its fields are not those of a manifest")
-    return manifest
+        pass
+    raise _damaged(path, "its fields are not those of a manifest")
 
 
 def _damaged(path: Path, how: str = "") -> IndexFolderError:
