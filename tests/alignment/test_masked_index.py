@@ -9,7 +9,8 @@ from sparseembed.alignment.composed import compose_rows
 from sparseembed.alignment.head import decoding_head
 from sparseembed.api import decode
 from sparseembed.cli import main
-from sparseembed.indexing.build import build_index, load_adjustment
+from sparseembed.index.snapshot import open_snapshot
+from sparseembed.indexing.build import build_index
 from sparseembed.retrieval.searcher import Searcher
 from sparseembed.sparse.literal import PieceTerms
 from sparseembed.sparse.pieces import piece_space
@@ -98,7 +99,9 @@ def test_a_query_is_expanded_through_the_head(masked_model, tiny_embedder, corpu
     with Searcher.open(tmp_path / "index", expand=m, expansion_weight=1, embedder=embedder) as searcher:
         weights = searcher.encode_query(query)
         assert searcher.search(query)
-    fitted = load_adjustment(tmp_path / "index" / "adjustment", "query", "centred")
+    snapshot = open_snapshot(tmp_path / "index")
+    fitted = snapshot.adjustment("query")
+    snapshot.close()
     # Its mean is that of what the transform makes of the documents' first sentences, prompted as queries.
     inputs = decoding_head(embedder).inputs(embedder.encode([text for text in TEXTS.values() if text], "query"))
     np.testing.assert_allclose(fitted.vector, inputs.mean(axis=0), atol=1e-5)
