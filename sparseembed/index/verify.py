@@ -1,10 +1,12 @@
 """Every byte of an index compared with what was written."""
 
+import json
 from pathlib import Path
 
 from sparseembed.errors import IndexFolderError
+from sparseembed.files import json_bytes
 from sparseembed.index.checked import check_files, own_folder
-from sparseembed.index.manifest import Manifest, read_manifest
+from sparseembed.index.manifest import FILE, Manifest, read_manifest
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.snapshot import LUCENE
 from sparseembed.index.tombstones import read_tombstones
@@ -21,7 +23,7 @@ def verify_index(path: Path) -> list[str]:
     :raises IndexFolderError: There is no index, or its manifest is damaged.
     """
     manifest = read_manifest(path)
-    problems: list[str] = []
+    problems = _form(path / FILE)
     parts = [("statistics", manifest.statistics), *((f"segment {n}", each) for n, each in enumerate(manifest.segments))]
     with track("verifying", len(parts) + 1, "parts") as bar:
         for _, part in parts:
@@ -36,6 +38,16 @@ def verify_index(path: Path) -> list[str]:
     if not problems:
         problems += _contents(path, manifest)
     return problems
+
+
+def _form(file: Path) -> list[str]:
+    """Look for bytes of the manifest that say the same and were not written: one white space in place of another."""
+    try:
+        raw = file.read_bytes()
+        written = json_bytes(json.loads(raw))
+    except (OSError, ValueError, RecursionError):  # replaced at this moment, or damaged
+        return [f"{file} is damaged (it cannot be read)"]
+    return [] if raw == written else [f"{file} is damaged (its form is not the one that was written)"]
 
 
 def _deletions(path: Path, entry: dict[str, object]) -> list[str]:

@@ -1,6 +1,6 @@
 """Change an index: add, replace and delete documents, compact it, fit it anew."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -8,7 +8,9 @@ from typing import Self
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.load import EmbedderLike
 from sparseembed.errors import DataError
+from sparseembed.files import digest
 from sparseembed.index.manifest import Manifest, read_manifest
+from sparseembed.index.snapshot import Snapshot
 from sparseembed.indexing.change import Change, encode_added
 from sparseembed.indexing.drift import Drift
 from sparseembed.progress import note
@@ -52,7 +54,8 @@ class Index:
         """Add documents.
 
         :param documents: Documents, a corpus, or what `build_index` takes.
-        :param replace: Whether a document whose id the index has replaces that one; else it is refused.
+        :param replace: Whether a document whose id the index has replaces that one; else it is refused. Where the
+            texts are the same there is nothing to replace, so that a call that was interrupted can be made again.
         :return: The manifest of the new commit.
         :raises DataError: A document cannot be read, or the index has one of its id; nothing is added then.
         :raises EmbedderError: The embedder fails.
@@ -60,12 +63,18 @@ class Index:
         """
         corpus = _corpus(documents)
         with Change(self.path, "added documents") as change:
-            known = [doc_id for doc_id in corpus.ids if change.snapshot.find(doc_id) is not None]
+            known, same = _known(corpus, change.snapshot)
+            if len(same) == len(corpus.ids):
+                note(f"the index {self.path} has these {len(same):,} documents already: nothing was changed")
+                return change.manifest
             if known and not replace:
                 raise DataError(
                     f"the index {self.path} has {len(known):,} of these documents already, the first is "
                     f"{shown(known[0])}: pass --replace to put the new ones in their place"
                 )
+            if same:
+                corpus = _without(corpus, same)
+                known = [doc_id for doc_id in known if doc_id not in same]
             embedder = matching_embedder(change.manifest, self._embedder)
             store = encode_added(corpus, embedder)
             change.delete(known)
@@ -124,6 +133,23 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is left open between calls."""
+
+
+def _known(corpus: Corpus, snapshot: Snapshot) -> tuple[list[str], set[str]]:
+    """Return the ids that an index has, and those of them whose texts are the same there."""
+    known = [doc_id for doc_id in corpus.ids if snapshot.find(doc_id) is not None]
+    if not known:
+        return [], set()
+    there = set(known)
+    same = {each.id for each in corpus if each.id in there and snapshot.text(each.id) == each.contents}
+    return known, same
+
+
+def _without(corpus: Corpus, ids: Collection[str]) -> Corpus:
+    def documents() -> Iterator[Document]:
+        return (each for each in corpus if each.id not in ids)
+
+    return Corpus(documents, corpus.name, f"{corpus.identity} without {digest(sorted(ids))}")
 
 
 def _corpus(documents: Documents) -> Corpus:
