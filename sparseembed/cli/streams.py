@@ -10,6 +10,7 @@ from typing import TextIO
 from sparseembed.cli.text import printable
 
 _OUTPUT = "standard output"
+_LONGEST = 2000  # characters of a message; what a user gave may be longer than any screen
 
 
 def open_standard_streams() -> None:
@@ -88,6 +89,9 @@ def told(error: OSError) -> str:
 
 def fail(message: str) -> int:
     """Tell a user's mistake in one line; return the exit status."""
+    shown = printable(" ".join(message.split()))
+    if len(shown) > _LONGEST:
+        shown = f"{shown[: _LONGEST // 2]} … {shown[-_LONGEST // 2 :]}"
     with suppress(OSError):  # the status tells it where standard error cannot
-        sys.stderr.write(f"sparseembed: error: {printable(' '.join(message.split()))}\n")
+        sys.stderr.write(f"sparseembed: error: {shown}\n")
     return 2
