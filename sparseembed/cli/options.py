@@ -73,8 +73,8 @@ def add_naming_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the embedder of an index: which files are loaded, and whether their code may run."""
     group = parser.add_argument_group(
         "embedder",
-        "An index is data and chooses nothing that is loaded, unless a preset made it. Name what it was made with, which is\n"
-        "then used as the index says.",
+        "An index is data and chooses nothing that is loaded, unless a preset made it. Name what it was made with,\n"
+        "which is then used as the index says.",
     )
     group.add_argument("--embedder", metavar="E", help="a preset, a model folder, a GGUF file or a Hugging Face id")
     group.add_argument("--adapter", metavar="A", action="append", dest="adapters", help="PEFT adapter; again for more")
