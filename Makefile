@@ -22,7 +22,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup eval index search adapt train test lint format sweep ablation clean
+.PHONY: help setup eval index search adapt train test lint format bench sweep ablation clean
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -105,6 +105,9 @@ lint: setup ## ruff, mypy, and who may import whom
 format: setup ## let ruff lay out the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench: setup ## time every step beside something else; writes benchmarks/results/efficiency.md
+	@$(BIN)/python benchmarks/efficiency.py $(ARGS)
 
 sweep: setup ## rerun the sweep that chose the defaults, on DATASET's train split
 	@$(BIN)/python benchmarks/sweep.py "$(DATASET)" --split $(or $(SPLIT),train) $(ARGS)

@@ -9,6 +9,7 @@ Writes benchmarks/results/efficiency.json, efficiency.md with drawings, and effi
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -27,7 +28,8 @@ from script import RESULTS, called, publish, status
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 
 ROWS: dict[str, Callable[[Workplace], list[Row]]] = {
-    "decode": decoding.measure,
+    "decode": decoding.measure_decoding,
+    "steps": decoding.measure_steps,
     "write": writing.measure,
     "encode": encoding.measure,
     "query": queries.measure,
@@ -61,15 +63,15 @@ def _options() -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure the rows that were asked for.
+    """Measure the rows that were asked for; others stay as they were measured before on the same machine.
 
     :raises SparseEmbedError: A user's mistake.
     """
     set_reporter(ConsoleReporter())
-    start, command = time.monotonic(), called("efficiency.py")
-    content: dict[str, Any] = {"command": command, "quick": options.quick, "machine": machine.describe()}
+    start, about = time.monotonic(), machine.describe()
     options.out.mkdir(parents=True, exist_ok=True)
-    rows: list[Row] = []
+    content = standing(options.out / f"{NAME}.json", about, options.quick)
+    rows = [row for row in content["rows"] if row.row not in options.rows]
     with ExitStack() as stack:
         made = stack.enter_context(tempfile.TemporaryDirectory(prefix="sparseembed-bench-"))
         folder = options.work or Path(made)
@@ -86,12 +88,29 @@ def run(options: argparse.Namespace) -> None:
             found, content["add"] = growth.measure_adding(place)
             rows += found
         if "profile" in options.rows:
-            (options.out / f"{NAME}-profile.md").write_text(profile(place), encoding="utf-8")
-            note(f"wrote {options.out / f'{NAME}-profile.md'}")
-    content["minutes"] = (time.monotonic() - start) / 60
-    content["rows"] = [row.as_dict() for row in rows]
+            written = options.out / f"{NAME}-profile.md"
+            written.write_text(profile(place), encoding="utf-8")
+            note(f"wrote {written}")
+    took = {"command": called("efficiency.py"), "minutes": (time.monotonic() - start) / 60, "load": about["load"]}
+    content["runs"] |= dict.fromkeys(options.rows, took)
+    rows.sort(key=lambda row: [*ROWS, *FURTHER].index(row.row))  # stable: a row's parts keep their order
     content["drawings"] = draw(content, rows, options.out)
-    publish(options.out / NAME, page(content, rows), content)
+    publish(options.out / NAME, page(content, rows), content | {"rows": [row.as_dict() for row in rows]})
+
+
+def standing(path: Path, about: dict[str, Any], quick: bool) -> dict[str, Any]:
+    """Return what was measured before on the same machine with the same packages, or nothing.
+
+    :param path: The file of figures.
+    :param about: The machine.
+    :param quick: Whether this run is a quick one.
+    """
+    fresh: dict[str, Any] = {"quick": quick, "machine": about, "runs": {}, "rows": []}
+    if not path.exists():
+        return fresh
+    before = json.loads(path.read_text(encoding="utf-8"))
+    same = {**before["machine"], "load": 0} == {**about, "load": 0} and before["quick"] == quick
+    return before | {"rows": [Row.from_dict(row) for row in before["rows"]]} if same else fresh
 
 
 if __name__ == "__main__":

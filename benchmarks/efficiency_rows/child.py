@@ -100,6 +100,28 @@ def add(index: str, corpus: str, cache: str, embedder: str | None) -> dict[str, 
     }
 
 
+def change(index: str, corpus: str, deleted: list[str], cache: str, embedder: str | None) -> dict[str, Any]:
+    """Delete documents from an index, and add others."""
+    from efficiency_rows.phases import memory
+    from efficiency_rows.stub import stub_embedder
+    from sparseembed.indexing.update import Index
+
+    stub = stub_embedder(embedder)
+    stub.identity()
+    os.environ["SPARSEEMBED_CACHE"] = cache
+    start = time.perf_counter()
+    Index(index, stub).delete(deleted)
+    gone = time.perf_counter()
+    manifest = Index(index, stub).add(corpus)
+    return {
+        "deleted": len(deleted),
+        "deleting_s": gone - start,
+        "adding_s": time.perf_counter() - gone,
+        "documents": manifest.counts["documents"],
+        "peak_mb": memory("VmHWM"),
+    }
+
+
 def opening(index: str, engine: str, query: str) -> dict[str, Any]:
     """Open an index as a program's first act, and search once."""
     start = time.perf_counter()
@@ -146,7 +168,7 @@ def _known(manifest: Any, index: Path) -> int:
     return terms.stat().st_size // 8
 
 
-TASKS = {"build": build, "add": add, "opening": opening, "latency": latency}
+TASKS = {"build": build, "add": add, "change": change, "opening": opening, "latency": latency}
 
 
 def main() -> int:

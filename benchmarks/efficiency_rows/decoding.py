@@ -60,12 +60,8 @@ class DenseDecoder:
         return np.concatenate(found)
 
 
-def measure(place: Workplace) -> list[Row]:
-    """Measure the row."""
-    return [*_decoding(place), _steps(place)]
-
-
-def _decoding(place: Workplace) -> list[Row]:
+def measure_decoding(place: Workplace) -> list[Row]:
+    """Measure decoding onto vocabularies of several sizes."""
     embedder = load_embedder(place.embedder)
     matrix, tokenizer = decoding_head(embedder).matrix, embedder.tokenizer
     sizes = (500, 2000) if place.quick else TERMS
@@ -107,7 +103,7 @@ def _same(ours: Aligned, dense: Any) -> float:
     return float(np.mean([len(set(a) & set(b)) / len(b) for a, b in pairs]))
 
 
-def _steps(place: Workplace) -> Row:
+def measure_steps(place: Workplace) -> list[Row]:
     """Compare a whole build without encoding with the encoding of its texts, both a document."""
     dataset = str(place.corpus(60)) if place.quick else "pydocs"
     corpus = open_corpus(dataset)
@@ -126,7 +122,7 @@ def _steps(place: Workplace) -> Row:
     whole = sum(after.values())
     ours = Spread(whole * 1000, whole * 1000, whole * 1000, 1)
     other = encoded.cpu.times(1000 / len(texts))
-    return Row(
+    row = Row(
         "steps", f"all steps after the embedding, {len(corpus):,} documents", ours,
         f"encoding {len(texts)} of the same texts", other, "CPU ms a document", f"at most {STEPS}",
         ours.median / other.median <= STEPS,
@@ -134,3 +130,4 @@ def _steps(place: Workplace) -> Row:
          "wall_ms": 1000 * (built["seconds"] - built["phases"]["encode"]) / len(corpus),
          "encoding_wall_ms": encoded.wall.median * 1000 / len(texts)},
     )  # fmt: skip
+    return [row]

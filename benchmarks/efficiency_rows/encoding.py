@@ -56,7 +56,7 @@ def measure(place: Workplace) -> list[Row]:
     """Measure the row."""
     embedder = load_embedder(place.embedder)
     corpus = open_corpus(str(place.corpus(60)) if place.quick else "pydocs")
-    count = 8 if place.quick else 192
+    count = 8 if place.quick else 96
     texts = [document.contents for document in corpus.take(even_places(len(corpus), count))]
     model = load_body(embedder.folder, embedder.adapters, embedder.spec, embedder.dtype, embedder.device)
     spec = embedder.spec

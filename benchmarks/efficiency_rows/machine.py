@@ -27,7 +27,7 @@ def line(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
-        f"load {machine['load']} at the start; Python {machine['python']}, {versions}"
+        f"Python {machine['python']}, {versions}"
     )
 
 

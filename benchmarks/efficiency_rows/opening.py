@@ -66,7 +66,7 @@ def measure_first_hit(place: Workplace) -> list[Row]:
     ours, other = (Spread.of(walls[engine]) for engine in ENGINES)
     return [
         Row(
-            "first hit", f"sparseembed search, {documents:,} documents, a fresh process", ours, "with --engine lucene",
+            "first-hit", f"sparseembed search, {documents:,} documents, a fresh process", ours, "with --engine lucene",
             other, "s", f"{FIRST_HIT} s", ours.median <= FIRST_HIT,
         )
     ]  # fmt: skip

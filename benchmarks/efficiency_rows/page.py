@@ -10,6 +10,11 @@ from efficiency_rows.row import Row
 from sparseembed.charts import Series, lines, named_bars, standalone
 
 NAME = "efficiency"
+ABOUT = (
+    "Each row compares two things that were measured in one run, in turns; figures are medians, with the smallest and "
+    "the largest in brackets where a thing was measured several times. `ratio` is ours by theirs. Made texts have 150 "
+    "words, random embeddings and the real model's tokenizer and decoding matrix."
+)
 HEADER = ["row", "what", "ours", "against", "theirs", "unit", "ratio", "to reach", "met"]
 
 
@@ -19,7 +24,7 @@ def page(content: dict[str, Any], rows: Sequence[Row]) -> str:
     :param content: All figures.
     :param rows: The rows.
     """
-    parts = ["# Efficiency", "", f"`{content['command']}`, {content['minutes']:.0f} minutes. {_about(content)}", ""]
+    parts = ["# Efficiency", "", ABOUT, "", _runs(content["runs"]), ""]
     parts += [f"Machine: {machine.line(content['machine'])}.", ""]
     if content["quick"]:
         parts += ["**A quick run at small sizes: a check that it runs, and no measurement.**", ""]
@@ -31,11 +36,14 @@ def page(content: dict[str, Any], rows: Sequence[Row]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _about(content: dict[str, Any]) -> str:
-    return (
-        "Each row compares two things that were measured in one run, in turns; figures are medians, with the smallest "
-        "and the largest in brackets where a thing was measured several times. `ratio` is ours by theirs. Made texts "
-        "have 150 words, random embeddings and the real model's tokenizer and decoding matrix."
+def _runs(runs: dict[str, dict[str, Any]]) -> str:
+    """Say which rows were measured by which command."""
+    of: dict[tuple[Any, ...], list[str]] = {}
+    for name, run in runs.items():
+        of.setdefault((run["command"], run["minutes"], run["load"]), []).append(name)
+    return " ".join(
+        f"Rows {', '.join(names)}: `{command}`, {minutes:.0f} minutes, load {load} at the start."
+        for (command, minutes, load), names in of.items()
     )
 
 

@@ -1,6 +1,7 @@
 """Row 4: one query after the other, with each engine, on made vectors; and a flat dense index beside them."""
 
-from functools import partial
+from collections.abc import Iterator
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +34,21 @@ class MadeVectors:
         self.documents = documents
         self._seed = seed
         self.vocabulary = [f"t{number}" for number in range(VOCABULARY)]
-        self._log = np.log(1 / np.arange(1, VOCABULARY + 1))
+        self._log = np.log(1 / np.arange(1, VOCABULARY + 1)).astype(np.float32)
 
     def terms(self, first: int, count: int) -> Any:
         """Return the terms of some documents, shape (count, 316): the largest of log p + Gumbel noise."""
         rng = np.random.default_rng([self._seed, first])
-        noisy = self._log + rng.gumbel(size=(count, VOCABULARY)).astype(np.float32)
+        drawn = rng.standard_exponential((count, VOCABULARY), dtype=np.float32)
+        noisy = self._log - np.log(np.maximum(drawn, 1e-30))
         return np.argpartition(noisy, VOCABULARY - POSTINGS, axis=1)[:, -POSTINGS:].astype(np.int32)
 
-    def blocks(self) -> Any:
-        """Yield all documents; impacts fall as a half-normal distribution does."""
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """All documents; impacts fall as a half-normal distribution does."""
+        return list(self._made())
+
+    def _made(self) -> Iterator[Block]:
         for first in range(0, self.documents, BLOCK):
             count = min(BLOCK, self.documents - first)
             terms = self.terms(first, count)
@@ -109,7 +115,7 @@ def write(made: MadeVectors, folder: Path) -> None:
         LuceneStore.create(folder / "lucene") as store,
         track("writing made vectors", made.documents, "documents") as bar,
     ):
-        for block in made.blocks():
+        for block in made.blocks:
             segment.add(block)
             store.add(block)
             bar.update(len(block.ids))
@@ -119,7 +125,7 @@ def write(made: MadeVectors, folder: Path) -> None:
 
 
 def _pairs(made: MadeVectors) -> Any:
-    for block in made.blocks():
+    for block in made.blocks:
         terms, impacts = block.terms.tolist(), block.impacts.tolist()
         for row, doc_id in enumerate(block.ids):
             span = slice(block.indptr[row], block.indptr[row + 1])

@@ -43,3 +43,9 @@ class Row:
             "other": self.other._asdict(),
             "ratio": self.ratio,
         }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Row":
+        """Return a row as `as_dict` wrote it."""
+        sides = {side: Spread(**values[side]) for side in ("ours", "other")}
+        return cls(**{key: value for key, value in values.items() if key != "ratio"} | sides)
