@@ -1,6 +1,6 @@
 """Files with checksums: what was changed, cut, lengthened, linked or removed is noticed when it is read."""
 
-import os
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_files_are_read_as_they_were_written(folder):
 
 def test_open_files_survive_a_folder_that_is_replaced(folder):
     files = CheckedFiles(folder, record(folder))
-    os.rename(folder, folder.parent / "old")
+    folder.rename(folder.parent / "old")
     folder.mkdir()
     (folder / "a").write_bytes(b"other byte")
     assert files.read("a") == b"some bytes"
@@ -112,8 +112,8 @@ def test_records_that_are_none(folder, known):
 def test_a_refused_open_leaves_no_file_open(folder):
     known = record(folder)
     (folder / "c").write_bytes(b"")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         with pytest.raises(IndexFolderError):
             CheckedFiles(folder, known)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -25,7 +25,9 @@ def manifest(**parts):
         "quantizer": {"scale": 1.5, "levels": 255},
         "counts": {"documents": 3, "postings": 9, "terms": 4},
         "statistics": {"folder": "fit-3-1", "files": FILES},
-        "segments": [{"folder": "segment-3-2", "documents": 3, "postings": 9, "files": FILES, "deleted": None}],
+        "segments": [
+            {"folder": "segment-3-2", "documents": 3, "postings": 9, "terms": 4, "files": FILES, "deleted": None}
+        ],
         "lucene": {"commit": "segments_3", "documents": 3, "files": FILES},
         "versions": {"numpy": "2"},
     }
@@ -42,6 +44,14 @@ def error_of(folder):
         read_manifest(folder)
     assert str(refusal.value).isprintable()
     return str(refusal.value)
+
+
+def _reads(folder):
+    try:
+        read_manifest(folder)
+    except IndexFolderError:
+        return False
+    return True
 
 
 def test_it_comes_back_as_written(tmp_path):
@@ -62,10 +72,10 @@ def test_a_changed_byte_anywhere_is_noticed(tmp_path):
         (tmp_path / "manifest.json").write_bytes(
             whole[:place] + bytes([whole[place] ^ (1 << chance.randrange(8))]) + whole[place + 1 :]
         )
-        try:
+        if _reads(tmp_path):
             assert read_manifest(tmp_path) == manifest()  # white space may change
-        except IndexFolderError as refusal:
-            assert str(refusal).isprintable()
+        else:
+            error_of(tmp_path)
     for cut in (0, 1, len(whole) // 2, len(whole) - 3):
         (tmp_path / "manifest.json").write_bytes(whole[:cut])
         assert "manifest.json is damaged" in error_of(tmp_path)
@@ -96,8 +106,6 @@ def test_a_changed_byte_anywhere_is_noticed(tmp_path):
 )
 def test_fields_of_other_types_are_one_line(tmp_path, field, value):
     store(tmp_path, {**asdict(manifest()), field: value})
-    if field == "build":  # names the index in messages alone
-        return
     assert "manifest.json is damaged (its fields are not those of a manifest)" in error_of(tmp_path)
     content = asdict(manifest())
     content.pop("statistics" if field == "unknown" else field)

@@ -35,7 +35,7 @@ def test_damage(tmp_path):
         with pytest.raises(IndexFolderError) as refusal:
             read_tombstones(tmp_path, wrong, 18)
         assert str(refusal.value).isprintable()
-    with pytest.raises(IndexFolderError, match="the deletions of .* are damaged"):
+    with pytest.raises(IndexFolderError, match=r"the deletions of .* are damaged"):
         read_tombstones(tmp_path, about, 30)
     (tmp_path / "x.bits").write_bytes(b"\xaa\xaa\x81")
     with pytest.raises(IndexFolderError, match="damaged"):
