@@ -1,7 +1,7 @@
 """Arithmetic on a panel's width of floats at once, for compiled loops. Import this module lazily.
 
-LLVM unrolls loops as short as a panel is wide before it looks for vectors in them, and then finds none: the sums of
-pieces' scores take six times as long. So the vectors are asked for by name.
+LLVM unrolls loops as short as a panel is wide before it looks for vectors in them, and then finds none. So the vectors
+are asked for by name.
 """
 
 from typing import Any
