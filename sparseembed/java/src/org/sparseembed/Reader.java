@@ -202,7 +202,7 @@ public final class Reader {
       for (LeafReaderContext leaf : reader.leaves()) {
         ExactSums.collect(leaf, terms, weights, hits);
       }
-      return new Batch.Hits(hits.take(), score -> (double) score);
+      return new Batch.Hits(hits.take(searcher.getIndexReader().leaves()), score -> (double) score);
     }
     BooleanQuery.Builder query = new BooleanQuery.Builder();
     for (int place = 0; place < terms.length; place++) {
@@ -230,7 +230,7 @@ public final class Reader {
   private static Batch.Hits top(IndexSearcher searcher, Query query, int k) throws IOException {
     TopHits hits = new TopHits(k);
     searcher.search(query, new Alone(hits));
-    return new Batch.Hits(hits.take(), score -> (double) Float.intBitsToFloat((int) score));
+    return new Batch.Hits(hits.take(searcher.getIndexReader().leaves()), score -> (double) Float.intBitsToFloat((int) score));
   }
 
   /** Finds a document by its id; -1 if there is none. */
