@@ -106,10 +106,13 @@ def load_statistics(files: CheckedFiles) -> Statistics:
         about = json.loads(files.read(ABOUT))
         config = SparseConfig(**about["config"])
         space = _LOADERS[config.terms](files, about)
+        frequency = _array(files, FREQUENCY, "<i8")
+        if len(frequency) != len(space.terms):
+            raise ValueError
         return Statistics(
             config=config,
             space=space,
-            collection=CollectionStatistics(about["documents"], about["length"], _array(files, FREQUENCY, "<i8")),
+            collection=CollectionStatistics(int(about["documents"]), int(about["length"]), frequency),
             adjustments={side: load_adjustment(files, side, about["adjustments"][side]) for side in SIDES},
             quantizer=Quantizer(float(about["quantizer"]["scale"]), int(about["quantizer"]["levels"])),
             mean=_array(files, MEAN, "<f4"),
@@ -192,4 +195,10 @@ def _lines(files: CheckedFiles, name: str) -> list[str]:
 
 
 def _array(files: CheckedFiles, name: str, kind: str) -> npt.NDArray[Any]:
-    return np.frombuffer(files.read(name), dtype=kind)
+    raw = files.read(name)
+    if len(raw) % np.dtype(kind).itemsize:
+        raise IndexFolderError(f"{files.folder / name} is damaged (it holds {len(raw):,} bytes): {REPAIR}")
+    values = np.frombuffer(raw, dtype=kind)
+    if not np.isfinite(values).all():
+        raise IndexFolderError(f"{files.folder / name} is damaged (it holds NaN or infinity): {REPAIR}")
+    return values
