@@ -2,43 +2,59 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from sparseembed.engines import native_numpy
 from sparseembed.engines.base import Engine, Hit
+from sparseembed.engines.native_loading import Kind, has, load, load_soon
 from sparseembed.engines.native_scratch import ScratchPool
 from sparseembed.errors import ConfigError
 from sparseembed.index.segment.format import SEEDS
 from sparseembed.index.segment.reader import SegmentReader
+
+BATCH = 16
+"""More queries at once wait for the kernels to be loaded, which then pays off."""
 
 _INT32 = 2**31 - 1
 _ALIVE = np.empty(0, dtype=bool)
 
 
 class _Found(NamedTuple):
-    """The best documents of one segment, in order: int64 scores and numbers."""
+    """The best documents of one segment, in order: int64 scores and numbers; and whether kernels found them."""
 
     reader: SegmentReader
     scores: np.ndarray
     numbers: np.ndarray
+    compiled: bool
+
+    def ids(self, count: int) -> list[str]:
+        """Name the first documents."""
+        return self.reader.ids(self.numbers[:count], self.compiled)
 
     def hits(self) -> list[Hit]:
-        """Name the documents."""
-        return _hits(self.reader.ids(self.numbers), self.scores.astype(np.float64).tolist())
+        """Give all documents with their scores."""
+        return _hits(self.ids(len(self.numbers)), self.scores.astype(np.float64).tolist())
 
 
 class NativeEngine(Engine):
     """Searches the live documents of segments; integer scores, equal ones ordered by id.
 
+    Kernels (numba) search fastest, but take most of a second to load. Until they are there, numpy finds the same hits.
     May be shared by threads, and survives a fork.
     """
 
-    def __init__(self, segments: Sequence[SegmentReader], deleted: Sequence[np.ndarray | None]) -> None:
+    def __init__(
+        self, segments: Sequence[SegmentReader], deleted: Sequence[np.ndarray | None], warm: bool = True
+    ) -> None:
         """Take open segments.
 
         :param segments: the segments; a document's id is live in one of them only. Closed with the engine.
         :param deleted: for each segment, which documents are deleted, bool (documents,), or None.
+        :param warm: whether the first search begins to load the kernels in the background; if not, only a batch of more
+            than `BATCH` queries and `load` load them.
         :raises ConfigError: if the two do not fit each other.
         """
         if len(segments) != len(deleted):
@@ -54,11 +70,21 @@ class NativeEngine(Engine):
             self._documents += reader.documents - int(np.count_nonzero(flags))
             self._segments.append((reader, flags))
         self._scratch = ScratchPool()
+        self._warm = warm
 
     @property
     def documents(self) -> int:
         """Number of live documents, those without terms included."""
         return self._documents
+
+    def load(self, wide: bool = False) -> bool:
+        """Load the kernels now, unless they are: what follows is searched at full speed.
+
+        :param wide: whether those for scores beyond int32.
+        :return: whether they are loaded; False without numba, where numpy goes on to search.
+        """
+        kinds = {Kind(reader.arrays.impacts.itemsize, wide): (reader, dead) for reader, dead in self._segments}
+        return all(load(kind, partial(self._call, *where, wide)) for kind, where in kinds.items())
 
     def close(self) -> None:
         """Close the segments; closing twice is no error."""
@@ -87,17 +113,38 @@ class NativeEngine(Engine):
         self, reader: SegmentReader, dead: np.ndarray, terms: np.ndarray, weights: np.ndarray, k: int, threshold: int
     ) -> _Found:
         """Search one segment for documents that score `threshold` or more."""
-        from sparseembed.engines.native_kernels import search_segment
-
-        nothing = np.empty(0, dtype=np.int64)
         if not len(terms):
-            return _Found(reader, nothing, nothing)
+            nothing = np.empty(0, dtype=np.int64)
+            return _Found(reader, nothing, nothing, False)
         reader.check(terms)
-        arrays = reader.arrays
-        largest = arrays.largest[terms]
+        largest = reader.arrays.largest[terms]
         if not len(dead):
             threshold = max(threshold, _seed(largest, weights, k))
         wide = int(weights @ largest[:, 0]) > _INT32
+        kind = Kind(reader.arrays.impacts.itemsize, wide)
+        if has(kind):
+            found = self._compiled(reader, dead, terms, weights, k, threshold, wide, reader.documents)
+            return _Found(reader, *found, True)
+        if self._warm:
+            load_soon(kind, partial(self._call, reader, dead, wide))
+        found = native_numpy.search_segment(reader, dead, terms, weights, k, threshold, wide)
+        return _Found(reader, *found, False)
+
+    def _compiled(
+        self,
+        reader: SegmentReader,
+        dead: np.ndarray,
+        terms: np.ndarray,
+        weights: np.ndarray,
+        k: int,
+        threshold: int,
+        wide: bool,
+        documents: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Search the first documents of a segment with the kernels."""
+        from sparseembed.engines.native_kernels import search_segment
+
+        arrays = reader.arrays
         with self._scratch.lent(wide, k) as scratch:
             count = search_segment(
                 *arrays[:6],
@@ -106,14 +153,22 @@ class NativeEngine(Engine):
                 k,
                 threshold,
                 arrays.chunk_bits,
-                reader.documents,
+                documents,
                 reader.ranks,
                 dead,
                 *scratch,
             )
-            return _Found(reader, scratch.scores[:count].copy(), scratch.docs[:count].copy())
+            return scratch.scores[:count].copy(), scratch.docs[:count].copy()
+
+    def _call(self, reader: SegmentReader, dead: np.ndarray, wide: bool) -> None:
+        """Call the kernels with arrays of a segment's types, for nothing."""
+        nothing = np.empty(0, dtype=np.int64)
+        self._compiled(reader, dead, nothing, nothing, 1, 1, wide, 0)
+        reader.ids(np.zeros(min(reader.documents, 1), dtype=np.int64), compiled=True)
 
     def _search_batch(self, queries: list[dict[str, int]], k: int, threads: int) -> list[list[Hit]]:
+        if len(queries) > BATCH:
+            self.load()
         if threads == 1 or len(queries) < 2:
             return super()._search_batch(queries, k, threads)
         with ThreadPoolExecutor(threads) as pool:
@@ -137,7 +192,7 @@ def _merged(found: Sequence[_Found], k: int) -> list[Hit]:
     named: list[tuple[int, str]] = []
     for part in found:
         count = int(np.count_nonzero(part.scores >= least))
-        named.extend(zip((-part.scores[:count]).tolist(), part.reader.ids(part.numbers[:count]), strict=True))
+        named.extend(zip((-part.scores[:count]).tolist(), part.ids(count), strict=True))
     named.sort()
     del named[k:]
     return _hits([doc_id for _, doc_id in named], [float(-score) for score, _ in named])

@@ -2,12 +2,14 @@
 
 import multiprocessing
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sparseembed.engines import native_loading
 from sparseembed.engines.base import MAX_WEIGHT, Hit
 from sparseembed.engines.native import NativeEngine
 from sparseembed.engines.native_scratch import ScratchPool
@@ -42,6 +44,33 @@ def naive(pairs, query, k):
     return [Hit(doc_id, float(-score), rank) for rank, (score, doc_id) in enumerate(best, start=1)]
 
 
+@contextmanager
+def cold():
+    """Search without kernels, as before they are loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native_loading, "_state", native_loading._State())
+        native_loading._state.usable = False
+        yield
+
+
+def engine_of(readers, deleted):
+    """Return an engine whose kernels are loaded."""
+    engine = NativeEngine(readers, deleted)
+    assert engine.load()
+    assert engine.load(wide=True)
+    return engine
+
+
+@pytest.fixture(params=["kernels", "numpy"])
+def way(request):
+    """Run a test with kernels and without."""
+    if request.param == "kernels":
+        yield engine_of
+    else:
+        with cold():
+            yield NativeEngine
+
+
 impacts = st.one_of(st.integers(1, 3), st.integers(1, 65_535))
 weights = st.one_of(st.integers(1, 3), st.integers(1, MAX_WEIGHT))
 rows = st.dictionaries(st.sampled_from(TERMS), impacts, max_size=6)
@@ -69,11 +98,14 @@ def test_hits_are_those_of_the_naive_reference(tmp_path_factory, parts, asked, k
             deleted.append(np.array([dead for _, dead in part], dtype=bool) if random.random() < 0.5 else None)
             keep = [True] * len(part) if deleted[-1] is None else (~deleted[-1]).tolist()
             live += [(doc_id, row) for doc_id, (row, _), kept in zip(ids, part, keep, strict=True) if kept]
-    engine = NativeEngine(readers, deleted)
+    engine = engine_of(readers, deleted)
     assert engine.documents == len(live)
     wanted = [naive(live, query, k) for query in asked]
     assert [engine.search(query, k) for query in asked] == wanted
     assert engine.search_batch(asked, k, threads=2) == wanted
+    with cold():
+        assert [engine.search(query, k) for query in asked] == wanted
+        assert engine.search_batch(asked, k, threads=2) == wanted
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +142,11 @@ def best(ids, table, query, k, dead=None):
 @pytest.mark.parametrize("k", [1, 10, 1000, 3000])
 @pytest.mark.parametrize("dying", [0.0, 0.3])
 @pytest.mark.parametrize("scale", [1, 4_000_000])
-def test_several_chunks_with_many_ties(large, k, dying, scale):
+def test_several_chunks_with_many_ties(large, way, k, dying, scale):
     folder, ids, table = large
     random = np.random.default_rng(k)
     dead = random.random(len(ids)) < dying if dying else None
-    engine = NativeEngine([SegmentReader(folder)], [dead])
+    engine = way([SegmentReader(folder)], [dead])
     for size in (1, 2, 4, 7, len(TERMS)):
         for _ in range(2):
             some = random.choice(len(TERMS), size, replace=False)
@@ -127,34 +159,34 @@ def test_several_chunks_with_many_ties(large, k, dying, scale):
 
 @pytest.mark.parametrize("k", [1, 10, 1000])
 @pytest.mark.parametrize("dying", [0.0, 0.3])
-def test_few_strong_terms_and_many_weak_ones(large, k, dying):
+def test_few_strong_terms_and_many_weak_ones(large, way, k, dying):
     """Skewed weights: the weak terms are only looked up."""
     folder, ids, table = large
     dead = np.random.default_rng(k).random(len(ids)) < dying if dying else None
-    engine = NativeEngine([SegmentReader(folder)], [dead])
+    engine = way([SegmentReader(folder)], [dead])
     for heavy in range(len(TERMS)):
         query = {term: 1000 if place == heavy else 1 + place % 3 for place, term in enumerate(TERMS)}
         assert engine.search(query, k) == best(ids, table, query, k, dead)
 
 
-def test_more_hits_than_documents(large):
+def test_more_hits_than_documents(large, way):
     folder, ids, table = large
-    engine = NativeEngine([SegmentReader(folder)], [None])
+    engine = way([SegmentReader(folder)], [None])
     query = {"h": 2, "日本": 1}
     assert engine.search(query, 10**9) == best(ids, table, query, 10**9)
 
 
-def test_no_segments_and_no_documents(tmp_path):
-    assert NativeEngine([], []).search({"a": 1}, 5) == []
+def test_no_segments_and_no_documents(tmp_path, way):
+    assert way([], []).search({"a": 1}, 5) == []
     empty = segment(tmp_path / "s", [], [])
-    assert NativeEngine([empty], [None]).search({"a": 1}, 5) == []
+    assert way([empty], [None]).search({"a": 1}, 5) == []
     bare = segment(tmp_path / "t", ["1"], [{}])
-    engine = NativeEngine([bare], [None])
+    engine = way([bare], [None])
     assert (engine.documents, engine.search({"a": 1}, 5), engine.search({}, 5)) == (1, [], [])
 
 
-def test_everything_deleted(tmp_path):
-    engine = NativeEngine([segment(tmp_path / "s", ["1"], [{"a": 1}])], [np.array([True])])
+def test_everything_deleted(tmp_path, way):
+    engine = way([segment(tmp_path / "s", ["1"], [{"a": 1}])], [np.array([True])])
     assert (engine.documents, engine.search({"a": 1}, 5)) == (0, [])
 
 
@@ -174,21 +206,21 @@ def test_a_closed_engine_says_so(tmp_path):
         engine.search({"a": 1}, 1)
 
 
-def test_a_damaged_term_is_found_when_it_is_searched(tmp_path):
+def test_a_damaged_term_is_found_when_it_is_searched(tmp_path, way):
     reader = segment(tmp_path / "s", ["1", "2"], [{"a": 1, "b": 2}, {"b": 9}])
     path = tmp_path / "s" / "impacts.u16"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    engine = NativeEngine([SegmentReader(reader.folder)], [None])
+    engine = way([SegmentReader(reader.folder)], [None])
     assert engine.search({"a": 1}, 5) == [Hit("1", 1.0, 1)]
     with pytest.raises(IndexFolderError, match="'b'"):
         engine.search({"b": 1}, 5)
 
 
-def test_threads_get_the_same_hits(large):
+def test_threads_get_the_same_hits(large, way):
     folder, _, _ = large
-    engine = NativeEngine([SegmentReader(folder)], [None])
+    engine = way([SegmentReader(folder)], [None])
     asked = [{term: place + 1, TERMS[0]: 1} for place, term in enumerate(TERMS)] * 4
     wanted = [engine.search(query, 20) for query in asked]
     for _ in range(3):
@@ -197,7 +229,7 @@ def test_threads_get_the_same_hits(large):
 
 def test_work_space_follows_the_searches_and_not_the_threads(large):
     folder, _, _ = large
-    engine = NativeEngine([SegmentReader(folder)], [None])
+    engine = engine_of([SegmentReader(folder)], [None])
     for _ in range(200):
         thread = threading.Thread(target=engine.search, args=({"a": 1, "b": 2}, 3))
         thread.start()
@@ -231,8 +263,8 @@ def test_search_after_a_fork(large):
     assert child.exitcode == 0
 
 
-def test_scores_beyond_int32(tmp_path):
+def test_scores_beyond_int32(tmp_path, way):
     rows = [{"a": 65_535, "b": 65_535, "c": 65_535}, {"a": 65_535, "b": 65_535, "c": 65_534}, {"a": 1}]
-    engine = NativeEngine([segment(tmp_path / "s", ["1", "2", "3"], rows)], [None])
+    engine = way([segment(tmp_path / "s", ["1", "2", "3"], rows)], [None])
     query = dict.fromkeys("abc", MAX_WEIGHT)
     assert engine.search(query, 3) == naive(zip("123", rows, strict=True), query, 3)

@@ -3,8 +3,18 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from numba import njit
 from numpy.typing import NDArray
+
+from sparseembed.errors import EngineError
+
+try:
+    from numba import njit
+except Exception as error:  # not installed, or not made for this Python or numpy
+    reason = " ".join(str(error).split())[:200]
+    raise EngineError(
+        f"writing, merging and reading whole indexes needs numba, which cannot be imported ({reason}): "
+        "pip install 'numba>=0.61'"
+    ) from None
 
 Array = NDArray[Any]
 """An array in the signature of a kernel; the dtypes are those of the segment's arrays."""

@@ -185,28 +185,6 @@ def slice_of(starts: Array, chunks: Array, term: int, chunk: int) -> int:
 
 
 @kernel
-def impacts_of(
-    docs: Array,
-    impacts: Array,
-    starts: Array,
-    chunks: Array,
-    begins: Array,
-    terms: Array,
-    chunk: int,
-    doc: int,
-    out: Array,
-) -> None:
-    """Look up the impacts of terms, negative numbers for none, in one document; 0 where a term is absent."""
-    for at in range(len(terms)):
-        out[at] = 0
-        row = slice_of(starts, chunks, terms[at], chunk) if terms[at] >= 0 else -1
-        if row >= 0:
-            place = lower_bound(docs, begins[row], begins[row + 1], doc)
-            if place < begins[row + 1] and docs[place] == doc:
-                out[at] = impacts[place]
-
-
-@kernel
 def count_documents(docs: Array, starts: Array, chunks: Array, begins: Array, chunk: int, out: Array) -> None:
     """Count the postings of each document of a chunk."""
     for term in range(len(starts) - 1):
@@ -246,32 +224,6 @@ def transpose(
             out_terms[at] = term
             out_impacts[at] = impacts[place]
             place += 1
-
-
-@kernel
-def find(data: Array, offsets: Array, order: Array, keys: Array, bounds: Array) -> Array:
-    """Find packed strings among sorted ones; `order` (n,) gives the numbers in order, or is empty. -1 for none."""
-    found = np.full(len(bounds) - 1, -1, np.int64)
-    for key in range(len(bounds) - 1):
-        begin, size = bounds[key], bounds[key + 1] - bounds[key]
-        low, high = 0, len(offsets) - 1
-        while low < high:
-            middle = (low + high) >> 1
-            number = order[middle] if len(order) else middle
-            start = offsets[number]
-            length = offsets[number + 1] - start
-            shared = min(length, size)
-            at = 0
-            while at < shared and data[start + at] == keys[begin + at]:
-                at += 1
-            if at == shared and length == size:
-                found[key] = number
-                break
-            if (at == shared and length < size) or (at < shared and data[start + at] < keys[begin + at]):
-                low = middle + 1
-            else:
-                high = middle
-    return found
 
 
 @kernel

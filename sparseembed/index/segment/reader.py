@@ -14,7 +14,7 @@ from sparseembed.index.segment.format import DOCS, DOCUMENTS, SEEDS, TERMS, as_b
 from sparseembed.index.segment.strings import Strings, decode
 from sparseembed.index.segment.tables import read_tables
 from sparseembed.index.segment.texts import TextReader, ascends
-from sparseembed.index.segment.transposed import document_vector, document_vectors
+from sparseembed.index.segment.transposed import document_impacts, document_vector, document_vectors
 
 _REMEMBERED = 1 << 16
 """Terms whose numbers are remembered."""
@@ -81,13 +81,14 @@ class SegmentReader:
         """Return the id of a document."""
         return decode(self._ids.raw(self._within(number)))
 
-    def ids(self, numbers: np.ndarray) -> list[str]:
+    def ids(self, numbers: np.ndarray, compiled: bool = False) -> list[str]:
         """Return the ids of documents.
 
         :param numbers: int64 (n,), within range.
+        :param compiled: whether a kernel puts them together.
         :return: n ids.
         """
-        return self._ids.many(numbers)
+        return self._ids.many(numbers, compiled)
 
     def raw_ids(self) -> Iterator[bytes]:
         """Yield the UTF-8 of all ids, in the order of the documents."""
@@ -106,7 +107,7 @@ class SegmentReader:
             if np.any(order < 0):
                 raise damaged(self.folder / DOCUMENTS, "two ids have the same rank")
             self._order = order
-        found = int(self._ids.find([doc_id], self._order)[0])
+        found = self._ids.find(doc_id, self._order)
         return found if found >= 0 else None
 
     def text(self, number: int) -> str:
@@ -124,14 +125,11 @@ class SegmentReader:
         """
         known = self._numbers
         found = [known.get(term) for term in terms]
-        if None in found:
-            new = [term for term, number in zip(terms, found, strict=True) if number is None]
-            numbers = self._terms.find(new, np.empty(0, dtype=np.int32)).tolist()
-            if len(known) > _REMEMBERED:
-                known.clear()
-            pairs = dict(zip(new, numbers, strict=True))
-            known.update(pairs)
-            found = [pairs[term] if number is None else number for term, number in zip(terms, found, strict=True)]
+        for place, number in enumerate(found):
+            if number is None:
+                if len(known) > _REMEMBERED:
+                    known.clear()
+                found[place] = known[terms[place]] = self._terms.find(terms[place])
         return np.array(found, dtype=np.int64)
 
     def check(self, numbers: np.ndarray) -> None:
@@ -164,14 +162,12 @@ class SegmentReader:
 
     def impacts(self, number: int, terms: Sequence[str]) -> list[int]:
         """Return the impacts of terms in a document, 0 where one is absent."""
-        from sparseembed.index.segment.kernels import impacts_of
-
         number = self._within(number)
         numbers, arrays = self.lookup(terms), self.arrays
-        self.check(numbers[numbers >= 0])
-        out = np.empty(len(numbers), dtype=np.int64)
-        chunk, doc = number >> arrays.chunk_bits, number & ((1 << arrays.chunk_bits) - 1)
-        impacts_of(*arrays[:5], numbers, chunk, doc, out)
+        has = numbers >= 0
+        self.check(numbers[has])
+        out = np.zeros(len(numbers), dtype=np.int64)
+        out[has] = document_impacts(arrays, numbers[has], number)
         return out.tolist()
 
     def document_frequency(self, terms: Sequence[str]) -> list[int]:

@@ -1,6 +1,6 @@
 """Many strings as one array of UTF-8 bytes and offsets: packing, ordering, finding."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -86,13 +86,14 @@ class Strings:
         :param offsets: int64 (n + 1,).
         """
         self.data, self.offsets = data, offsets
+        self._data, self._offsets = data.data, offsets.data  # numbers out of these are plain ints
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     def raw(self, number: int) -> bytes:
         """Return one string as UTF-8."""
-        return self.data[self.offsets[number] : self.offsets[number + 1]].tobytes()
+        return self._data[self._offsets[number] : self._offsets[number + 1]].tobytes()
 
     def text(self, number: int) -> str:
         """Return one string."""
@@ -105,29 +106,38 @@ class Strings:
         joined = self.data[base : bounds[-1]].tobytes()
         return [joined[begin - base : end - base] for begin, end in pairwise(bounds)]
 
-    def many(self, numbers: np.ndarray) -> list[str]:
+    def many(self, numbers: np.ndarray, compiled: bool = False) -> list[str]:
         """Return some strings.
 
         :param numbers: int64 (n,), within range.
+        :param compiled: whether a kernel puts them together.
         :return: n strings.
         """
-        from sparseembed.index.segment.kernels import gather
+        if compiled and len(numbers):
+            from sparseembed.index.segment.kernels import gather
 
-        if not len(numbers):
-            return []
-        data, ascii_only = gather(self.data, self.offsets, numbers)
-        if ascii_only:  # splitting is faster than cutting at offsets
-            return data.tobytes().decode("latin-1").split("\xff")
-        return [self.text(number) for number in numbers.tolist()]
+            data, ascii_only = gather(self.data, self.offsets, numbers)
+            if ascii_only:  # splitting is faster than cutting at offsets
+                return data.tobytes().decode("latin-1").split("\xff")
+        return [decode(self.raw(number)) for number in numbers.tolist()]
 
-    def find(self, keys: Sequence[str], order: np.ndarray) -> np.ndarray:
-        """Find strings by binary search.
+    def find(self, wanted: str, order: np.ndarray | None = None) -> int:
+        """Find a string by binary search.
 
-        :param keys: the strings wanted.
-        :param order: int32 (n,), the numbers in ascending order of the strings; empty if they are in order.
-        :return: int64 (keys,), a number each, -1 for a string that is not there.
+        :param wanted: the string.
+        :param order: int32 (n,), the numbers in ascending order of the strings; None if they are in order.
+        :return: its number, -1 if it is not there.
         """
-        from sparseembed.index.segment.kernels import find
-
-        data, offsets = pack(map(encode, keys))
-        return find(self.data, self.offsets, order, data, offsets)
+        key, low, high = encode(wanted), 0, len(self)
+        data, offsets, numbers = self._data, self._offsets, None if order is None else order.data
+        while low < high:
+            middle = (low + high) >> 1
+            number = middle if numbers is None else numbers[middle]
+            found = data[offsets[number] : offsets[number + 1]].tobytes()
+            if found < key:
+                low = middle + 1
+            elif found > key:
+                high = middle
+            else:
+                return number
+        return -1

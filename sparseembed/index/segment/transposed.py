@@ -15,19 +15,49 @@ WINDOW = 1 << 22
 """Postings that are transposed at once: 24 MiB."""
 
 
+def document_impacts(arrays: "PostingArrays", terms: np.ndarray, number: int) -> np.ndarray:
+    """Look up the impacts of terms in a document: binary searches, side by side, in each term's slices.
+
+    :param arrays: the postings, checked.
+    :param terms: int64 (n,), term numbers.
+    :param number: the document.
+    :return: int64 (n,), 0 where a term is absent.
+    """
+    out = np.zeros(len(terms), dtype=np.int64)
+    chunk, doc = number >> arrays.chunk_bits, number & ((1 << arrays.chunk_bits) - 1)
+    rows, has = _lower_bounds(arrays.chunks, arrays.starts[terms], arrays.starts[terms + 1], chunk)
+    some = np.flatnonzero(has)
+    places, has = _lower_bounds(arrays.docs, arrays.begins[rows[some]], arrays.begins[rows[some] + 1], doc)
+    out[some[has]] = arrays.impacts[places[has]]
+    return out
+
+
+def _lower_bounds(
+    values: np.ndarray, begins: np.ndarray, ends: np.ndarray, wanted: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the first place of each span of `values`, sorted, that holds `wanted` or more; and whether it holds it."""
+    low, high = begins.copy(), ends.copy()
+    left = np.flatnonzero(low < high)
+    while len(left):
+        middle = (low[left] + high[left]) >> 1
+        less = values[middle] < wanted
+        low[left[less]] = middle[less] + 1
+        high[left[~less]] = middle[~less]
+        left = left[low[left] < high[left]]
+    has = low < ends
+    has[has] = values[low[has]] == wanted
+    return low, has
+
+
 def document_vector(arrays: "PostingArrays", terms: Strings, number: int) -> dict[str, int]:
-    """Collect the terms of one document: a binary search in each term's slice of the document's chunk.
+    """Collect the terms of one document.
 
     :param arrays: the postings, checked.
     :param terms: the terms.
     :param number: the document.
     :return: term -> impact, the terms in ascending order.
     """
-    from sparseembed.index.segment.kernels import impacts_of
-
-    out = np.empty(len(terms), dtype=np.uint16)
-    chunk, doc = number >> arrays.chunk_bits, number & ((1 << arrays.chunk_bits) - 1)
-    impacts_of(*arrays[:5], np.arange(len(terms)), chunk, doc, out)
+    out = document_impacts(arrays, np.arange(len(terms)), number)
     found = np.flatnonzero(out)
     return dict(zip(terms.many(found), out[found].tolist(), strict=True))
 
