@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
 from apart.exact import impact_matrix, query_matrix
 from apart.sampled import Judged, embed, judged_part, ndcg_of
 from script import RESULTS, called, publish, status
@@ -39,8 +38,8 @@ from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.query import InferenceFree
 from sparseembed.sparse.config import DEFAULTS
 from sparseembed.sparse.pieces import piece_rows, piece_space
+from sparseembed.sparse.spaces import SPACES, Backbone
 from sparseembed.sparse.sparsify import Sparsifier
-from sparseembed.sparse.terms import BUILDERS
 
 ADJUSTMENTS = ("none", "pc1", "pc1:1", "centred", "bulk")
 METRICS = ("hit@10", "hit@10 lift", "lar", "lar lift", "gar")
@@ -97,18 +96,18 @@ def retrieval(embedder: TransformerEmbedder, judged: Judged) -> dict[str, float]
     """Return nDCG@10 of the aligned tokens alone, queries without a model: adjustment -> value."""
     matrix = decoding_matrix(embedder)
     contents = [document.contents for document in judged.corpus]
-    analysed = BUILDERS["folded"](contents, embedder, len(matrix))
-    decoder = Decoder(analysed.space.rows(matrix, embedder.tokenizer), embedder.device)
+    fitted = SPACES["folded"]([contents], 1, Backbone(embedder.tokenizer, len(matrix)))
+    counts = fitted.space.count(contents).counts
+    decoder = Decoder(fitted.space.rows(matrix, embedder.tokenizer), embedder.device)
     vectors = embed(embedder, judged.corpus.name, contents)
-    encoder = InferenceFree(analysed.space.literal)
-    number = {term: place for place, term in enumerate(analysed.space.terms)}
+    encoder = InferenceFree(fitted.space.literal)
+    number = {term: place for place, term in enumerate(fitted.space.terms)}
     queries = query_matrix(map(encoder.encode, judged.queries.values()), number)
     found = {}
     for kind in ADJUSTMENTS:
         config = replace(DEFAULTS["folded"], adjustment=kind)
-        block = Sparsifier(config, analysed.counts, decoder, fit_adjustment(kind, vectors, matrix)).block(
-            np.arange(len(vectors)), vectors
-        )
+        sparsifier = Sparsifier(config, fitted.collection, decoder, fit_adjustment(kind, vectors, matrix))
+        block = sparsifier.block(counts, vectors)
         documents = impact_matrix(block, config.bits, len(decoder))
         found[kind] = ndcg_of((queries @ documents.T).toarray(), judged)
     return found

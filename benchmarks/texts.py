@@ -34,8 +34,8 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.indexing.encoding import query_like_texts
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.query import InferenceFree
+from sparseembed.sparse.spaces import SPACES, Backbone
 from sparseembed.sparse.sparsify import Sparsifier
-from sparseembed.sparse.terms import BUILDERS, Analysed
 
 PASSAGE_WORDS = (128, 64)
 COLUMNS = ("dense", "words alone", "one index")
@@ -90,10 +90,11 @@ class Measure:
         self._judged, self._embedder = judged, embedder
         self._matrix, self._inputs = decoding_head(embedder)
         contents = [document.contents for document in judged.corpus]
-        self._analysed: Analysed = BUILDERS["word"](contents, embedder, len(self._matrix))
-        space = self._analysed.space
+        least = ONE_INDEX.sparse.least
+        space, self._collection, *_ = SPACES["word"]([contents], least, Backbone(embedder.tokenizer, len(self._matrix)))
+        self._counts, unknown = space.count(contents)
         self._decoder = Decoder(space.rows(self._matrix, embedder.tokenizer), embedder.device)
-        number = {term: place for place, term in enumerate(space.terms)}
+        number = {term: place for place, term in enumerate([*space.terms, *unknown])}
         free = InferenceFree(space.literal)
         self._queries = query_matrix(map(free.encode, judged.queries.values()), number)
 
@@ -123,9 +124,9 @@ class Measure:
     def _scores(self, choices: Choices, aligned: Aligned) -> npt.NDArray[np.float64]:
         """Return the exact integer scores of all documents for all queries."""
         none = Adjustment("none", np.zeros(0, dtype=np.float32))
-        sparsifier = Sparsifier(choices.sparse, self._analysed.counts, self._decoder, none)
-        block = sparsifier.weigh(np.arange(len(aligned.terms)), [aligned])
-        documents = impact_matrix(block, choices.sparse.bits, len(self._decoder))
+        sparsifier = Sparsifier(choices.sparse, self._collection, self._decoder, none)
+        block = sparsifier.weigh(self._counts, [aligned])
+        documents = impact_matrix(block, choices.sparse.bits, self._queries.shape[1])
         scores: npt.NDArray[np.float64] = (self._queries @ documents.T).toarray()
         return scores
 

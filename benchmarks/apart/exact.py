@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sparseembed.sparse.quantize import fit_quantizer
-from sparseembed.sparse.spill import Block
+from sparseembed.sparse.sparsify import Weighted
 
 
 def query_matrix(queries: Iterable[Mapping[str, int]], number: Mapping[str, int]) -> Any:
@@ -28,7 +28,7 @@ def query_matrix(queries: Iterable[Mapping[str, int]], number: Mapping[str, int]
     return csr_array((weights.astype(np.float64), (rows, terms)), shape=(len(listed), len(number)))
 
 
-def impact_matrix(block: Block, bits: int, terms: int) -> Any:
+def impact_matrix(block: Weighted, bits: int, terms: int) -> Any:
     """Return the impacts of a whole collection as scipy CSR, shape (N, T), float64.
 
     :param block: The weights of all documents.

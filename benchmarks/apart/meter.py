@@ -104,7 +104,7 @@ class _Idf(Mapping[str, float]):
     """Term -> idf."""
 
     def __init__(self, space: Space) -> None:
-        self._number, self._idf = space.number, space.analysed.counts.idf
+        self._number, self._idf = space.number, space.idf
 
     def __getitem__(self, term: str) -> float:
         return float(self._idf[self._number[term]])

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -11,17 +10,19 @@ import numpy.typing as npt
 from sparseembed.alignment.adjustment import Adjustment, fit_adjustment
 from sparseembed.alignment.decoding import Aligned, Decoder, Vectors
 from sparseembed.alignment.head import decoding_head
+from sparseembed.embedders.adapters import held_out_documents
 from sparseembed.engines.base import Hit
 from sparseembed.evaluation.bench import Bench, as_run
 from sparseembed.evaluation.measures import Evaluation, Qrels, evaluate
-from sparseembed.indexing.build import sample
+from sparseembed.indexing.fit import sample_vectors
 from sparseembed.indexing.mixing import MixChoice, choose_mix
+from sparseembed.indexing.sample import Sample, decode_sample
 from sparseembed.progress import note
 from sparseembed.retrieval.query import Expanded, InferenceFree
-from sparseembed.sparse.config import SparseConfig
+from sparseembed.sparse.config import DEFAULTS, SparseConfig
 from sparseembed.sparse.quantize import fit_quantizer
+from sparseembed.sparse.spaces import SPACES, Backbone
 from sparseembed.sparse.sparsify import Sparsifier
-from sparseembed.sparse.terms import BUILDERS
 
 from .exact import query_matrix
 from .postings import confidence
@@ -63,11 +64,16 @@ class Space:
         self.bench, self.kind, self._largest_k = bench, kind, largest_k
         self._matrix, self._inputs = decoding_head(bench.embedder)
         contents = [document.contents for document in bench.corpus]
-        self.analysed = BUILDERS[kind](contents, bench.embedder, len(self._matrix))
-        rows = self.analysed.space.rows(self._matrix, bench.embedder.tokenizer)
-        self.decoder = Decoder(rows, bench.embedder.device)
-        self.free = InferenceFree(self.analysed.space.literal)
-        self.number = {term: number for number, term in enumerate(self.analysed.space.terms)}
+        backbone = Backbone(bench.embedder.tokenizer, len(self._matrix))
+        fitted = SPACES[kind]([contents], DEFAULTS[kind].least, backbone)
+        self.space, self.collection = fitted.space, fitted.collection
+        self.counts, unknown = self.space.count(contents)
+        self.decoder = Decoder(self.space.rows(self._matrix, backbone.tokenizer), bench.embedder.device)
+        self.free = InferenceFree(self.space.literal)
+        # Of W terms the first T are known; the others stand in too few documents to be decoded onto.
+        self.number = {term: number for number, term in enumerate([*self.space.terms, *unknown])}
+        self.idf = self.collection.idf_of(len(self.number))
+        self._filled = np.flatnonzero([bool(text) for text in contents])
         ids = bench.corpus.ids
         self.order = np.asarray(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
         self._ids = [ids[row] for row in self.order]
@@ -78,7 +84,7 @@ class Space:
     def adjustment(self, kind: str, side: str) -> Adjustment:
         """Fit an adjustment on one side's texts, as an index is built with it."""
         stored = self.bench.encoded
-        vectors = sample(stored.documents) if side == "document" else stored.query_like.matrix()
+        vectors = sample_vectors(stored.documents) if side == "document" else stored.query_like.matrix()
         return fit_adjustment(kind, self._inputs(vectors), self._matrix).after(self._inputs)
 
     def aligned(self, kind: str) -> list[Aligned]:
@@ -96,7 +102,7 @@ class Space:
         return sum(8 * part.terms.size for parts in self._aligned.values() for part in parts)
 
     def documents(self, config: SparseConfig, confident: bool = False) -> Any:
-        """Return the quantised impacts of all documents, scipy CSR, shape (N, T), no stored zeros.
+        """Return the quantised impacts of all documents, scipy CSR, shape (N, W), no stored zeros.
 
         :param config: The choices.
         :param confident: Scale `mix` for each document by its confidence over the mean one.
@@ -110,16 +116,18 @@ class Space:
     def _weights(self, config: SparseConfig, confident: bool) -> tuple[Any, npt.NDArray[np.bool_] | None]:
         """Return what `Sparsifier` makes of all documents, and which entries are literal."""
         if not config.literal:
-            return self._expansions(config).copy(), None
-        counts = self.analysed.counts
-        literal = counts.bm25(self.order)
-        literal.sort_indices()
+            expansion = self._expansions(config).copy()
+            expansion.resize((len(self.order), len(self.number)))
+            return expansion, None
+        counts = self.counts.take(self.order)
+        literal = self.collection.impacts(counts)
         if config.weight == 0:
             return literal, np.ones(len(literal.data), dtype=np.bool_)
         mixed = self._expansions(config).copy()
         mixed.data *= np.float32(config.weight)
+        mixed.resize(literal.shape)
         if confident:
-            sure = confidence(self.aligned(config.adjustment)[0].terms[:, :CONFIDENT_TERMS], counts.matrix[self.order])
+            sure = confidence(self.aligned(config.adjustment)[0].terms[:, :CONFIDENT_TERMS], counts.matrix)
             factors = sure / max(float(sure.mean()), 1e-9)
             mixed.data *= np.repeat(factors.astype(np.float32), np.diff(mixed.indptr))
             mixed.eliminate_zeros()
@@ -133,23 +141,22 @@ class Space:
     def choose_mix(self, config: SparseConfig) -> MixChoice:
         """Choose the mix as an index does, without a query or a judgement."""
         bench, adjustment = self.bench, self.adjustment(config.adjustment, "document")
-        sparsifier = Sparsifier(config, self.analysed.counts, self.decoder, adjustment)
-        return choose_mix(bench.corpus, bench.encoded, bench.embedder, self.analysed.space, sparsifier)
+        sparsifier = Sparsifier(config, self.collection, self.decoder, adjustment)
+        embedder, store = bench.embedder, bench.encoded.documents
+        sample = Sample.of(bench.corpus, self._filled, held_out_documents(embedder.adapters, bench.corpus.has_id))
+        aligned = decode_sample(sample, store, sparsifier)
+        return choose_mix(bench.corpus.name, sample, aligned, store, embedder, self.space, sparsifier)
 
     def _expansions(self, config: SparseConfig) -> Any:
         """Return the weights of aligned terms, scipy CSR, shape (N, T)."""
-        from scipy.sparse import csr_array
-
         key = tuple(getattr(config, field) for field in _FIELDS)
         if self._expansion is None or self._expansion[0] != key:
             self._expansion = None  # before the next is made: two of them may not fit
             parts = self.aligned(config.adjustment)
             aligned = [Aligned(part.terms[:, : config.k], part.scores[:, : config.k]) for part in parts]
             none = Adjustment("none", np.zeros(0, dtype=np.float32))
-            alone = Sparsifier(replace(config, literal=False), self.analysed.counts, self.decoder, none)
-            block = alone.weigh(self.order, aligned)
-            shape = (len(self.order), len(self.decoder))
-            self._expansion = (key, csr_array((block.weights, block.terms, block.indptr), shape=shape))
+            alone = Sparsifier(config, self.collection, self.decoder, none)
+            self._expansion = (key, alone.expansion(aligned))
         return self._expansion[1]
 
     def literal(self, queries: Mapping[str, str]) -> dict[str, dict[str, int]]:
@@ -166,7 +173,7 @@ class Space:
             self._queries_aligned[key] = _Decoded(stacked, self.decoder.top(adjusted, LARGEST_M + 1))
         decoded = cast(Decoder, self._queries_aligned[key])
         none = Adjustment("none", np.zeros(0, dtype=np.float32))
-        encoder = Expanded(self.free, self.analysed.space, self.bench.embedder, decoded, none, m, weight)
+        encoder = Expanded(self.free, self.space, self.bench.embedder, decoded, none, m, weight)
         return {
             key: encoder.encode_with(text, vectors[key] if text.strip() else None) for key, text in task.queries.items()
         }

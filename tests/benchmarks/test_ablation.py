@@ -92,10 +92,10 @@ def test_bad_input_is_one_line(folder, monkeypatch, capsys):
 def test_a_mix_by_confidence_has_the_fixed_one_as_its_mean(folder, tiny_embedder, tmp_path):
     space = space_of(folder, tiny_embedder(), tmp_path)
     config = FOLDED.but(literal=True, k=64, idf=False, floor="zero", weighting="log1p", mix=1.0).sparse
-    counts = space.analysed.counts
+    counts = space.counts
     fixed, _ = space._weights(config, False)
     scaled, literal = space._weights(config, True)
-    bm25 = counts.bm25(space.order).toarray()
+    bm25 = space.collection.impacts(counts.take(space.order)).toarray()
     both = (scaled.toarray() - bm25).sum(axis=1), (fixed.toarray() - bm25).sum(axis=1)
     factors = both[0] / both[1]
     best = space.aligned("centred")[0].terms[:, :32]
