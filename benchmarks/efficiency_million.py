@@ -17,12 +17,13 @@ from typing import Any
 
 from efficiency_rows.child import in_child
 from efficiency_rows.made import language, write_corpus
-from efficiency_rows.reference import compare
+from efficiency_rows.reference import compare, computed_anew
 from script import status
 
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 
 SMALL, CHANGED, QUERIES = 10_000, 10_000, 1_000
+SAMPLED = 200  # documents whose impacts are computed anew
 NICE = 5
 
 
@@ -71,12 +72,14 @@ def run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     texts = language().texts(0, options.queries, seed=9)
     figures["compared"] = compare(index, texts, set(deleted))
+    made, store = work / f"made-{options.documents}.jsonl", work / f"store-{options.documents}"
+    figures["impacts"] = computed_anew(index, made, store, options.embedder, SAMPLED)
     figures["compared"]["seconds"] = time.perf_counter() - start
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
     if not options.keep:
         for path in (index, work / f"store-{options.documents}", work / f"index-{SMALL}", work / f"store-{SMALL}"):
             shutil.rmtree(path, ignore_errors=True)
-    return 0 if not figures["compared"]["differences"] else 1
+    return 1 if figures["compared"]["differences"] or figures["impacts"]["different"] else 0
 
 
 def _built(work: Path, documents: int, options: argparse.Namespace) -> dict[str, Any]:

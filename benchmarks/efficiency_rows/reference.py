@@ -6,10 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from efficiency_rows.stub import stub_embedder
+from sparseembed.data.resolve import open_corpus
+from sparseembed.data.sampling import even_places
+from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.engines.base import Hit
 from sparseembed.engines.lucene import LuceneEngine
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.snapshot import Snapshot, open_snapshot
+from sparseembed.indexing.fit import sparsifier_of
+from sparseembed.indexing.write import quantised
 from sparseembed.progress import track
 from sparseembed.retrieval.searcher import Searcher
 
@@ -85,3 +91,36 @@ def compare(index: Path, texts: Sequence[str], deleted: set[str], words: int = 2
             bar.update(1)
     lucene.close()
     return {"queries": len(texts), "hits": hits, "differences": differences, "segments": len(snapshot.segments)}
+
+
+def computed_anew(index: Path, corpus: Path, store: Path, embedder: str | None, count: int) -> dict[str, Any]:
+    """Compare stored impacts of documents with those of their texts and embeddings, computed one by one.
+
+    :param index: The index.
+    :param corpus: Its corpus, none of whose documents was replaced.
+    :param store: The embeddings.
+    :param embedder: Whose stub made them.
+    :param count: Documents to compare.
+    """
+    snapshot = open_snapshot(index)
+    statistics = snapshot.statistics()
+    sparsifier = sparsifier_of(statistics, stub_embedder(embedder))
+    opened, vectors = open_corpus(str(corpus)), EmbeddingStore(store / "documents")
+    rows = even_places(len(opened), count)
+    different, compared = [], 0
+    for row, document in zip(rows.tolist(), opened.take(rows), strict=True):
+        place = snapshot.find(document.id)
+        if place is None:
+            continue
+        counted = statistics.space.count([document.contents])
+        weighted = sparsifier.block(counted.counts, vectors.take(np.array([row])))
+        _, terms, impacts = quantised(weighted, statistics)
+        names = [*statistics.space.terms, *counted.unknown]
+        expected = dict(zip([names[term] for term in terms.tolist()], impacts.tolist(), strict=True))
+        stored = snapshot.segments[place.segment].vector(place.number)
+        compared += 1
+        # Products of blocks of other sizes may round otherwise, which moves a weight by a quantum.
+        near = all(abs(stored.get(term, 0) - expected.get(term, 0)) <= 1 for term in {*stored, *expected})
+        if not near or snapshot.text(document.id) != document.contents:
+            different.append(document.id)
+    return {"compared": compared, "different": different}
