@@ -68,7 +68,7 @@ class Checkpoint:
             for part in (config.get("text_config") or {}, config):
                 if "tie_word_embeddings" in part:
                     return bool(part["tie_word_embeddings"])
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             raise EmbedderError(f"{self.folder}/config.json is damaged: fetch the model again") from None
         # A config says nothing where its architecture's default holds.
         return bool(getattr(self.config, "tie_word_embeddings", False))

@@ -43,7 +43,7 @@ def read_header(file: Path) -> dict[str, Entry]:
                 raise ValueError("its header is incomplete")
             header = json.loads(handle.read(length))
         return {name: _entry(about, 8 + length, size) for name, about in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         reason = " ".join(str(error).split())[:160]
         raise EmbedderError(f"{file} is damaged ({reason}): fetch the model again") from None
 
