@@ -12,6 +12,7 @@ examples:
   sparseembed index big.jsonl --out part1 --shard 1/2
   sparseembed index big.jsonl --out part2 --shard 2/2 --statistics part1
   sparseembed merge part1 part2 --out indexes/big
+  sparseembed merge parts/* --out indexes/big --overwrite
 """
 
 

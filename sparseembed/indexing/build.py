@@ -17,7 +17,7 @@ from sparseembed.indexing.commit import first_manifest, segment_entry
 from sparseembed.indexing.encoding import encode_corpus
 from sparseembed.indexing.fit import fit, sparsifier_of
 from sparseembed.indexing.shards import Shard
-from sparseembed.indexing.stores import store_name
+from sparseembed.indexing.stores import store_names
 from sparseembed.indexing.write import DocumentWriter, Source, new_segment
 from sparseembed.java.home import find_java_home
 from sparseembed.outputs import check_output_folder
@@ -149,7 +149,7 @@ def write_index(
         segments=[segment_entry(place, info)],
         written=writer.written,
         cut=int(source.store.about["cut"]),
-        embeddings=store_name(source.store),
+        embeddings=store_names(source.store),
     )
     if shard is not None:
         manifest = manifest.but(shard=shard._asdict())

@@ -24,7 +24,7 @@ from sparseembed.indexing.drift import Drift, measure_drift
 from sparseembed.indexing.encoding import EncodedCorpus, encode_query_like
 from sparseembed.indexing.fit import fit, sparsifier_of
 from sparseembed.indexing.recall import Recalling
-from sparseembed.indexing.stores import store_name
+from sparseembed.indexing.stores import store_names
 from sparseembed.indexing.write import DocumentWriter, Source, Written, new_segment
 from sparseembed.progress import track
 from sparseembed.sparse.config import SparseConfig
@@ -156,7 +156,7 @@ class Change:
             if drift or before.get("drift")
             else None,
         }
-        stores = [*self.manifest.embeddings, *([store_name(store)] if store is not None else [])]
+        stores = [*self.manifest.embeddings, *(store_names(store) if store is not None else [])]
         manifest = self.manifest.but(
             generation=self._transaction.generation,
             counts=counts,

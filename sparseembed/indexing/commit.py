@@ -40,7 +40,7 @@ def first_manifest(
     segments: list[dict[str, Any]],
     written: Written,
     cut: int,
-    embeddings: str,
+    embeddings: list[str],
 ) -> Manifest:
     """Return the manifest of an index that was fitted and written anew; what Lucene holds is still to be filled in.
 
@@ -80,5 +80,5 @@ def first_manifest(
         lucene={},
         versions=software_versions(),
         mix=statistics.mix,
-        embeddings=[embeddings],
+        embeddings=embeddings,
     )

@@ -10,10 +10,10 @@ from sparseembed.index.checked import plain_name
 _CACHE = "embeddings"
 
 
-def store_name(store: EmbeddingStore) -> str:
-    """Name a store for a manifest: by its place below the user's cache, or by its path where it is elsewhere."""
+def store_names(store: EmbeddingStore) -> list[str]:
+    """Name a store for a manifest: by its place below the user's cache; one that is elsewhere has no name."""
     folder, cache = store.folder.resolve(), cache_folder(_CACHE).resolve()
-    return str(folder.relative_to(cache)) if folder.is_relative_to(cache) else str(folder)
+    return [str(folder.relative_to(cache))] if folder.is_relative_to(cache) else []
 
 
 def open_store(name: str) -> EmbeddingStore:
