@@ -4,38 +4,22 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from sparseembed import __version__
-from sparseembed.cli import (
-    adapt,
-    add,
-    analyze,
-    compact,
-    delete,
-    embedders,
-    encode,
-    evaluate,
-    explain,
-    export,
-    index,
-    inspect,
-    merge,
-    search,
-    train,
-    verify,
-)
 from sparseembed.cli.memory import keep_freed_memory
 from sparseembed.cli.streams import discard_output, fail, flush_output, open_standard_streams, settle_errors, told
 from sparseembed.cli.text import printable
 from sparseembed.errors import SparseEmbedError
 from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 
-COMMANDS = (
-    *(index, encode, search, explain, inspect),
-    *(add, delete, compact, merge, verify, export),
-    *(evaluate, analyze, embedders, adapt, train),
-)
+# Name -> module of `cli`, imported when it is called: a search need not wait for what training imports.
+COMMANDS = {
+    **{name: name for name in ("index", "encode", "search", "explain", "inspect")},
+    **{name: name for name in ("add", "delete", "compact", "merge", "verify", "export")},
+    **{"eval": "evaluate", "analyze": "analyze", "embedders": "embedders", "adapt": "adapt", "train": "train"},
+}
 EPILOG = """\
 examples:
   sparseembed index pydocs                          the built-in demonstration collection
@@ -94,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
         _listen(options.quiet)
         options.run(options)
         return flush_output()
@@ -116,7 +100,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Make a parser that knows the command that is called, or all of them where none is."""
     parser = _Parser(
         prog="sparseembed",
         description="Sparse retrieval whose Lucene impact index is filled by an LLM's text embeddings.",
@@ -125,7 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sparseembed {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_CommandParser)
-    for command in COMMANDS:
+    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
+        command = import_module(f"sparseembed.cli.{COMMANDS[name]}")
         sub = commands.add_parser(
             command.NAME,
             help=command.HELP,

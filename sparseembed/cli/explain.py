@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from sparseembed.cli.options import add_naming_options, named_embedder
+from sparseembed.cli.options import add_engine_option, add_naming_options, named_embedder
 from sparseembed.cli.text import columns, snippet, visible
 
 NAME = "explain"
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("document", metavar="DOC_ID", help="the document's id")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
+    add_engine_option(parser)
     add_naming_options(parser)
 
 
@@ -34,7 +35,13 @@ def run(options: argparse.Namespace) -> None:
     """Explain."""
     from sparseembed.retrieval.searcher import Searcher
 
-    with Searcher.open(options.index, expand=options.expand, embedder=named_embedder(options)) as searcher:
+    with Searcher.open(
+        options.index,
+        expand=options.expand,
+        embedder=named_embedder(options),
+        engine=options.engine,
+        warm=False,
+    ) as searcher:
         explanation = searcher.explain(options.query, options.document)
         text = searcher.text(options.document)
     if options.json:

@@ -3,13 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from sparseembed.embedders.load import load_embedder
-from sparseembed.embedders.presets import DEFAULT, find_spec
-from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT
-from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sparseembed.embedders.transformer import TransformerEmbedder
     from sparseembed.retrieval.embedder import Named
 
 PARTS = (
@@ -30,6 +27,9 @@ PARTS = (
 
 def add_embedder_options(parser: argparse.ArgumentParser) -> None:
     """Add --embedder and the parts of an embedder that can be changed."""
+    from sparseembed.embedders.presets import DEFAULT
+    from sparseembed.embedders.spec import ATTENTIONS, DTYPES, POOL_OVER, TASK, TEXT
+
     group = parser.add_argument_group("embedder")
     group.add_argument(
         "--embedder",
@@ -59,8 +59,11 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--trust-remote-code", action="store_true", default=None, help="run code that the model brings")
 
 
-def chosen_embedder(options: argparse.Namespace) -> TransformerEmbedder:
+def chosen_embedder(options: argparse.Namespace) -> "TransformerEmbedder":
     """Return the embedder that the options name."""
+    from sparseembed.embedders.load import load_embedder
+    from sparseembed.embedders.presets import DEFAULT, find_spec
+
     changes = {part: getattr(options, part) for part in PARTS}
     if options.adapters:
         # A preset's own adapters come first: the new ones were trained on top of them.
@@ -82,19 +85,29 @@ def add_naming_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--trust-remote-code", action="store_true", help="run code that the model brings")
 
 
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """Add --engine."""
+    parser.add_argument(
+        "--engine",
+        default="native",
+        metavar="E",
+        help="native, without Java; lucene; or exact, the reference, which holds all in memory (default: native)",
+    )
+
+
 def named_embedder(options: argparse.Namespace) -> "Named | None":
     """Return what the options name of an index's embedder; None where they name nothing.
 
     :param options: With the options of `add_naming_options`, or of `add_embedder_options`.
     """
-    from sparseembed.retrieval.embedder import Named
-
     own = ("adapters", "decoding")
     changes = {part: getattr(options, part, None) for part in PARTS if part not in own}
     changes = {part: value for part, value in changes.items() if value is not None}
     trusted = bool(options.trust_remote_code)
     if not (changes or trusted or options.embedder or options.adapters or options.decoding):
         return None
+    from sparseembed.retrieval.embedder import Named
+
     return Named(options.embedder, tuple(options.adapters or ()), options.decoding, trusted, changes)
 
 

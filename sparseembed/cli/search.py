@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparseembed.cli.options import add_naming_options, named_embedder, positive
+from sparseembed.cli.options import add_engine_option, add_naming_options, named_embedder, positive
 from sparseembed.cli.text import columns, snippet, visible
 from sparseembed.errors import ConfigError
-from sparseembed.outputs import check_writable
 from sparseembed.progress import note
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
 
@@ -45,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep hits whose id is the query's own in the run file; without it they are left out, as eval does",
     )
     parser.add_argument("--threads", type=int, default=1, help="queries searched at the same time (default: 1)")
-    parser.add_argument(
-        "--engine", default="lucene", help="lucene, or exact: numpy without Lucene's index (default: lucene)"
-    )
+    add_engine_option(parser)
     parser.add_argument(
         "--expand", type=int, default=0, metavar="M", help="aligned terms added to each query (default: 0, no model)"
     )
@@ -72,6 +69,8 @@ def run(options: argparse.Namespace) -> None:
     if (options.queries is None) != (options.run_file is None):
         raise ConfigError("--queries FILE and --run OUT.trec go together: the hits of many queries go into a run file")
     if options.run_file is not None:
+        from sparseembed.outputs import check_writable
+
         check_writable(options.run_file)
     with Searcher.open(
         options.index,
@@ -79,6 +78,7 @@ def run(options: argparse.Namespace) -> None:
         expansion_weight=options.expansion_weight,
         embedder=named_embedder(options),
         engine=options.engine,
+        warm=False,
     ) as searcher:
         if options.queries is not None:
             _search_many(searcher, options)

@@ -1,7 +1,6 @@
 """The native engine: exact search in mapped segments, without Java."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
@@ -171,6 +170,8 @@ class NativeEngine(Engine):
             self.load()
         if threads == 1 or len(queries) < 2:
             return super()._search_batch(queries, k, threads)
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda query: self._search(query, k) if query else [], queries))
 

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +155,8 @@ def _damaged(path: Path, how: str = "") -> IndexFolderError:
 
 def software_versions() -> dict[str, str]:
     """Return the versions of the packages that decide an index's contents."""
+    from importlib import metadata
+
     found = {}
     for package in _VERSIONED:
         try:

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from sparseembed.alignment.adjustment import Adjustment, Vectors
-from sparseembed.alignment.decoding import Decoder
-from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
-from sparseembed.sparse.literal import LiteralTerms
-from sparseembed.sparse.terms import TermSpace
+
+if TYPE_CHECKING:
+    from sparseembed.alignment.adjustment import Adjustment
+    from sparseembed.alignment.decoding import Decoder
+    from sparseembed.arrays import Vectors
+    from sparseembed.embedders.transformer import TransformerEmbedder
+    from sparseembed.sparse.literal import LiteralTerms
+    from sparseembed.sparse.terms import TermSpace
 
 LITERAL_WEIGHT = 16  # of a literal term in an expanded query, so that expansion weights have steps below it
 DEFAULT_EXPANSION_WEIGHT = 0.5
@@ -35,7 +38,7 @@ class InferenceFree:
     :param literal: Finds the terms, and says whether one that stands twice weighs twice.
     """
 
-    literal: LiteralTerms
+    literal: "LiteralTerms"
     model_calls: int = 0
 
     def encode(self, text: str) -> dict[str, int]:
@@ -50,10 +53,10 @@ class Expanded:
     def __init__(
         self,
         base: InferenceFree,
-        space: TermSpace,
-        embedder: TransformerEmbedder,
-        decoder: Decoder,
-        adjustment: Adjustment,
+        space: "TermSpace",
+        embedder: "TransformerEmbedder",
+        decoder: "Decoder",
+        adjustment: "Adjustment",
         m: int,
         weight: float = DEFAULT_EXPANSION_WEIGHT,
     ) -> None:
@@ -86,7 +89,7 @@ class Expanded:
         """Return literal and aligned terms; a term that is both gets the sum of its weights."""
         return self.encode_with(text, self._embedder.encode([text], "query")[0] if text.strip() else None)
 
-    def encode_with(self, text: str, vector: Vectors | None) -> dict[str, int]:
+    def encode_with(self, text: str, vector: "Vectors | None") -> dict[str, int]:
         """Return the same for a query whose embedding is known.
 
         :param text: The query.
@@ -98,7 +101,7 @@ class Expanded:
                 query[term] = query.get(term, 0) + weight
         return query
 
-    def _expansion(self, vector: Vectors) -> dict[str, int]:
+    def _expansion(self, vector: "Vectors") -> dict[str, int]:
         aligned = self._decoder.top(self._adjustment.apply(vector[None, :]), self._m + 1)
         scores = aligned.scores[0]
         if not scores.size:  # an index without known terms

@@ -4,21 +4,23 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
-from sparseembed.embedders.load import EmbedderLike
-from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Engine, Hit
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
-from sparseembed.retrieval.embedder import Named, matching_embedder
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
-from sparseembed.sparse.terms import TermSpace
+
+if TYPE_CHECKING:
+    from sparseembed.embedders.load import EmbedderLike
+    from sparseembed.embedders.transformer import TransformerEmbedder
+    from sparseembed.retrieval.embedder import Named
+    from sparseembed.sparse.terms import TermSpace
 
 __all__ = ["Explanation", "Searcher", "SharedTerm", "StoredDocument"]
 
@@ -37,10 +39,10 @@ class StoredDocument(NamedTuple):
 class _View:
     """One commit of an index and what searches it: never changed, only replaced by another."""
 
-    def __init__(self, snapshot: Snapshot, engine: str) -> None:
+    def __init__(self, snapshot: Snapshot, engine: str, warm: bool) -> None:
         self.snapshot = snapshot
         self.manifest = snapshot.manifest
-        self.engine: Engine = open_engine(engine, snapshot)
+        self.engine: Engine = open_engine(engine, snapshot, warm)
         if self.engine.documents != self.manifest.counts["documents"]:
             self.engine.close()
             raise IndexFolderError(
@@ -73,7 +75,7 @@ class _Expansion(NamedTuple):
 
     m: int
     weight: float
-    embedder: TransformerEmbedder
+    embedder: "TransformerEmbedder"
 
 
 class Searcher:
@@ -83,10 +85,10 @@ class Searcher:
     from the commit that it has opened, whatever is added, deleted or replaced in the folder, until `reload`.
     """
 
-    def __init__(self, path: Path, snapshot: Snapshot, engine: str, expansion: _Expansion | None) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, engine: str, expansion: _Expansion | None, warm: bool) -> None:
         """Use `Searcher.open` instead."""
         self.path = path
-        self._engine, self._expansion = engine, expansion
+        self._engine, self._expansion, self._warm = engine, expansion, warm
         self._view = self._viewed(snapshot)
 
     @classmethod
@@ -96,8 +98,9 @@ class Searcher:
         *,
         expand: int = 0,
         expansion_weight: float = DEFAULT_EXPANSION_WEIGHT,
-        embedder: EmbedderLike | Named | None = None,
+        embedder: "EmbedderLike | Named | None" = None,
         engine: str = DEFAULT_ENGINE,
+        warm: bool = True,
     ) -> "Searcher":
         """Open an index.
 
@@ -107,6 +110,8 @@ class Searcher:
         :param expansion_weight: Weight of the best of them, where a literal term's is 1.
         :param embedder: The embedder that expands; the one that the manifest names when None, if that is a preset.
         :param engine: `native`, which needs no Java; `lucene`; or `exact`, the reference, which holds all in memory.
+        :param warm: Whether the first search begins to load, in the background, what makes later ones fast; False for a
+            process that makes few.
         :return: The searcher.
         :raises IndexFolderError: There is no index, it is damaged or of another version, or it was not made by
             `embedder` (which field differs).
@@ -117,9 +122,13 @@ class Searcher:
             raise ConfigError(f"expand, the aligned terms of a query, must be 0 or more, not {expand}")
 
         def opened(snapshot: Snapshot) -> "Searcher":
-            checked = matching_embedder(snapshot.manifest, embedder) if embedder is not None or expand else None
-            expansion = _Expansion(expand, expansion_weight, checked) if expand and checked is not None else None
-            return cls(Path(path), snapshot, engine, expansion)
+            expansion = None
+            if embedder is not None or expand:
+                from sparseembed.retrieval.embedder import matching_embedder
+
+                checked = matching_embedder(snapshot.manifest, embedder)
+                expansion = _Expansion(expand, expansion_weight, checked) if expand else None
+            return cls(Path(path), snapshot, engine, expansion, warm)
 
         return _on_last_commit(Path(path), opened)
 
@@ -146,8 +155,10 @@ class Searcher:
         return view is not None
 
     def _viewed(self, snapshot: Snapshot) -> _View:
-        view = _View(snapshot, self._engine)
+        view = _View(snapshot, self._engine, self._warm)
         if self._expansion is not None:
+            from sparseembed.retrieval.embedder import matching_embedder
+
             try:
                 matching_embedder(snapshot.manifest, self._expansion.embedder)
                 view.query_encoder = expander(snapshot, *self._expansion)
@@ -175,7 +186,7 @@ class Searcher:
     def query_encoder(self, encoder: QueryEncoder) -> None:
         self._view.query_encoder = encoder
 
-    def expander(self, m: int, weight: float, embedder: TransformerEmbedder) -> Expanded:
+    def expander(self, m: int, weight: float, embedder: "TransformerEmbedder") -> Expanded:
         """Return an encoder of expanded queries for this index.
 
         :param m: M, aligned terms of a query.
@@ -249,7 +260,7 @@ class Searcher:
         return term if isinstance(view.literal, WordTerms) else view.labels.get(term, term)
 
     @property
-    def term_space(self) -> TermSpace:
+    def term_space(self) -> "TermSpace":
         """The index's known terms, read when first needed."""
         return self._view.snapshot.space
 
@@ -285,7 +296,7 @@ def _on_last_commit(path: Path, use: Callable[[Snapshot], _Used]) -> _Used:
     raise AssertionError("the last try returns or raises")
 
 
-def expander(snapshot: Snapshot, m: int, weight: float, embedder: TransformerEmbedder) -> Expanded:
+def expander(snapshot: Snapshot, m: int, weight: float, embedder: "TransformerEmbedder") -> Expanded:
     """Return an encoder of expanded queries.
 
     :param snapshot: The index.
