@@ -1,0 +1,493 @@
+"""Threads, forks, other libraries and other processes around a searcher; each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sparseembed import Searcher, build_index
+from sparseembed.data.corpus import Corpus, Document
+from sparseembed.index.manifest import read_manifest
+from sparseembed.index.verify import verify_index
+
+THREADS = int(os.environ.get("SPARSEEMBED_TEST_THREADS", "16"))
+REQUESTS = int(os.environ.get("SPARSEEMBED_TEST_REQUESTS", "4000"))  # each in a thread of its own
+ROUNDS = int(os.environ.get("SPARSEEMBED_TEST_ROUNDS", "12"))  # changes that readers run beside
+JVM = pytest.mark.jvm
+ENGINES = ["native", pytest.param("lucene", marks=JVM)]
+WORDS = [
+    "fox",
+    "river",
+    "whale",
+    "mountain",
+    "otter",
+    "desert",
+    "falcon",
+    "forest",
+    "badger",
+    "harbour",
+    "lynx",
+    "meadow",
+]
+
+pytestmark = JVM  # the indexes are built with Lucene
+
+
+def documents(count=40):
+    """Make documents of a few words."""
+    return [
+        Document(f"d{n}", WORDS[n % 12], f"A {WORDS[n % 12]} lives near the {WORDS[(n * 5 + 1) % 12]} for {n} hours.")
+        for n in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def embedder(tiny_model):
+    from sparseembed.embedders.spec import EmbedderSpec
+    from sparseembed.embedders.transformer import TransformerEmbedder
+
+    return TransformerEmbedder(EmbedderSpec("tied", str(tiny_model("tied")), dtype="float32", device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def index(embedder, tmp_path_factory):
+    """An index that is only searched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARSEEMBED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return build_index(Corpus(documents(), "animals"), tmp_path_factory.mktemp("i") / "index", embedder, k=12).path
+
+
+def run(script, *arguments, **environment):
+    """Run a script in a process of its own and give what it prints; it must end well and say nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", script, *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=580,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "order", ["numpy search scipy torch search", "torch search numpy scipy", "search search torch scipy numpy"]
+)
+def test_other_libraries_run_before_and_after_a_search(index, engine, order):
+    script = """
+import sys
+from sparseembed import Searcher
+
+def numpy():
+    import numpy as np
+    for size in (300, 700):
+        matrix = np.random.default_rng(0).random((size, size)) + size * np.eye(size)
+        assert np.allclose(matrix @ np.linalg.solve(matrix, matrix), matrix)
+
+def scipy():
+    import numpy as np
+    import scipy.linalg
+    matrix = np.random.default_rng(1).random((300, 300)) + 300 * np.eye(300)
+    assert scipy.linalg.svdvals(matrix).shape == scipy.linalg.eigvals(matrix).shape == (300,)
+
+def torch():
+    import torch
+    torch.set_num_threads(2)
+    matrix = torch.eye(300) * 300 + torch.rand(300, 300)
+    assert torch.linalg.solve(matrix, matrix).shape == (300, 300)
+    torch.nn.functional.conv1d(torch.rand(1, 4, 999), torch.rand(4, 4, 9))
+
+def search():
+    with Searcher.open(sys.argv[1], engine=sys.argv[2]) as searcher:
+        print([hit.id for hit in searcher.search("fox river", 3)])
+
+for work in sys.argv[3].split():
+    globals()[work]()
+"""
+    with Searcher.open(index) as searcher:
+        wanted = str([hit.id for hit in searcher.search("fox river", 3)])
+    assert set(run(script, index, engine, order, OPENBLAS_NUM_THREADS="2")) == {wanted}
+
+
+def test_the_default_engine_loads_neither_torch_nor_java(index):
+    script = """
+import sys
+from pathlib import Path
+from sparseembed import Searcher
+
+with Searcher.open(sys.argv[1]) as searcher:
+    hits = searcher.search("fox river whales", 10)
+    texts = [searcher.text(hit.id) for hit in hits]
+    assert [searcher.explain("fox river whales", hit.id).score for hit in hits] == [hit.score for hit in hits]
+    searcher.search_batch(["fox", "river"], 5, threads=2)
+    searcher.reload()
+print(sorted({"torch", "transformers", "jnius", "pyserini", "scipy.sparse", "faiss"} & set(sys.modules)))
+maps = Path("/proc/self/maps").read_text()
+print([name for name in ("libjvm", "libtorch", "faiss", "libmkl") if name in maps])
+"""
+    assert run(script, index) == ["[]", "[]"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_first_searches_and_openings_in_many_threads(index, engine):
+    script = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from sparseembed import Searcher
+
+path, engine, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+start = threading.Barrier(threads)
+shared = []
+
+def request(number):
+    start.wait()
+    with Searcher.open(path, engine=engine) as searcher:
+        own = searcher.search("fox river", 3)
+        return repr((own, [searcher.text(hit.id) for hit in own], searcher.explain("fox river", own[0].id)))
+
+def first(number):
+    start.wait()
+    hits = shared[0].search("fox river", 3)
+    return repr((hits, [shared[0].text(hit.id) for hit in hits], shared[0].explain("fox river", hits[0].id)))
+
+for work in (request, first, request):
+    if work is first:
+        shared.append(Searcher.open(path, engine=engine))
+    with ThreadPoolExecutor(threads) as pool:
+        for answer in set(pool.map(work, range(threads))):
+            print(answer)
+"""
+    assert len(set(run(script, index, engine, THREADS))) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_thread_for_each_request_leaves_memory_flat(index, engine):
+    script = """
+import sys, threading
+from pathlib import Path
+from sparseembed import Searcher
+
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+
+searcher = Searcher.open(sys.argv[1], engine=sys.argv[2])
+requests = int(sys.argv[3])
+
+def request():
+    hits = searcher.search("fox river", 3)
+    assert searcher.explain("fox river", hits[0].id).score == hits[0].score
+    answers.add((tuple(hits), searcher.text(hits[0].id)))
+
+answers = set()
+seen = []
+for part in range(5):
+    for _ in range(requests // 5):
+        thread = threading.Thread(target=request)
+        thread.start()
+        thread.join()
+    seen.append(megabytes())
+assert len(answers) == 1
+print(seen[-1] - seen[1], threading.active_count(), seen)
+"""
+    grown, threads, *seen = run(script, index, engine, REQUESTS, SPARSEEMBED_JVM_HEAP="64m")[0].split()
+    assert int(grown) < 40, seen  # a thread of Java for each request took 30 kB
+    assert int(threads) < 20
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_opening_again_and_again_leaves_memory_and_files_flat(index, reload):
+    script = """
+import os, sys
+from pathlib import Path
+from sparseembed import Searcher
+
+def opened():  # mapped files of the index alone: libraries come when they are needed
+    maps = [line for line in Path("/proc/self/maps").read_text().splitlines() if sys.argv[1] in line]
+    return len(os.listdir("/proc/self/fd")), len(maps)
+
+kept = Searcher.open(sys.argv[1])
+for number in range(300):
+    if sys.argv[2] == "True":
+        kept._view.manifest = None  # another commit, as far as the searcher knows
+        kept.reload()
+        kept.search("fox", 3)
+    else:
+        Searcher.open(sys.argv[1]).search("fox", 3)  # not closed
+    if number == 20:
+        first = opened()
+files, maps = opened()
+print(files - first[0], maps - first[1])
+"""
+    files, maps = map(int, run(script, index, reload)[0].split())
+    assert files <= 2
+    assert maps <= 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_forks_of_a_process_that_has_searched(index, engine):
+    script = """
+import multiprocessing, sys
+from sparseembed import Searcher
+from sparseembed.errors import SparseEmbedError
+
+path, engine = sys.argv[1:]
+parents = Searcher.open(path, engine=engine)
+wanted = [hit.id for hit in parents.search("fox", 2)]
+
+def told(work):
+    try:
+        return work()
+    except SparseEmbedError as error:
+        return str(error)
+
+def opens(query):
+    def work():
+        with Searcher.open(path, engine=engine) as searcher:
+            return [hit.id for hit in searcher.search(query, 2)]
+    return told(work)
+
+def uses(query):
+    return told(lambda: [[hit.id for hit in parents.search(query, 2)] for _ in range(50)][-1])
+
+def batches(query):
+    return told(lambda: [hit.id for hit in parents.search_batch([query, query], 2, threads=2)[1]])
+
+def falls_back(query):
+    with Searcher.open(path) as searcher:
+        return [hit.id for hit in searcher.search(query, 2)]
+
+for work in (opens, uses, batches, falls_back):
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for answer in pool.map(work, ["fox"] * 3):
+            native = engine == "native" or work is falls_back
+            assert answer == wanted if native else ("fork" in answer and len(answer.splitlines()) == 1), answer
+assert [hit.id for hit in parents.search("fox", 2)] == wanted
+print("done")
+"""
+    assert run(script, index, engine) == ["done"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_forks_while_other_threads_search(index, engine):
+    script = """
+import os, sys, threading
+from sparseembed import Searcher
+from sparseembed.errors import SparseEmbedError
+
+path, engine = sys.argv[1:]
+parents = Searcher.open(path, engine=engine)
+wanted = parents.search("fox", 5)
+ends = threading.Event()
+
+def searches():
+    while not ends.is_set():
+        assert parents.search("fox", 5) == wanted
+
+threads = [threading.Thread(target=searches) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(30):
+    child = os.fork()
+    if not child:
+        try:
+            os._exit(0 if parents.search("fox", 5) == wanted else 3)
+        except SparseEmbedError:
+            os._exit(0 if engine == "lucene" else 4)
+    assert os.waitpid(child, 0)[1] == 0
+ends.set()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+    assert run(script, index, engine) == ["done"]
+
+
+@pytest.fixture
+def changing(embedder, tmp_path, monkeypatch):
+    """An index that is changed, and its embedder."""
+    monkeypatch.setenv("SPARSEEMBED_CACHE", str(tmp_path / "cache"))
+    return build_index(Corpus(documents(), "animals"), tmp_path / "index", embedder, k=12).path
+
+
+READER = """
+import json, sys, threading
+from sparseembed import Searcher
+from sparseembed.errors import DataError
+from sparseembed.index.manifest import read_manifest
+
+path, engine, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+QUERIES = ["fox river", "whale mountain", "zorblax otter"]
+
+def look(searcher):
+    seen = {}
+    for query in QUERIES:
+        hits = searcher.search(query, 50)
+        for hit in hits[:8]:
+            why, text = searcher.explain(query, hit.id), searcher.text(hit.id)
+            assert why.score == hit.score > 0, (query, hit, why)
+            for term in why.terms:
+                if term.origin == "literal":
+                    assert term.term.lower() in text.lower(), (term, text)
+        seen[query] = [tuple(hit) for hit in hits]
+        count = searcher.manifest.counts["documents"]
+        assert len(hits) <= count
+    return seen
+
+held = Searcher.open(path, engine=engine)
+first = look(held)
+following = Searcher.open(path, engine=engine)
+rounds = 0
+answers = {}
+print("ready", flush=True)
+while True:
+    with Searcher.open(path, engine=engine) as searcher:
+        seen, generation = look(searcher), searcher.manifest.generation
+    assert answers.setdefault(generation, seen) == seen, generation
+    assert look(held) == first
+    following.reload()
+    seen, generation = look(following), following.manifest.generation
+    assert answers.setdefault(generation, seen) == seen, generation
+    rounds += 1
+    if generation >= last:
+        break
+print(rounds, len(answers))
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("how", ["changes", "rebuilds"])
+def test_readers_beside_a_writer_see_whole_commits(changing, embedder, engine, how, silence):
+    from sparseembed.indexing.update import Index
+
+    index = Index(changing, embedder)
+    last = read_manifest(changing).generation + ROUNDS
+    reader = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-c", READER, str(changing), engine, str(last)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout.readline() == "ready\n", reader.stderr.read()
+    for number in range(ROUNDS):
+        if how == "rebuilds":
+            shifted = [
+                Document(each.id, each.title, documents()[number - place].text)
+                for place, each in enumerate(documents())
+            ]
+            build_index(
+                Corpus(shifted, f"animals{number % 2}"), changing, embedder, k=12, overwrite=True, reencode=True
+            )
+        elif number % 4 == 0:
+            index.replace(
+                [Document(f"d{number}", "", f"a zorblax and an otter, {number}"), Document("new", "", f"fox {number}")]
+            )
+        elif number % 4 == 1:
+            index.delete(["new"])
+        elif number % 4 == 2:
+            index.add([Document(f"more{number}", "", f"the river, the whale and {number} mountains")])
+        else:
+            index.compact()
+    out, err = reader.communicate(timeout=300)
+    assert (reader.returncode, err) == (0, "")
+    assert int(out.split()[0]) > 0
+    assert verify_index(changing) == []
+
+
+def test_an_open_searcher_keeps_what_it_opened_when_the_folder_is_replaced_or_removed(changing, embedder, silence):
+    import shutil
+
+    with Searcher.open(changing) as native, Searcher.open(changing, engine="lucene") as lucene:
+        before = {query: native.search(query, 50) for query in WORDS}
+        texts = {each.id: native.text(each.id) for each in documents()}
+        build_index(Corpus(documents(7)[::-1], "others"), changing, embedder, k=12, overwrite=True)
+        for _ in range(2):
+            for searcher in (native, lucene):
+                assert {query: searcher.search(query, 50) for query in WORDS} == before
+                assert {each.id: searcher.text(each.id) for each in documents()} == texts
+                for query, hits in before.items():
+                    assert [searcher.explain(query, hit.id).score for hit in hits] == [hit.score for hit in hits]
+                assert len(searcher.term_space.terms) > 10  # read from the disk only now
+            shutil.rmtree(changing, ignore_errors=True)
+
+
+TWO = """
+import json, sys
+from sparseembed.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("second", ["index", "add", "delete", "compact"])
+def test_the_second_of_two_writers_is_told_of_the_first(changing, embedder, tmp_path, second, silence):
+    from sparseembed.index.transaction import Transaction
+
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"id": "z", "text": "a whale"}) + "\n")
+    words = {
+        "index": [
+            "index",
+            other,
+            "--out",
+            changing,
+            "--overwrite",
+            "--embedder",
+            embedder.spec.weights,
+            "--dtype",
+            "float32",
+        ],
+        "add": ["add", changing, other, "--embedder", embedder.spec.weights],
+        "delete": ["delete", changing, "d1"],
+        "compact": ["compact", changing],
+    }[second]
+    before = read_manifest(changing)
+    with Transaction(changing, "a test of locks"):
+        done = subprocess.run(
+            [sys.executable, "-c", TWO, *map(str, words), "-q"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"process {os.getpid()}" in done.stderr
+    assert "a test of locks" in done.stderr
+    assert "since" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert read_manifest(changing) == before
+    assert verify_index(changing) == []
+
+
+def test_two_writers_at_once_make_one_index(embedder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARSEEMBED_CACHE", str(tmp_path / "cache"))
+    running = []
+    for name in ("a", "b"):
+        corpus = tmp_path / f"{name}.jsonl"
+        corpus.write_text(
+            "".join(json.dumps({"id": f"{name}{n}", "text": each.text}) + "\n" for n, each in enumerate(documents(9)))
+        )
+        words = [
+            "index",
+            corpus,
+            "--out",
+            tmp_path / "index",
+            "--embedder",
+            embedder.spec.weights,
+            "--dtype",
+            "float32",
+            "-q",
+        ]
+        running.append(
+            subprocess.Popen([sys.executable, "-c", TWO, *map(str, words)], stderr=subprocess.PIPE, text=True)
+        )
+    ends = [(each.communicate(timeout=300)[1], each.returncode) for each in running]
+    assert sorted(status for _, status in ends) == [0, 2], ends
+    told = next(error for error, status in ends if status)
+    assert told.count("\n") == 1
+    assert "writes there" in told or "another corpus" in told  # the first may have ended already
+    winner = "ab"[[status for _, status in ends].index(0)]
+    assert read_manifest(tmp_path / "index").corpus["name"] == winner
+    assert verify_index(tmp_path / "index") == []
