@@ -49,6 +49,7 @@ class Transaction:
             self._sweep()
         except BaseException:
             self._exit.close()
+            self._remove_made()
             raise
         self._folders = 0
         self._store: LuceneStore | None = None
@@ -158,7 +159,12 @@ class Transaction:
                 self._sweep()
         finally:
             self._exit.close()
-        if not self._published and self._made:
+        if not self._published:
+            self._remove_made()
+
+    def _remove_made(self) -> None:
+        """Remove a folder that was made for an index that was not built."""
+        if self._made:
             with suppress(OSError):  # not empty: somebody else has put something there
                 self.path.rmdir()
 

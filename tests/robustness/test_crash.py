@@ -5,9 +5,12 @@ its calls that change a file the folder is copied: each copy is what a kill at t
 of a write is a copy whose unfinished files are cut to half.
 """
 
+import errno
 import io
 import os
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import pytest
 
 from sparseembed import Searcher, build_index
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.errors import DataError, IndexFolderError
+from sparseembed.errors import DataError, IndexFolderError, SparseEmbedError
 from sparseembed.index import lucene_writer
 from sparseembed.index.manifest import FILE, read_manifest
 from sparseembed.index.verify import verify_index
@@ -133,6 +136,7 @@ OPERATIONS = {
 
 def prepare(name, index, embedder):
     """Make what an operation begins with."""
+    embedder.identity()  # the hash of its weights is remembered
     if name == "merge":
         parts = [index.with_name(f"part{n}") for n in (1, 2)]
         build_index(Corpus(OLD, "old"), parts[0], embedder, k=12, shard="1/2")
@@ -258,3 +262,121 @@ def test_a_kill_at_any_moment_leaves_a_commit_and_the_same_command_finishes(
     name, step, embedder, tmp_path, monkeypatch
 ):
     assert crash(name, embedder, tmp_path, monkeypatch, EVERY or step) > 5
+
+
+@contextmanager
+def full_disk(after):
+    """Let a disk be full from some moment on: all that needs room fails, what frees room does not; give the count."""
+    count = 0
+
+    def needing(call, needs=lambda *_, **__: True):
+        def wrapped(*args, **options):
+            nonlocal count
+            if needs(*args, **options):
+                count += 1
+                if count > after:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return call(*args, **options)
+
+        return wrapped
+
+    def writes(file, mode="r", *_, **__):
+        return "w" in mode or "x" in mode
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("mkdir", "fsync"):
+            patch.setattr(os, name, needing(getattr(os, name)))
+        patch.setattr(io, "open", needing(io.open, writes))
+        yield lambda: count
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_disk_that_fills_up_leaves_the_old_index_and_the_same_command_finishes(name, embedder, tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    (root / "cache").mkdir(parents=True)
+    monkeypatch.setenv("SPARSEEMBED_CACHE", str(root / "cache"))
+    prepare(name, root / "index", embedder)
+    before = answers(root / "index") if (root / "index").exists() else None
+    shutil.copytree(root, tmp_path / "undisturbed")
+    monkeypatch.setenv("SPARSEEMBED_CACHE", str(tmp_path / "undisturbed" / "cache"))
+    with full_disk(10**9) as count:
+        OPERATIONS[name](tmp_path / "undisturbed" / "index", embedder)
+    wanted, step, failed = contents(tmp_path / "undisturbed" / "index"), EVERY or 7, 0
+    for after in range(0, count(), step):
+        state = tmp_path / "now"
+        shutil.rmtree(state, ignore_errors=True)
+        shutil.copytree(root, state)
+        monkeypatch.setenv("SPARSEEMBED_CACHE", str(state / "cache"))
+        with full_disk(after):
+            try:
+                OPERATIONS[name](state / "index", embedder)
+            except (SparseEmbedError, OSError):
+                failed += 1
+            else:
+                break  # there was room for all; the first time, numba stored its code as well
+        if before is not None:
+            assert answers(state / "index") == before, after
+            assert leftovers(state / "index") == set(), after
+            assert verify_index(state / "index") == []
+        else:
+            assert not (state / "index").exists(), after
+        again(name, state / "index", embedder)
+        assert contents(state / "index") == wanted, after
+        assert leftovers(state / "index") == set()
+    assert failed > 1
+
+
+FORKING = """
+import os, resource, signal, sys
+import torch, transformers
+from sparseembed.cli import main
+from sparseembed import api
+from sparseembed.indexing import build, update  # all that a command needs but Java, so that each child begins at once
+
+torch.set_num_threads(1)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for limit in map(int, sys.argv[2].split(",")):
+    child = os.fork()
+    if not child:
+        errors = os.open(f"{sys.argv[1]}/errors-{limit}", os.O_WRONLY | os.O_CREAT)
+        os.dup2(errors, 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        try:
+            status = main(sys.argv[3:])
+        except SystemExit as end:
+            status = end.code
+        os._exit(status)
+    print(limit, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def test_files_that_may_not_grow_end_a_command_with_one_line(embedder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPARSEEMBED_CACHE", str(tmp_path / "cache"))
+    build(tmp_path / "index", embedder)
+    before = answers(tmp_path / "index")
+    texts = tmp_path / "more.jsonl"
+    words = [f"w{n * n % 9973}x{n % 71}" for n in range(40_000)]
+    texts.write_text(
+        "".join(f'{{"id": "n{n}", "text": "{" ".join(words[n * 900 : n * 900 + 900])}"}}\n' for n in range(40))
+    )
+    command = ["add", str(tmp_path / "index"), str(texts), "--embedder", embedder.spec.weights, "-q"]
+    limits = [0, 100, 3_000, 20_000, 60_000, 120_000]
+    (tmp_path / "told").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, str(tmp_path / "told"), ",".join(map(str, limits)), *command],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    ends = dict(map(int, line.split()) for line in done.stdout.splitlines())
+    assert set(ends) == set(limits), done.stderr
+    for limit, status in ends.items():
+        told = (tmp_path / "told" / f"errors-{limit}").read_text() if limit > 1_000 else "\n"
+        assert status == 2, (limit, told)
+        assert told.count("\n") == 1, told
+    assert answers(tmp_path / "index") == before
+    assert leftovers(tmp_path / "index") <= {".lock"}
+    Index(tmp_path / "index", embedder).add(texts)
+    assert read_manifest(tmp_path / "index").counts["documents"] == len(OLD) + 40
+    assert leftovers(tmp_path / "index") == set()
