@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sparseembed.errors import ConfigError, DataError, IndexFolderError
 from sparseembed.index.block import Block
-from sparseembed.index.segment import SegmentReader, SegmentWriter, merge_segments
+from sparseembed.index.segment import SegmentReader, SegmentWriter, merge_segments, runs
 from sparseembed.index.segment import format as layout
 
 TERMS = ["a", "ab", "b", "é", "日本", "𝄞", "z\u00a0", "0", "10", "2", "B"]
@@ -72,9 +72,11 @@ def folder(tmp_path_factory):
 
 
 @relaxed
-@given(collections, st.integers(0, 16), st.integers(1, 7), st.sampled_from([1, 40, 1 << 20]))
-def test_everything_comes_back(folder, documents, chunk_bits, size, memory):
+@given(collections, st.integers(0, 16), st.integers(1, 7), st.sampled_from([1, 40, 900, 1 << 20]), st.integers(1, 9))
+def test_everything_comes_back(folder, documents, chunk_bits, size, memory, window):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_WINDOW", 1)
+        patch.setattr(runs, "_LEAST", window)
         patch.setattr(layout, "CHUNK_BITS", max(chunk_bits, 1))
         place = folder()
         info = write(place, documents, memory=memory, size=size)
@@ -109,6 +111,8 @@ def test_everything_comes_back(folder, documents, chunk_bits, size, memory):
 def test_merging_equals_one_build(folder, documents, cuts, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "CHUNK_BITS", data.draw(st.sampled_from([1, 3, 16])))
+        patch.setattr(runs, "_LEAST", data.draw(st.integers(1, 9)))
+        patch.setattr(runs, "_WINDOW", 1)
         bounds = [0, *sorted(min(cut, len(documents)) for cut in cuts), len(documents)]
         readers, deleted, live = [], [], []
         for first, last in pairwise(bounds):
@@ -235,6 +239,28 @@ def test_runs_of_a_failed_writer_are_removed(tmp_path):
     with pytest.raises(KeyError):
         write_blocks(tmp_path, failing(), memory=12)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_rare_words_are_forgotten_with_their_run(tmp_path):
+    documents = [(str(number), "", {f"rare{number}": 1, f"other{number:03}": 2, "a": 3}) for number in range(300)]
+    with SegmentWriter(tmp_path / "s", memory=20_000) as writer:
+        for block in blocks(documents, 10):
+            writer.add(block)
+            assert len(writer._extra) < 100
+        assert len(writer._runs) > 5
+        writer.finish()
+    assert list(SegmentReader(tmp_path / "s").vectors()) == [(number, doc[2]) for number, doc in enumerate(documents)]
+    write(tmp_path / "t", documents, bits=8)
+    assert contents(tmp_path / "s") == contents(tmp_path / "t")
+
+
+def test_large_tables_go_through_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("sparseembed.index.segment.columns._IN_MEMORY", 8)
+    documents = [(str(number), "", {f"t{number % 40}": number % 9 + 1, "a": 3}) for number in range(300)]
+    write(tmp_path / "s", documents)
+    monkeypatch.undo()
+    write(tmp_path / "t", documents)
+    assert contents(tmp_path / "s") == contents(tmp_path / "t")
 
 
 def test_merging_into_fewer_bits_is_refused(tmp_path):

@@ -4,9 +4,21 @@
 `impacts.u8` (or `.u16`) hold the postings, ordered by (term, document); `texts.lz4` holds the texts, compressed.
 """
 
-from sparseembed.index.segment.format import SegmentInfo
-from sparseembed.index.segment.merge import merge_segments
-from sparseembed.index.segment.reader import SegmentReader
-from sparseembed.index.segment.writer import SegmentWriter
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sparseembed.index.segment.format import SegmentInfo
+    from sparseembed.index.segment.merge import merge_segments
+    from sparseembed.index.segment.reader import SegmentReader
+    from sparseembed.index.segment.writer import SegmentWriter
 
 __all__ = ["SegmentInfo", "SegmentReader", "SegmentWriter", "merge_segments"]
+
+_HOME = {"SegmentInfo": "format", "SegmentReader": "reader", "SegmentWriter": "writer", "merge_segments": "merge"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:  # a search needs no writer
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,14 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from sparseembed.errors import DataError
-from sparseembed.index.segment import texts
-from sparseembed.index.segment.format import DOCUMENTS, TEXTS, HashedFile
+from sparseembed.index.segment.format import DOCUMENTS, TEXTS
+from sparseembed.index.segment.hashed import HashedFile
 from sparseembed.index.segment.strings import decode, offsets_of, sort
 from sparseembed.index.segment.tables import write_tables
 from sparseembed.index.segment.texts import TextWriter
-
-TABLES = {"id_bytes": "|u1", "id_offsets": "<i8", "ranks": "<i4", **texts.TABLES}
-"""UTF-8 and offsets of the ids, the place of each id among all when sorted as bytes, and the tables of the texts."""
 
 
 class DocumentsWriter:
@@ -28,7 +25,7 @@ class DocumentsWriter:
         self.files = {TEXTS: self._texts.file}
         self.files[DOCUMENTS] = HashedFile(folder / DOCUMENTS)
         self._ids = bytearray()
-        self._sizes = array("q")
+        self._sizes = array("I")
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -50,7 +47,7 @@ class DocumentsWriter:
         :return: file name -> size and sha256.
         :raises DataError: if an id occurs twice.
         """
-        data, offsets = np.frombuffer(self._ids, dtype=np.uint8), offsets_of(np.array(self._sizes, dtype=np.int64))
+        data, offsets = np.frombuffer(self._ids, dtype=np.uint8), offsets_of(np.array(self._sizes, dtype=np.uint32))
         order, twice = sort(data, offsets)
         if twice is not None:
             doc_id = decode(data[offsets[twice] : offsets[twice + 1]].tobytes())

@@ -1,6 +1,5 @@
-"""The files of a segment, its constants, and a file that is hashed while it is written."""
+"""The files of a segment and its constants."""
 
-import hashlib
 import mmap
 import os
 from pathlib import Path
@@ -26,6 +25,25 @@ TERMS = "terms.tables"
 DOCUMENTS = "documents.tables"
 DOCS = "docs.u16"
 TEXTS = "texts.lz4"
+
+TERM_TABLES = {
+    "term_bytes": "|u1",
+    "term_offsets": "<i8",
+    "slice_starts": "<i8",
+    "slice_chunks": "<u2",
+    "slice_begins": "<i8",
+    "slice_maxima": "<u2",
+    "largest": "<u2",
+    "crcs": "<u4",
+}
+"""UTF-8 and offsets of the terms; each term's first slice; chunk, first posting and largest impact of each slice; the
+largest and k-th largest impacts of each term, (terms, 4) flattened; and the crc32 of each term's postings."""
+
+TEXT_TABLES = {"text_offsets": "<i8", "block_documents": "<i8", "block_offsets": "<i8", "block_crcs": "<u4"}
+"""Where each text begins among all bytes, each block's first document and first byte in the file, and its crc32."""
+
+DOCUMENT_TABLES = {"id_bytes": "|u1", "id_offsets": "<i8", "ranks": "<i4", **TEXT_TABLES}
+"""UTF-8 and offsets of the ids, the place of each id among all when sorted as bytes, and the tables of the texts."""
 
 
 def impacts_name(bits: int) -> str:
@@ -80,40 +98,3 @@ def map_file(path: Path) -> np.ndarray:
 def as_bytes(array: np.ndarray) -> memoryview:
     """Return the bytes of a contiguous array, without a copy."""
     return array.data.cast("B") if array.nbytes else memoryview(b"")
-
-
-class HashedFile:
-    """A new file whose size and sha256 are known when it is closed."""
-
-    def __init__(self, path: Path) -> None:
-        """Create the file; it must not exist.
-
-        :param path: its place.
-        """
-        self._handle = path.open("xb")
-        self._sha256 = hashlib.sha256()
-        self.bytes = 0
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append bytes.
-
-        :param data: the bytes.
-        """
-        view = memoryview(data)
-        self._handle.write(view)
-        self._sha256.update(view)
-        self.bytes += view.nbytes
-
-    def finish(self) -> dict[str, int | str]:
-        """Write the file through to the disk and close it.
-
-        :return: its size and sha256.
-        """
-        self._handle.flush()
-        os.fsync(self._handle.fileno())
-        self._handle.close()
-        return {"bytes": self.bytes, "sha256": self._sha256.hexdigest()}
-
-    def close(self) -> None:
-        """Close the file as it is; closing twice is no error."""
-        self._handle.close()

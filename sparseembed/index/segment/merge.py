@@ -19,21 +19,28 @@ MEMORY = 64 << 20
 class _Part:
     """The live postings of a segment, with the documents' new numbers."""
 
-    def __init__(self, reader: SegmentReader, deleted: np.ndarray | None, base: int, numbers: np.ndarray) -> None:
-        self.numbers, self._reader, self._base = numbers, reader, base
-        arrays = reader.arrays
-        self.sizes = np.diff(arrays.begins[arrays.starts])
+    def __init__(self, reader: SegmentReader, deleted: np.ndarray | None, base: int) -> None:
+        self.terms, self._reader, self._base = reader.terms, reader, base
         self._renumbered = np.empty(0, dtype=np.int64)
         if deleted is not None:
             self._renumbered = np.where(deleted, -1, base + np.cumsum(~deleted) - 1).astype(np.int64)
 
+    def names(self, first: int, last: int) -> list[bytes]:
+        """Return the UTF-8 of the terms from `first` to before `last` of the segment."""
+        return self._reader.raw_terms(first, last)
+
+    def sizes(self, first: int, last: int) -> np.ndarray:
+        """Return the numbers of their postings, the deleted documents' included."""
+        arrays = self._reader.arrays
+        return np.diff(arrays.begins[arrays.starts[first : last + 1]])
+
     def read(self, first: int, last: int) -> Postings:
-        """Return the live postings of the terms from `first` to before `last` of the segment."""
+        """Return their live postings."""
         from sparseembed.index.segment.kernels import expand
 
         self._reader.check(np.arange(first, last))
         arrays = self._reader.arrays
-        most = int(self.sizes[first:last].sum())
+        most = int(self.sizes(first, last).sum())
         docs, impacts = np.empty(most, dtype=np.uint32), np.empty(most, dtype=np.uint16)
         counts = np.empty(last - first, dtype=np.int64)
         where = (first, last, arrays.chunk_bits, self._base, self._renumbered)
@@ -58,15 +65,12 @@ def merge_segments(
         if reader.terms and int(reader.arrays.maxima.max()) >= 1 << bits:
             raise DataError(f"{reader.folder} has impacts of more than {bits} bits: merge with more bits")
     with SegmentOutput(Path(folder), bits) as output:
-        names = sorted(set().union(*(reader.raw_terms() for reader in readers)))
-        places = {name: place for place, name in enumerate(names)}
         parts = []
         for reader, dead in zip(readers, deleted, strict=True):
-            numbers = np.fromiter(map(places.__getitem__, reader.raw_terms()), dtype=np.int64, count=reader.terms)
-            parts.append(_Part(reader, dead, len(output.documents), numbers))
+            parts.append(_Part(reader, dead, len(output.documents)))
             flags = repeat(False) if dead is None else dead.tolist()
             for doc_id, text, gone in zip(reader.raw_ids(), reader.raw_texts(), flags, strict=False):
                 if not gone:
                     output.documents.add(doc_id, text)
-        merge(parts, len(names), lambda low, high: names[low:high], output.postings, MEMORY)
+        merge(parts, output.postings, MEMORY)
         return output.finish()

@@ -1,8 +1,7 @@
 """Writes the postings and the terms of a segment, term by term in order."""
 
 import zlib
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,22 +9,10 @@ import numpy as np
 
 from sparseembed.errors import DataError
 from sparseembed.index.segment import format as layout
-from sparseembed.index.segment.format import DOCS, SEEDS, TERMS, HashedFile, as_bytes, impacts_name
-from sparseembed.index.segment.strings import offsets_of
+from sparseembed.index.segment.columns import Column
+from sparseembed.index.segment.format import DOCS, SEEDS, TERM_TABLES, TERMS, as_bytes, impacts_name
+from sparseembed.index.segment.hashed import HashedFile
 from sparseembed.index.segment.tables import write_tables
-
-TABLES = {
-    "term_bytes": "|u1",
-    "term_offsets": "<i8",
-    "slice_starts": "<i8",
-    "slice_chunks": "<u2",
-    "slice_begins": "<i8",
-    "slice_maxima": "<u2",
-    "largest": "<u2",
-    "crcs": "<u4",
-}
-"""UTF-8 and offsets of the terms; each term's first slice; chunk, first posting and largest impact of each slice; the
-largest and k-th largest impacts of each term, (terms, 4) flattened; and the crc32 of each term's postings."""
 
 
 class PostingsWriter:
@@ -45,11 +32,10 @@ class PostingsWriter:
         for name in names:
             self.files[name] = HashedFile(folder / name)
         self._docs, self._impacts, self._tables = self.files.values()
-        self._bytes = bytearray()
-        self._sizes, self._crcs = array("q"), array("L")
-        self._parts: dict[str, list[np.ndarray]] = {
-            name: [] for name in ("per_term", "slice_chunks", "slice_begins", "slice_maxima", "largest")
-        }
+        self._columns = {name: Column(folder, dtype) for name, dtype in TERM_TABLES.items()}
+        self._bytes = self._slices = 0
+        for name in ("term_offsets", "slice_starts"):
+            self._columns[name].append(np.zeros(1, dtype=np.int64))
 
     def append(self, terms: Sequence[bytes], begins: np.ndarray, docs: np.ndarray, impacts: np.ndarray) -> None:
         """Write the next terms.
@@ -72,15 +58,23 @@ class PostingsWriter:
         fill_slices(docs, impacts, begins, bits, out_docs, out_impacts, per_term, chunks, places, maxima)
         tops = np.empty((len(terms), 1 + len(SEEDS)), dtype=np.uint16)
         largest(out_impacts, begins, np.array(SEEDS, dtype=np.int64), tops)
-        self._check(begins, out_docs, out_impacts)
+        sizes = np.fromiter(map(len, terms), dtype=np.int64, count=len(terms))
+        parts: dict[str, np.ndarray | bytes] = {
+            "term_bytes": b"".join(terms),
+            "term_offsets": self._bytes + np.cumsum(sizes),
+            "slice_starts": self._slices + np.cumsum(per_term),
+            "slice_chunks": chunks,
+            "slice_begins": self.postings + places,
+            "slice_maxima": maxima,
+            "largest": tops.ravel(),
+            "crcs": _crcs(begins, out_docs, out_impacts),
+        }
+        for name, column in self._columns.items():
+            column.append(parts[name])
         self._docs.write(as_bytes(out_docs))
         self._impacts.write(as_bytes(out_impacts))
-        places += self.postings
-        parts: tuple[np.ndarray, ...] = (per_term, chunks, places, maxima, tops.ravel())
-        for kept, part in zip(self._parts.values(), parts, strict=True):
-            kept.append(part)
-        self._bytes += b"".join(terms)
-        self._sizes.extend(map(len, terms))
+        self._bytes += int(sizes.sum())
+        self._slices += total
         self.terms += len(terms)
         self.postings += len(docs)
 
@@ -90,37 +84,23 @@ class PostingsWriter:
         :param documents: number of documents of the segment.
         :return: file name -> size and sha256.
         """
-        types = {"per_term": np.int64, "slice_begins": np.int64}
-        joined = {
-            name: np.concatenate([np.empty(0, dtype=types.get(name, np.uint16)), *parts])
-            for name, parts in self._parts.items()
-        }
-        arrays: Mapping[str, np.ndarray] = {
-            "term_bytes": np.frombuffer(self._bytes, dtype=np.uint8),
-            "term_offsets": offsets_of(np.array(self._sizes, dtype=np.int64)),
-            "slice_starts": offsets_of(joined["per_term"]),
-            "slice_chunks": joined["slice_chunks"],
-            "slice_begins": np.append(joined["slice_begins"], np.int64(self.postings)),
-            "slice_maxima": joined["slice_maxima"],
-            "largest": joined["largest"],
-            "crcs": np.array(self._crcs, dtype=np.uint32),
-        }
+        self._columns["slice_begins"].append(np.array([self.postings]))
         meta = {"bits": self.bits, "chunk_bits": self.chunk_bits, "documents": documents, "postings": self.postings}
-        write_tables(self._tables, meta, arrays)
+        write_tables(self._tables, meta, self._columns)
         return {name: file.finish() for name, file in self.files.items()}
 
     def close(self) -> None:
         """Close the files as they are."""
         for file in self.files.values():
             file.close()
+        for column in self._columns.values():
+            column.close()
 
-    def _check(self, begins: np.ndarray, docs: np.ndarray, impacts: np.ndarray) -> None:
-        crc32, bounds = zlib.crc32, begins.tolist()
-        width = impacts.itemsize
-        first, second = as_bytes(docs), as_bytes(impacts)
-        self._crcs.extend(
-            [
-                crc32(second[begin * width : end * width], crc32(first[begin * 2 : end * 2]))
-                for begin, end in pairwise(bounds)
-            ]
-        )
+
+def _crcs(begins: np.ndarray, docs: np.ndarray, impacts: np.ndarray) -> np.ndarray:
+    """Return the crc32 of each term's postings."""
+    crc32, width = zlib.crc32, impacts.itemsize
+    first, second = as_bytes(docs), as_bytes(impacts)
+    pairs = pairwise(begins.tolist())
+    found = (crc32(second[begin * width : end * width], crc32(first[begin * 2 : end * 2])) for begin, end in pairs)
+    return np.fromiter(found, dtype=np.uint32, count=len(begins) - 1)

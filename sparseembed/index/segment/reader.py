@@ -8,9 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from sparseembed.errors import IndexFolderError
-from sparseembed.index.segment import documents as document_tables
-from sparseembed.index.segment import postings as posting_tables
-from sparseembed.index.segment.format import DOCS, DOCUMENTS, SEEDS, TERMS, as_bytes, damaged, impacts_name, map_file
+from sparseembed.index.segment.format import (
+    DOCS,
+    DOCUMENT_TABLES,
+    DOCUMENTS,
+    SEEDS,
+    TERM_TABLES,
+    TERMS,
+    as_bytes,
+    damaged,
+    impacts_name,
+    map_file,
+)
 from sparseembed.index.segment.strings import Strings, decode
 from sparseembed.index.segment.tables import read_tables
 from sparseembed.index.segment.texts import TextReader, ascends
@@ -195,9 +204,9 @@ class SegmentReader:
             for raw, count in zip(self._terms.range(first, last), counts, strict=True):
                 yield decode(raw), count
 
-    def raw_terms(self) -> list[bytes]:
-        """Return the UTF-8 of all terms, ascending."""
-        return self._terms.range(0, self.terms)
+    def raw_terms(self, first: int, last: int) -> list[bytes]:
+        """Return the UTF-8 of the terms from a number to before another; they ascend."""
+        return self._terms.range(first, last)
 
     def verify(self) -> None:
         """Read every byte.
@@ -225,7 +234,7 @@ class SegmentReader:
 
     def _open_documents(self) -> None:
         path = self.folder / DOCUMENTS
-        meta, tables = read_tables(path, document_tables.TABLES)
+        meta, tables = read_tables(path, DOCUMENT_TABLES)
         self.ranks = tables["ranks"]
         """int32 (documents,): the place of each id among all, sorted as UTF-8 bytes."""
         self.documents = len(self.ranks)
@@ -243,7 +252,7 @@ class SegmentReader:
 
     def _open_terms(self) -> None:
         path = self.folder / TERMS
-        meta, tables = read_tables(path, posting_tables.TABLES)
+        meta, tables = read_tables(path, TERM_TABLES)
         bits, chunk_bits, self.postings = (meta.get(name, -1) for name in ("bits", "chunk_bits", "postings"))
         if not 1 <= bits <= 16 or not 1 <= chunk_bits <= 16 or meta.get("documents") != self.documents:
             raise damaged(path, "its header does not fit")

@@ -5,6 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 
+_AT_ONCE = 1 << 16
+"""Strings whose bytes are put together at once."""
+
 
 def encode(text: str) -> bytes:
     """Return UTF-8; lone surrogates are kept, so that every Python string survives."""
@@ -39,12 +42,13 @@ def sort(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, int | None]
 
     :param data: uint8 bytes.
     :param offsets: int64 (n + 1,).
-    :return: int64 (n,), the strings' numbers in ascending order; and a string that occurs twice, or None.
+    :return: int32 (n,), int64 from 2^31 strings on: their numbers in order; and one that occurs twice, or None.
     """
     count = len(offsets) - 1
-    order = np.arange(count, dtype=np.int64)
+    width = np.int32 if count < 2**31 else np.int64
+    order = np.arange(count, dtype=width)
     places = order.copy()  # in `order`, what is not yet decided
-    group = np.zeros(count, dtype=np.int64)
+    group = np.zeros(count, dtype=width)
     start = 0
     while len(places):
         numbers = order[places]
@@ -59,21 +63,25 @@ def sort(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, int | None]
         if len(equal):
             return order, int(numbers[equal[0]])
         keep = ~alone
-        places, group = places[keep], np.cumsum(new)[keep]
+        places, group = places[keep], np.cumsum(new, dtype=width)[keep]
         start += 8
     return order, None
 
 
 def _eight(data: np.ndarray, offsets: np.ndarray, numbers: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eight bytes of each string from `start` as uint64, and how many of them it has."""
-    first = offsets[numbers] + start
-    left = np.clip(offsets[numbers + 1] - first, 0, 8)
-    key = np.zeros(len(numbers), dtype=np.uint64)
-    for place in range(8):
-        has = left > place
-        key <<= np.uint64(8)
-        key[has] |= data[first[has] + place]
-    return key, left
+    """Return the eight bytes of each string from `start` as uint64, and how many of them it has, uint8."""
+    keys, sizes = np.zeros(len(numbers), dtype=np.uint64), np.empty(len(numbers), dtype=np.uint8)
+    for begin in range(0, len(numbers), _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE)
+        first = offsets[numbers[some]] + start
+        left = np.clip(offsets[numbers[some] + 1] - first, 0, 8)
+        key = keys[some]
+        for place in range(8):
+            has = left > place
+            key <<= np.uint64(8)
+            key[has] |= data[first[has] + place]
+        sizes[some] = left
+    return keys, sizes
 
 
 class Strings:

@@ -7,37 +7,44 @@ arrays, each from a multiple of 64 bytes. The header lists name, dtype, count an
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparseembed.index.segment.format import HashedFile, as_bytes, damaged, map_file
+from sparseembed.index.segment.format import as_bytes, damaged, map_file
+from sparseembed.index.segment.hashed import HashedFile
+
+if TYPE_CHECKING:
+    from sparseembed.index.segment.columns import Column
 
 MAGIC = b"SPARSEG1"
 _START = struct.Struct("<8sII")
 _ALIGN = 64
 
 
-def write_tables(file: HashedFile, meta: Mapping[str, int], arrays: Mapping[str, np.ndarray]) -> None:
+def write_tables(file: HashedFile, meta: Mapping[str, int], arrays: "Mapping[str, np.ndarray | Column]") -> None:
     """Write arrays into a new file.
 
     :param file: the file, empty.
     :param meta: whole numbers that are kept in the header.
-    :param arrays: name -> array of one dimension.
+    :param arrays: name -> array of one dimension, or a column.
     """
     entries = []
     for name, array in arrays.items():
-        crc = zlib.crc32(_padding(array.nbytes), zlib.crc32(as_bytes(np.ascontiguousarray(array))))
+        crc = zlib.crc32(as_bytes(array)) if isinstance(array, np.ndarray) else array.crc
+        crc = zlib.crc32(_padding(len(array) * array.dtype.itemsize), crc)
         entries.append([name, array.dtype.str, len(array), crc])
     header = json.dumps({"meta": dict(meta), "arrays": entries}, sort_keys=True).encode()
     header += b" " * len(_padding(_START.size + len(header)))
     file.write(_START.pack(MAGIC, len(header), zlib.crc32(header)))
     file.write(header)
     for array in arrays.values():
-        file.write(as_bytes(np.ascontiguousarray(array)))
-        file.write(_padding(array.nbytes))
+        blocks: Iterable[bytes | memoryview] = [as_bytes(array)] if isinstance(array, np.ndarray) else array.blocks()
+        for block in blocks:
+            file.write(block)
+        file.write(_padding(len(array) * array.dtype.itemsize))
 
 
 def read_tables(path: Path, dtypes: Mapping[str, str]) -> tuple[dict[str, int], dict[str, np.ndarray]]:

@@ -10,11 +10,9 @@ import lz4.block
 import numpy as np
 
 from sparseembed.errors import DataError
-from sparseembed.index.segment.format import LARGEST_TEXT, TEXT_BLOCK, TEXTS, HashedFile, damaged, map_file
+from sparseembed.index.segment.format import LARGEST_TEXT, TEXT_BLOCK, TEXTS, damaged, map_file
+from sparseembed.index.segment.hashed import HashedFile
 from sparseembed.index.segment.strings import decode, offsets_of
-
-TABLES = {"text_offsets": "<i8", "block_documents": "<i8", "block_offsets": "<i8", "block_crcs": "<u4"}
-"""Where each text begins among all bytes, each block's first document and first byte in the file, and its crc32."""
 
 
 class TextWriter:
@@ -26,7 +24,7 @@ class TextWriter:
         :param folder: the segment's folder.
         """
         self.file = HashedFile(folder / TEXTS)
-        self._sizes = array("q")
+        self._sizes = array("I")
         self._firsts, self._places, self._crcs = array("q", [0]), array("q", [0]), array("q")
         self._waiting: list[bytes] = []
         self._bytes = 0
@@ -48,11 +46,11 @@ class TextWriter:
     def tables(self) -> dict[str, np.ndarray]:
         """Write what waits.
 
-        :return: the arrays of `TABLES`.
+        :return: the arrays of `TEXT_TABLES`.
         """
         if self._waiting:
             self._flush()
-        sizes = np.frombuffer(self._sizes, dtype=np.int64) if self._sizes else np.empty(0, dtype=np.int64)
+        sizes = np.array(self._sizes, dtype=np.uint32)
         return {
             "text_offsets": offsets_of(sizes),
             "block_documents": np.array(self._firsts, dtype=np.int64),
@@ -76,7 +74,7 @@ class TextReader:
         """Map the file and check that the tables fit each other and the file.
 
         :param folder: the segment's folder.
-        :param tables: the arrays of `TABLES`.
+        :param tables: the arrays of `TEXT_TABLES`.
         :raises IndexFolderError: if they do not.
         """
         self._path = folder / TEXTS

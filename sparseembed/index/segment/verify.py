@@ -41,14 +41,15 @@ def _postings(reader: "SegmentReader") -> None:
     from sparseembed.index.segment.kernels import check_slices, largest
 
     path, arrays = reader.folder / TERMS, reader.arrays
-    names = reader.raw_terms()
-    if any(before >= after for before, after in pairwise(names)):
-        raise damaged(path, "its terms are not in order")
-    try:
-        for raw in names:
-            decode(raw)
-    except UnicodeDecodeError:
-        raise damaged(path, "a term is no UTF-8") from None
+    for first in range(0, reader.terms, 4096):
+        names = reader.raw_terms(max(first - 1, 0), min(first + 4096, reader.terms))
+        if any(before >= after for before, after in pairwise(names)):
+            raise damaged(path, "its terms are not in order")
+        try:
+            for raw in names:
+                decode(raw)
+        except UnicodeDecodeError:
+            raise damaged(path, "a term is no UTF-8") from None
     if check_slices(arrays.docs, arrays.impacts, arrays.starts, arrays.chunks, arrays.begins, arrays.maxima) >= 0:
         raise damaged(reader.folder / DOCS, "its documents or impacts are not those of its slices")
     tops = np.empty((reader.terms, 1 + len(SEEDS)), dtype=np.uint16)

@@ -18,6 +18,12 @@ from sparseembed.index.segment.strings import encode, offsets_of
 _POSTING = 12
 """Bytes that a posting takes while a run is sorted: term, impact, and both again with the document."""
 
+_DOCUMENT = 8
+"""Bytes that the number of a document's postings takes until then."""
+
+_EXTRA = 300
+"""Bytes that a term outside the vocabulary takes until then, besides its letters: objects and places in tables."""
+
 
 class SegmentWriter:
     """Collects postings, sorts them by term, spills them as runs, and merges the runs in the end.
@@ -30,19 +36,19 @@ class SegmentWriter:
 
         :param folder: the folder; none of the segment's files may be there.
         :param bits: bits of the largest impact that may occur, 1 to 16; up to 8, an impact takes one byte.
-        :param memory: bytes that postings may take; ids, terms and the offsets of texts come on top.
+        :param memory: bytes that postings and the terms outside the vocabulary may take; ids and the offsets of texts
+            come on top.
         :raises ConfigError: if bits is out of range.
         """
         self._output = SegmentOutput(Path(folder), bits)
         self._limit = 2**bits - 1
         self._memory = memory
-        self._room = max(memory // _POSTING, 1)
         self._vocabulary: Sequence[str] | None = None
         self._known = np.empty(0, dtype=np.int64)  # the vocabulary's numbers, sorted by term
-        self._extra: dict[str, int] = {}
-        self._extras: list[str] = []
+        self._names: list[bytes] = []  # its terms, sorted
+        self._extra: dict[bytes, int] = {}  # other terms of this run -> number
         self._waiting: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []
-        self._postings = 0
+        self._used = 0  # bytes
         self._runs: list[DiskRun] = []
 
     def add(self, block: Block) -> None:
@@ -51,25 +57,27 @@ class SegmentWriter:
         :param block: the documents.
         :raises DataError: if its arrays do not agree, or a term's number or an impact is out of range.
         """
-        numbers = self._numbers(block)
+        self._check(block)
         base = len(self._output.documents)
         for doc_id, text in zip(block.ids, block.texts, strict=True):
             self._output.documents.add(encode(doc_id), encode(text))
         indptr = np.asarray(block.indptr, dtype=np.int64)
-        impacts = np.asarray(block.impacts)
+        terms, impacts = np.asarray(block.terms), np.asarray(block.impacts)
+        costs = indptr * _POSTING + np.arange(len(indptr)) * _DOCUMENT
         first, count = 0, len(block.ids)
         while first < count:
-            room = max(self._room - self._postings, 0)
-            last = int(np.searchsorted(indptr, indptr[first] + room, side="right")) - 1
-            if last <= first and self._postings:
+            room = max(self._memory - self._used, 0)
+            last = int(np.searchsorted(costs, costs[first] + room, side="right")) - 1
+            if last <= first and self._used:
                 self._spill()
                 continue
             last = min(max(last, first + 1), count)
             begin, end = indptr[first], indptr[last]
             if end > begin:
-                part = (numbers[begin:end].astype(np.int32), impacts[begin:end].astype(np.uint16))
-                self._waiting.append((base + first, indptr[first : last + 1] - begin, *part))
-                self._postings += int(end - begin)
+                numbers = self._numbers(terms[begin:end], block)
+                part = (indptr[first : last + 1] - begin, numbers, impacts[begin:end].astype(np.uint16))
+                self._waiting.append((base + first, *part))
+                self._used += int(costs[last] - costs[first])
             first = last
 
     def finish(self) -> SegmentInfo:
@@ -79,13 +87,12 @@ class SegmentWriter:
         :raises DataError: if a document's id or a term of a document occurs twice.
         """
         sources: list[Source] = []
-        if self._runs and self._postings:
+        if self._runs and self._waiting:
             self._spill()
         sources.extend(self._runs)
-        if self._postings:
+        if self._waiting:
             sources.append(self._sorted())
-        names = self._order(sources)
-        merge(sources, len(names), lambda low, high: names[low:high], self._output.postings, self._memory // 2)
+        merge(sources, self._output.postings, self._memory // 2)
         self._remove_runs()
         return self._output.finish()
 
@@ -98,12 +105,13 @@ class SegmentWriter:
         self._remove_runs()
         self._output.__exit__(kind, error, trace)
 
-    def _numbers(self, block: Block) -> np.ndarray:
-        """Check a block and return its terms, numbered alike in all blocks."""
+    def _check(self, block: Block) -> None:
+        """Raise unless a block is sound; take the vocabulary of the first one."""
         if self._vocabulary is None:
             self._vocabulary = block.vocabulary
-            order = sorted(range(len(block.vocabulary)), key=block.vocabulary.__getitem__)
-            self._known = np.array(order, dtype=np.int64)
+            names = list(map(encode, block.vocabulary))
+            order = sorted(range(len(names)), key=names.__getitem__)
+            self._known, self._names = np.array(order, dtype=np.int64), [names[number] for number in order]
         elif block.vocabulary is not self._vocabulary and list(block.vocabulary) != list(self._vocabulary):
             raise DataError("two blocks of one segment have different vocabularies: give all blocks the same one")
         terms, indptr = np.asarray(block.terms), np.asarray(block.indptr)
@@ -117,65 +125,66 @@ class SegmentWriter:
             raise DataError(f"a block's terms are not all from 0 to {known + len(block.extra) - 1:,}")
         if len(terms) and (np.min(block.impacts) < 1 or np.max(block.impacts) > self._limit):
             raise DataError(f"a block's impacts are not all from 1 to {self._limit:,}: build with more bits")
-        if not block.extra:
-            return terms
-        places = np.empty(len(block.extra), dtype=np.int64)
-        for at, term in enumerate(block.extra):
-            number = self._extra.setdefault(term, len(self._extras))
-            if number == len(self._extras):
-                self._extras.append(term)
-            places[at] = known + number
-        return np.where(terms >= known, places[np.maximum(terms - known, 0)], terms)
+
+    def _numbers(self, terms: np.ndarray, block: Block) -> np.ndarray:
+        """Number terms of a block as all blocks of the run do.
+
+        :param terms: int32 (n,), numbers in the block.
+        :param block: the block.
+        :return: int32 (n,).
+        """
+        known = len(self._known)
+        others = np.flatnonzero(terms >= known)
+        if not len(others):
+            return terms.astype(np.int32)
+        found, places = np.unique(terms[others], return_inverse=True)
+        numbers = np.empty(len(found), dtype=np.int32)
+        for at, number in enumerate((found - known).tolist()):
+            name = encode(block.extra[number])
+            before = len(self._extra)
+            numbers[at] = known + self._extra.setdefault(name, before)
+            if len(self._extra) > before:
+                self._used += _EXTRA + len(name)
+        out = terms.astype(np.int32)
+        out[others] = numbers[places]
+        return out
 
     def _sorted(self) -> MemoryRun:
-        """Sort what waits by term, in the order of the terms' strings."""
+        """Sort what waits by term, in the order of the terms' UTF-8, and forget the terms outside the vocabulary."""
         from sparseembed.index.segment.kernels import scatter
 
-        counts = np.zeros(len(self._known) + len(self._extras), dtype=np.int64)
+        counts = np.zeros(len(self._known) + len(self._extra), dtype=np.int64)
         for _, _, terms, _ in self._waiting:
-            counts += np.bincount(terms, minlength=len(counts))
-        numbers = self._by_string(counts > 0)
+            np.add.at(counts, terms, 1)
+        names, numbers = self._order(counts > 0)
         offsets = offsets_of(counts[numbers])
         cursors = np.zeros(len(counts), dtype=np.int64)
         cursors[numbers] = offsets[:-1]
-        docs, impacts = np.empty(self._postings, dtype=np.uint32), np.empty(self._postings, dtype=np.uint16)
+        docs, impacts = np.empty(offsets[-1], dtype=np.uint32), np.empty(offsets[-1], dtype=np.uint16)
         for base, indptr, terms, values in self._waiting:
             scatter(terms, values, indptr, base, cursors, docs, impacts)
-        self._waiting, self._postings = [], 0
-        return MemoryRun(numbers, counts[numbers], docs, impacts)
+        self._waiting, self._used, self._extra = [], 0, {}
+        return MemoryRun(names, counts[numbers], docs, impacts)
 
     def _spill(self) -> None:
         path = self._output.folder / f"run-{len(self._runs):05d}.tmp"
         self._runs.append(self._sorted().spill(path))
 
-    def _by_string(self, present: np.ndarray) -> np.ndarray:
-        """Return the numbers of some terms, int64, in the order of their strings."""
-        known = self._known[present[self._known]]
-        extra = np.flatnonzero(present[len(self._known) :]).tolist()
-        if not extra:
-            return known
-        extra = [number + len(self._known) for number in sorted(extra, key=self._extras.__getitem__)]
-        return np.array(sorted(known.tolist() + extra, key=self._name), dtype=np.int64)
-
-    def _order(self, sources: Sequence[Source]) -> list[bytes]:
-        """Number the terms of all sources by their strings, and return these as UTF-8."""
-        present = np.zeros(len(self._known) + len(self._extras), dtype=bool)
-        for source in sources:
-            present[source.numbers] = True
-        numbers = self._by_string(present)
-        names = [encode(self._name(number)) for number in numbers.tolist()]
+    def _order(self, present: np.ndarray) -> tuple[list[bytes], np.ndarray]:
+        """Return the terms that occur, ascending, as UTF-8, and their numbers, int64."""
+        there = np.flatnonzero(present[self._known])
+        names, numbers = [self._names[place] for place in there.tolist()], self._known[there]
+        if self._extra:
+            extra = list(self._extra)  # in the order of their numbers; all occur
+            by_name = sorted(range(len(extra)), key=extra.__getitem__)
+            names += [extra[number] for number in by_name]
+            order = sorted(range(len(names)), key=names.__getitem__)
+            names = [names[place] for place in order]
+            numbers = np.concatenate([numbers, np.array(by_name, dtype=np.int64) + len(self._known)])[order]
         for before, after in pairwise(names):
             if before == after:
                 raise DataError(f"the term {after.decode('utf-8', 'replace')!r} has two numbers: give it one")
-        places = np.empty(len(present), dtype=np.int64)
-        places[numbers] = np.arange(len(numbers))
-        for source in sources:
-            source.numbers = places[source.numbers]
-        return names
-
-    def _name(self, number: int) -> str:
-        known = self._vocabulary or ()
-        return known[number] if number < len(known) else self._extras[number - len(known)]
+        return names, numbers
 
     def _remove_runs(self) -> None:
         for path in self._output.folder.glob("run-*.tmp"):
