@@ -6,6 +6,7 @@ until nothing is being loaded. So does the end of the interpreter, which stops a
 
 import atexit
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -67,9 +68,6 @@ def load(kind: Kind, call: Callable[[], None]) -> bool:
         if kind in _state.loaded:
             return True
         try:
-            _check()
-            with suppress(ImportError):  # a part of numba, loaded apart: it can be stopped between the two
-                import_module("llvmlite.binding")
             _check()
             import_module("sparseembed.engines.native_kernels")
             with _stoppable():
@@ -149,8 +147,17 @@ def _stop_at_exit() -> None:
     atexit.register(_stop)
 
 
+class _Stopper:
+    """Asked first whenever a module is imported: lets an import be stopped between two modules."""
+
+    @staticmethod
+    def find_spec(*_: object) -> None:
+        _check()
+
+
 def _stop() -> None:
     _state.ends.set()
+    sys.meta_path.insert(0, _Stopper())
     for thread in list(_state.threads.values()):
         if thread.is_alive():
             thread.join()

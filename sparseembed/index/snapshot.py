@@ -3,17 +3,19 @@
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sparseembed.alignment.adjustment import Adjustment
 from sparseembed.errors import DataError, IndexFolderError
 from sparseembed.index.checked import REPAIR, CheckedFiles, own_folder
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.segment.reader import SegmentReader
-from sparseembed.index.statistics import Statistics, load_adjustment, load_space, load_statistics
 from sparseembed.index.tombstones import Flags, read_tombstones
-from sparseembed.sparse.terms import TermSpace
 from sparseembed.text import shown
+
+if TYPE_CHECKING:  # a search for words reads no statistics
+    from sparseembed.alignment.adjustment import Adjustment
+    from sparseembed.index.statistics import Statistics
+    from sparseembed.sparse.terms import TermSpace
 
 LUCENE = "lucene"
 TRIES = 20  # to open a commit that is replaced at the same moment
@@ -113,16 +115,22 @@ class Snapshot:
         return found
 
     @cached_property
-    def space(self) -> TermSpace:
+    def space(self) -> "TermSpace":
         """The known terms, read when first needed."""
+        from sparseembed.index.statistics import load_space
+
         return load_space(self.statistics_files)
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> "Statistics":
         """Read all that was fitted."""
+        from sparseembed.index.statistics import load_statistics
+
         return load_statistics(self.statistics_files)
 
-    def adjustment(self, side: str) -> Adjustment:
+    def adjustment(self, side: str) -> "Adjustment":
         """Read the adjustment of one side, `document` or `query`."""
+        from sparseembed.index.statistics import load_adjustment
+
         return load_adjustment(self.statistics_files, side)
 
     def close(self) -> None:
