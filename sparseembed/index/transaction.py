@@ -1,5 +1,7 @@
 """One change of an index: made beside what stands there, then published in one step, or not at all."""
 
+import errno
+import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -105,8 +107,10 @@ class Transaction:
         :return: The manifest, complete.
         """
         manifest = manifest.but(lucene=self._commit_lucene(manifest))
+        self._sync(manifest)
         manifest.write(self.path)
         self._published = True
+        _sync(self.path)
         if self._store is not None:
             self._store.release()
             self._store.close()
@@ -114,6 +118,14 @@ class Transaction:
         self.manifest = manifest
         self._sweep()
         return manifest
+
+    def _sync(self, manifest: Manifest) -> None:
+        """See to it that all that the manifest names is on the disk before the manifest is: power may fail."""
+        for name in (manifest.statistics["folder"], *(segment["folder"] for segment in manifest.segments)):
+            for entry in (self.path / name).iterdir():
+                _sync(entry)
+            _sync(self.path / name)
+        _sync(self.path)
 
     def _commit_lucene(self, manifest: Manifest) -> dict[str, Any]:
         """Commit what Lucene was given, and say what the commit consists of."""
@@ -184,6 +196,18 @@ def tidy(path: Path) -> None:
     """
     with suppress(IndexFolderError), Transaction(path, "removing leftovers"):
         pass
+
+
+def _sync(path: Path) -> None:
+    """Write a file or a folder through to the disk; what is there already costs nothing."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _remove(entry: Path) -> None:

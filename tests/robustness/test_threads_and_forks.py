@@ -198,6 +198,57 @@ print(seen[-1] - seen[1], threading.active_count(), seen)
     assert int(threads) < 20
 
 
+@pytest.mark.parametrize("engine", [*ENGINES, "exact"])
+def test_closing_and_reloading_while_threads_search(index, engine):
+    script = """
+import sys, threading
+from sparseembed import Searcher
+from sparseembed.errors import EngineError, IndexFolderError
+
+path, engine = sys.argv[1:]
+with Searcher.open(path, engine=engine) as searcher:
+    wanted = searcher.search("fox river", 9)
+    why = [searcher.explain("fox river", hit.id) for hit in wanted]
+    texts = [searcher.text(hit.id) for hit in wanted]
+wrong, closed = [], 0
+
+def searches():
+    global closed
+    while not ends.is_set():
+        try:
+            found = searcher.search("fox river", 9)
+            if found != wanted or [searcher.explain("fox river", hit.id) for hit in found] != why:
+                wrong.append(found)
+            if [searcher.text(hit.id) for hit in found] != texts:
+                wrong.append("texts")
+        except (EngineError, IndexFolderError) as error:
+            closed += 1
+            if len(str(error).splitlines()) != 1:
+                wrong.append(str(error))
+        except BaseException as error:
+            wrong.append(repr(error))
+            raise
+
+for number in range(12):
+    searcher, ends = Searcher.open(path, engine=engine), threading.Event()
+    threads = [threading.Thread(target=searches) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        searcher._view.manifest = None  # another commit, as far as the searcher knows
+        searcher.reload()
+    before = closed
+    searcher.close()
+    searcher.close()
+    ends.wait(0.02)
+    ends.set()
+    for thread in threads:
+        thread.join()
+print(wrong[:3])
+"""
+    assert run(script, index, engine) == ["[]"]
+
+
 @pytest.mark.parametrize("reload", [False, True])
 def test_opening_again_and_again_leaves_memory_and_files_flat(index, reload):
     script = """
