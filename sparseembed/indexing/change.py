@@ -50,6 +50,7 @@ class Change:
         self._entries = [dict(entry) for entry in self.manifest.segments]
         self._deleted: list[Flags | None] = [None if each is None else each.copy() for each in self.snapshot.deleted]
         self._changed: set[int] = set()
+        self._blank = 0  # of the deleted documents; these have no postings
         self._lucene: Any = None
 
     def __enter__(self) -> Self:
@@ -80,6 +81,7 @@ class Change:
                     self.snapshot.segments[place.segment].documents, dtype=np.bool_
                 )
             flags[place.number] = True
+            self._blank += not self.snapshot.segments[place.segment].text(place.number).strip()
             self._changed.add(place.segment)
         self.lucene.delete(ids)
 
@@ -144,6 +146,8 @@ class Change:
         live = sum(each["documents"] - (each["deleted"] or {"count": 0})["count"] for each in self._entries)
         counts |= {"documents": live, "postings": sum(each["postings"] for each in self._entries)}
         counts["terms"] = max((each["terms"] for each in self._entries), default=0)
+        counts["blank"] -= self._blank
+        counts["empty_vectors"] -= self._blank
         if written is not None:
             counts["blank"] += written.blank
             counts["empty_vectors"] += written.empty

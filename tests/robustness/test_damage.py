@@ -238,6 +238,22 @@ def test_parts_do_not_replace_what_cannot_be_read(sound, tmp_path, monkeypatch):
     assert verify_index(out) == []
 
 
+def test_counts_follow_what_is_deleted_and_replaced(sound, copy, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARSEEMBED_CACHE", str(tmp_path / "cache"))
+    index = Index(copy, sound()[1])
+    assert index.add([Document("b1", "", " "), Document("b2", "", "")]).counts["blank"] == 3
+    assert index.delete(["b1", "d01"]).counts["blank"] == 2
+    counts = index.replace([Document("b2", "", "milk"), Document("d05", "", "sand"), Document("d02", "", "")]).counts
+    assert counts["blank"] == counts["empty_vectors"] == 1
+    after = index.compact().counts
+    assert after == {**counts, "postings": after["postings"], "terms": after["terms"]}
+    with Searcher.open(copy, engine="exact") as searcher:
+        vectors = [searcher.document(doc_id).vector for doc_id in searcher._view.snapshot.ids()]
+    assert after["documents"] == len(vectors)
+    assert after["postings"] == sum(map(len, vectors))
+    assert after["empty_vectors"] == sum(not vector for vector in vectors)
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_a_build_that_fails_leaves_a_place_for_the_next(sound, tmp_path, monkeypatch, there):
     monkeypatch.setenv("SPARSEEMBED_CACHE", str(tmp_path / "cache"))
