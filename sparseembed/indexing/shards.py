@@ -1,6 +1,5 @@
 """One index from parts that were built apart: on several machines, or one after the other."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -79,6 +78,10 @@ def merge_indexes(parts: Sequence[str | Path], out: str | Path, overwrite: bool 
     try:
         ordered = _checked(opened)
         with Transaction(path, "a merged index") as transaction:
+            standing = transaction.manifest
+            if standing is not None and not overwrite and _is_join(standing, ordered):
+                note(f"reusing the index in {out}")
+                return standing
             if (path / FILE).exists() and not overwrite:
                 raise IndexFolderError(f"{out} holds an index: pass --overwrite to replace it, or another --out")
             manifest = _merge(ordered, transaction)
@@ -115,10 +118,29 @@ def _checked(parts: Sequence[Snapshot]) -> list[Snapshot]:
     return [by_number[number] for number in sorted(by_number)]
 
 
+def _is_join(standing: Manifest, parts: list[Snapshot]) -> bool:
+    """Say whether an index is what these parts make: an earlier call was interrupted when it was done."""
+    first = parts[0].manifest
+    return (
+        standing.recipe() == first.recipe()
+        and standing.statistics["files"] == first.statistics["files"]
+        and standing.shard is None
+        and not standing.updates
+        and _counts(parts).items() <= standing.counts.items()
+    )
+
+
+def _counts(parts: list[Snapshot]) -> dict[str, int]:
+    names = ("documents", "blank", "cut", "empty_vectors", "postings")
+    return {name: sum(part.manifest.counts[name] for part in parts) for name in names}
+
+
 def _merge(parts: list[Snapshot], transaction: Transaction) -> Manifest:
     first = parts[0].manifest
     folder = transaction.new_folder("fit")
-    shutil.copytree(parts[0].statistics_files.folder, folder)
+    folder.mkdir()
+    for name in first.statistics["files"]:
+        (folder / name).write_bytes(parts[0].statistics_files.read(name))
     fitted = {"folder": folder.name, "files": first.statistics["files"]}
     place = transaction.new_folder("segment")
     readers = [segment for part in parts for segment in part.segments]
@@ -132,16 +154,12 @@ def _merge(parts: list[Snapshot], transaction: Transaction) -> Manifest:
                 lucene.add(block)
                 bar.update(len(block.ids))
     lucene.merge()
-    counts = {
-        name: sum(part.manifest.counts[name] for part in parts)
-        for name in ("documents", "blank", "cut", "empty_vectors", "postings")
-    }
     segments = [segment_entry(place, info)]
     return transaction.publish(
         first.but(
             build=digest([first.recipe(), fitted["files"], [segment["files"] for segment in segments]])[:32],
             generation=transaction.generation,
-            counts={**counts, "terms": info.terms},
+            counts={**_counts(parts), "terms": info.terms},
             statistics=fitted,
             segments=segments,
             lucene={},

@@ -10,7 +10,7 @@ import pytest
 
 from sparseembed import Searcher, build_index
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.errors import ConfigError, DataError, IndexFolderError, SparseEmbedError
+from sparseembed.errors import ConfigError, DataError, EngineError, IndexFolderError, SparseEmbedError
 from sparseembed.files import digest
 from sparseembed.index.manifest import FILE, read_manifest
 from sparseembed.index.verify import verify_index
@@ -208,6 +208,23 @@ def use_without_x(path):
     return found[0]
 
 
+def test_compacting_a_damaged_index_makes_no_wrong_one(sound, copy, tmp_path):
+    right, chance = use(copy), random.Random(3)
+    for name in files_of(copy):
+        damaged = shutil.copytree(copy, tmp_path / "damaged")
+        data = bytearray((copy / name).read_bytes())
+        data[chance.randrange(len(data))] ^= chance.randint(1, 255)
+        (damaged / name).write_bytes(data)
+        try:
+            Index(damaged, sound()[1]).compact()
+            assert use(damaged) == use(damaged, "lucene") == right, name
+        except (IndexFolderError, EngineError) as error:
+            one_line(error)
+            (damaged / name).write_bytes((copy / name).read_bytes())
+            assert use(damaged) == right, name  # nothing else was changed
+        shutil.rmtree(damaged)
+
+
 def test_a_change_of_a_damaged_index_removes_nothing(sound, copy):
     index = Index(copy, sound()[1])
     manifest = copy / FILE
@@ -234,8 +251,22 @@ def test_parts_do_not_replace_what_cannot_be_read(sound, tmp_path, monkeypatch):
     with pytest.raises(IndexFolderError, match="--overwrite"):
         merge_indexes(parts, out)
     assert (out / FILE).read_text() == '{"format": 3}'
-    merge_indexes(parts, out, overwrite=True)
+    merged = merge_indexes(parts, out, overwrite=True)
     assert verify_index(out) == []
+    assert merge_indexes(parts, out) == merged  # the same call again
+    right = use_without_x(out)
+    for name in files_of(parts[0]):
+        if name.startswith("lucene"):
+            continue  # is not read
+        data = (parts[0] / name).read_bytes()
+        (parts[0] / name).write_bytes(
+            data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+        )
+        with pytest.raises(IndexFolderError):
+            merge_indexes(parts, out, overwrite=True)
+        (parts[0] / name).write_bytes(data)
+        assert verify_index(out) == []
+        assert use_without_x(out) == right
 
 
 def test_counts_follow_what_is_deleted_and_replaced(sound, copy, monkeypatch, tmp_path):
