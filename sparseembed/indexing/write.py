@@ -19,6 +19,7 @@ from sparseembed.sparse.sparsify import Sparsifier, Weighted
 from sparseembed.sparse.terms import Counted
 
 BLOCK = 512  # documents written at once
+MEMORY = 64 << 20  # bytes of postings that are collected before they are sorted and put aside
 
 
 class Source(NamedTuple):
@@ -133,4 +134,4 @@ def quantised(
 
 def new_segment(folder: Path, statistics: Statistics) -> SegmentWriter:
     """Return a writer of a segment for the impacts of statistics."""
-    return SegmentWriter(folder, statistics.config.bits)
+    return SegmentWriter(folder, statistics.config.bits, MEMORY)

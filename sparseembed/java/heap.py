@@ -14,7 +14,9 @@ _GIGABYTE = 2**30
 
 
 def heap_option() -> str:
-    """Give the -Xmx option: `$SPARSEEMBED_JVM_HEAP`, else half of the memory and at most 4 GB.
+    """Give the -Xmx option: `$SPARSEEMBED_JVM_HEAP`, else a quarter of the memory and at most 1 GB.
+
+    What Lucene needs does not grow with an index; a larger heap would only hold more garbage.
 
     :return: e.g. `-Xmx2g`.
     :raises ConfigError: if the variable is not a size such as 512m or 2g.
@@ -25,7 +27,7 @@ def heap_option() -> str:
         if size is None or int(size.group(1)) * (1024 if size.group(2) == "g" else 1) < 64:
             raise ConfigError(f"{HEAP_VARIABLE} is {chosen!r}: give a size of 64m or more, such as 512m or 2g")
         return f"-Xmx{chosen.lower()}"
-    return f"-Xmx{max(256, min(4 * _GIGABYTE, _memory() // 2) // 2**20)}m"
+    return f"-Xmx{max(256, min(_GIGABYTE, _memory() // 4) // 2**20)}m"
 
 
 def _memory() -> int:

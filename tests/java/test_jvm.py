@@ -51,7 +51,7 @@ def test_a_heap_that_is_chosen(monkeypatch, value, option):
     assert heap.heap_option() == option
 
 
-@pytest.mark.parametrize(("memory", "option"), [(2**40, "-Xmx4096m"), (3 * 2**30, "-Xmx1536m"), (2**20, "-Xmx256m")])
+@pytest.mark.parametrize(("memory", "option"), [(2**40, "-Xmx1024m"), (3 * 2**30, "-Xmx768m"), (2**20, "-Xmx256m")])
 def test_the_default_heap(monkeypatch, memory, option):
     monkeypatch.delenv(heap.HEAP_VARIABLE, raising=False)
     monkeypatch.setattr(heap, "_memory", lambda: memory)
