@@ -52,6 +52,8 @@ def _entry(about: dict[str, Any], base: int, size: int) -> Entry:
     first, last = (int(offset) for offset in about["data_offsets"])
     if not 0 <= first <= last <= size - base:
         raise ValueError("tensors are missing at its end")
+    if not isinstance(about["dtype"], str) or any(type(size) is not int or size < 0 for size in about["shape"]):
+        raise ValueError("its header is odd")
     return Entry(about["dtype"], tuple(int(length) for length in about["shape"]), base + first, last - first)
 
 

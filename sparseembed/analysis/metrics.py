@@ -42,14 +42,14 @@ class Rate(NamedTuple):
 def per_text(top: npt.NDArray[np.int32], sets: TokenSets) -> PerText:
     """Compare each text's aligned tokens with its own.
 
-        :param top: Aligned tokens, best first, shape (n, k); k is at least the largest |T_i|.
-        :param sets: The texts' tokens.
-        :return: Ranks and overlaps.
+    :param top: Aligned tokens, best first, shape (n, k); k is at least the largest |T_i|.
+    :param sets: The texts' tokens.
+    :return: Ranks and overlaps.
 
-        >>> from sparseembed.analysis.tokens import make_sets
-        >>> found = per_text(np.array([[5, 1, 2], [0, 4, 3]]), make_sets([[1, 2], [6]], 7))
-        >>> found.first_ranks.tolist(), found.matched.tolist(), found.sizes.tolist()
-        ([2, 0], [1, 0], [2, 1])
+    >>> from sparseembed.analysis.tokens import make_sets
+    >>> found = per_text(np.array([[5, 1, 2], [0, 4, 3]]), make_sets([[1, 2], [6]], 7))
+    >>> found.first_ranks.tolist(), found.matched.tolist(), found.sizes.tolist()
+    ([2, 0], [1, 0], [2, 1])
     """
     literal = sets.literal(top)
     first = np.where(literal.any(axis=1), literal.argmax(axis=1) + 1, 0).astype(np.int64)
@@ -99,15 +99,15 @@ def local_rates(found: PerText) -> Floats:
 def global_counts(top: npt.NDArray[np.int32], sets: TokenSets) -> tuple[int, int]:
     """Global alignment rate as two counts: |∪_i (top-|T_i| ∩ T_i)| and |∪_i T_i|; GAR is their ratio.
 
-        :param top: As in `per_text`.
-        :param sets: The texts' tokens.
-        :return: Distinct tokens of the texts that were matched somewhere, and distinct tokens in all.
+    :param top: As in `per_text`.
+    :param sets: The texts' tokens.
+    :return: Distinct tokens of the texts that were matched somewhere, and distinct tokens in all.
 
-        Texts {1, 2} and {2, 6}: token 2 is matched twice and counts once, 1 and 6 are not matched.
+    Texts {1, 2} and {2, 6}: token 2 is matched twice and counts once, 1 and 6 are not matched.
 
-        >>> from sparseembed.analysis.tokens import make_sets
-        >>> global_counts(np.array([[2, 5], [2, 3]]), make_sets([[1, 2], [2, 6]], 7))
-        (1, 3)
+    >>> from sparseembed.analysis.tokens import make_sets
+    >>> global_counts(np.array([[2, 5], [2, 3]]), make_sets([[1, 2], [2, 6]], 7))
+    (1, 3)
     """
     return len(np.unique(_matches(top, sets)[1])), len(np.unique(sets.terms))
 

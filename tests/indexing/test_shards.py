@@ -11,7 +11,7 @@ from sparseembed.index.manifest import read_manifest
 from sparseembed.indexing.shards import Shard, merge_indexes
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
-WORDS = "cat dog whale river water sand light sun earth green plant sugar milk air fish".split()
+WORDS = [*("cat", "dog", "whale", "river", "water", "sand", "light", "sun"), *("earth", "green", "milk", "air", "fish")]
 QUERIES = ["cat", "whale river sand", "milk zebra", " ".join(WORDS), "unique7"]
 
 
