@@ -90,7 +90,7 @@ class Measure:
         self._judged, self._embedder = judged, embedder
         self._matrix, self._inputs = decoding_head(embedder)
         contents = [document.contents for document in judged.corpus]
-        least = ONE_INDEX.sparse.least
+        least = ONE_INDEX.sparse.least if isinstance(ONE_INDEX.sparse.least, int) else None
         space, self._collection, *_ = SPACES["word"]([contents], least, Backbone(embedder.tokenizer, len(self._matrix)))
         self._counts, unknown = space.count(contents)
         self._decoder = Decoder(space.rows(self._matrix, embedder.tokenizer), embedder.device)

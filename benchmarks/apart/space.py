@@ -65,7 +65,8 @@ class Space:
         self._matrix, self._inputs = decoding_head(bench.embedder)
         contents = [document.contents for document in bench.corpus]
         backbone = Backbone(bench.embedder.tokenizer, len(self._matrix))
-        fitted = SPACES[kind]([contents], DEFAULTS[kind].least, backbone)
+        least = DEFAULTS[kind].least
+        fitted = SPACES[kind]([contents], least if isinstance(least, int) else None, backbone)
         self.space, self.collection = fitted.space, fitted.collection
         self.counts, unknown = self.space.count(contents)
         self.decoder = Decoder(self.space.rows(self._matrix, backbone.tokenizer), bench.embedder.device)

@@ -80,7 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pieces", type=float, metavar="SHARE", help="with word+folded: share of the pieces beside aligned words, 0..1"
     )
     group.add_argument(
-        "--least", type=int, metavar="N", help="documents of a word that is decoded onto; rarer ones are literal alone"
+        "--least",
+        type=_least,
+        metavar="N",
+        help="documents of a word that is decoded onto; rarer ones are literal alone (default: auto, which is 1 for up to "
+        "50,000 words and 2 for more)",
     )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
     add_embedder_options(parser)
@@ -88,6 +92,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _mix(text: str) -> float | str:
     return text if text == AUTO else float(text)
+
+
+def _least(text: str) -> int | str:
+    return text if text == AUTO else int(text)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -42,7 +42,9 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     """
     head = decoding_head(embedder)
     reading = _Reading(corpus)
-    fitted = SPACES[config.terms](reading, config.least, Backbone(embedder.tokenizer, len(head.matrix)))
+    least = config.least if isinstance(config.least, int) else None
+    fitted = SPACES[config.terms](reading, least, Backbone(embedder.tokenizer, len(head.matrix)))
+    config = config.with_changes(least=fitted.least)
     seen = sample_vectors(encoded.documents)
     adjustments = {
         side: fit_adjustment(config.adjustment, head.inputs(vectors), head.matrix)

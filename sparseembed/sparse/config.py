@@ -33,7 +33,8 @@ class SparseConfig:
         words alone, with 1 aligned pieces alone. Elsewhere it has no effect.
     :param bits: Bits of an impact: the largest weight of the collection becomes 2^bits - 1.
     :param least: Documents that a word stands in at least to be decoded onto. A rarer one is literal alone: it has no
-        decoding row, and is found where it stands. It has no effect on pieces.
+        decoding row, and is found where it stands. `auto` is 1 for a vocabulary of at most 50,000 words and 2 for a
+        larger one, of which more than half usually stands in one document alone. It has no effect on pieces.
     """
 
     terms: str = "word"
@@ -47,7 +48,7 @@ class SparseConfig:
     mix: float | str = AUTO
     pieces: float = 0.5
     bits: int = 8
-    least: int = 2
+    least: int | str = AUTO
 
     def __post_init__(self) -> None:
         """Check each choice.
@@ -71,8 +72,8 @@ class SparseConfig:
             raise ConfigError(f"mix must be {AUTO} or between 0 and 100, not {self.mix}")
         if not 0 <= self.pieces <= 1:
             raise ConfigError(f"pieces, their share beside words, must be between 0 and 1, not {self.pieces}")
-        if self.least < 1:
-            raise ConfigError(f"least, the documents of a decoded word, must be at least 1, not {self.least}")
+        if self.least != AUTO and (isinstance(self.least, str) or self.least < 1):
+            raise ConfigError(f"least, the documents of a decoded word, must be {AUTO} or at least 1, not {self.least}")
         if not 1 <= self.bits <= 16:
             raise ConfigError(f"bits must be between 1 and 16, not {self.bits}")
 

@@ -22,12 +22,14 @@ class FittedSpace(NamedTuple):
     :param collection: Sums over the collection's literal terms.
     :param rare: Literal terms that stand in too few documents to be known.
     :param known_share: Share of the collection's literal words, repetitions included, that are known.
+    :param least: Documents that a known word stands in at least.
     """
 
     space: TermSpace
     collection: CollectionStatistics
     rare: int = 0
     known_share: float = 1.0
+    least: int = 1
 
 
 class Backbone(NamedTuple):
@@ -41,11 +43,11 @@ class Backbone(NamedTuple):
     rows: int
 
 
-def fit_words(batches: Batches, least: int, analyzer: str = DEFAULT) -> FittedSpace:
+def fit_words(batches: Batches, least: int | None, analyzer: str = DEFAULT) -> FittedSpace:
     """Fit the `word` space: the words that stand in at least `least` documents.
 
     :param batches: The collection's texts, some at a time; read once.
-    :param least: Documents that a known term stands in at least.
+    :param least: Documents that a known term stands in at least; None for what `WordCounter.finish` makes of it.
     :param analyzer: Name of the analyzer.
     """
     with WordCounter(open_analyzer(analyzer)) as counter:
@@ -54,7 +56,7 @@ def fit_words(batches: Batches, least: int, analyzer: str = DEFAULT) -> FittedSp
         counted = counter.finish(least)
     space = WordSpace.of(counted.vocabulary, open_analyzer(analyzer))
     share = 1 - counted.rare_length / max(1, counted.collection.length)
-    return FittedSpace(space, counted.collection, counted.rare, share)
+    return FittedSpace(space, counted.collection, counted.rare, share, counted.least)
 
 
 def fit_pieces(kind: str, batches: Batches, backbone: Backbone) -> FittedSpace:
@@ -71,7 +73,7 @@ def fit_pieces(kind: str, batches: Batches, backbone: Backbone) -> FittedSpace:
     return FittedSpace(space, total)
 
 
-def fit_both(batches: Batches, least: int, backbone: Backbone, analyzer: str = DEFAULT) -> FittedSpace:
+def fit_both(batches: Batches, least: int | None, backbone: Backbone, analyzer: str = DEFAULT) -> FittedSpace:
     """Fit the `word+folded` space; lengths and impacts are those of the words alone."""
     space = PieceTermSpace.of("folded", piece_space("folded", *backbone), backbone.tokenizer)
     found: Ints = np.zeros(len(space.terms), dtype=np.int64)
@@ -87,10 +89,10 @@ def fit_both(batches: Batches, least: int, backbone: Backbone, analyzer: str = D
     collection = CollectionStatistics(
         words.collection.documents, words.collection.length, np.concatenate([words.collection.frequency, found])
     )
-    return FittedSpace(JoinedSpace.of(words.space, space), collection, words.rare, words.known_share)
+    return FittedSpace(JoinedSpace.of(words.space, space), collection, *words[2:])
 
 
-SPACES: dict[str, Callable[[Batches, int, Backbone], FittedSpace]] = {
+SPACES: dict[str, Callable[[Batches, int | None, Backbone], FittedSpace]] = {
     "word": lambda batches, least, backbone: fit_words(batches, least),
     "folded": lambda batches, least, backbone: fit_pieces("folded", batches, backbone),
     "token": lambda batches, least, backbone: fit_pieces("token", batches, backbone),

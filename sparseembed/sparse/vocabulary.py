@@ -16,6 +16,7 @@ from sparseembed.analyzers.base import Analyzer
 from sparseembed.arrays import Ints
 from sparseembed.sparse.collection import CollectionStatistics
 
+LARGE = 50_000  # terms of a vocabulary of which those in one document alone are left out
 SPELLINGS = 500_000  # distinct ones counted in memory; more are written to disk and merged in the end
 
 
@@ -38,12 +39,14 @@ class CountedWords(NamedTuple):
     :param collection: Sums over the collection, all terms included, and the frequencies of those of the vocabulary.
     :param rare: Terms that stand in too few documents and are not in the vocabulary.
     :param rare_length: How often these occur, all together.
+    :param least: Documents that a term of the vocabulary stands in at least.
     """
 
     vocabulary: Vocabulary
     collection: CollectionStatistics
     rare: int
     rare_length: int
+    least: int
 
 
 class _Term(NamedTuple):
@@ -112,12 +115,15 @@ class WordCounter:
         self.length += other.length
         other.__exit__(None, None, None)
 
-    def finish(self, least: int = 1) -> CountedWords:
+    def finish(self, least: int | None = 1) -> CountedWords:
         """Return the vocabulary and the sums.
 
-        :param least: Documents that a term of the vocabulary stands in at least.
+        :param least: Documents that a term of the vocabulary stands in at least; None for 2 where there are more than
+            `LARGE` terms, and 1 elsewhere.
         :return: The counts; more texts may be added afterwards.
         """
+        if least is None:
+            least = 2 if sum(1 for _ in self._merged()) > LARGE else 1
         terms, surfaces, frequencies, rare, rare_length = [], [], [], 0, 0
         for term, frequency, spellings in self._merged():
             if frequency < least:
@@ -128,7 +134,7 @@ class WordCounter:
             surfaces.append(min(spellings, key=lambda spelling: (-spellings[spelling], spelling)))
             frequencies.append(frequency)
         collection = CollectionStatistics(self.documents, self.length, np.asarray(frequencies, dtype=np.int64))
-        return CountedWords(Vocabulary(terms, surfaces), collection, rare, rare_length)
+        return CountedWords(Vocabulary(terms, surfaces), collection, rare, rare_length, least)
 
     def _learn(self, spellings: list[str]) -> None:
         """Find the terms of spellings that were not seen before."""

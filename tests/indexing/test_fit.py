@@ -119,7 +119,7 @@ def test_a_fit_is_the_same_in_batches_of_any_size(parts, monkeypatch, terms):
 @pytest.mark.parametrize("terms", KINDS)
 def test_a_fit_holds_what_the_collection_gives(parts, terms):
     corpus, encoded, embedder = parts
-    statistics = fit(*parts, default_config(terms, k=10))
+    statistics = fit(*parts, default_config(terms, k=10, least=2))
     texts = [document.contents for document in corpus]
     counts = statistics.space.count(texts).counts
     filled = counts.lengths > 0
@@ -186,7 +186,7 @@ def test_what_was_written_is_summed(parts, terms):
 
 @pytest.mark.parametrize("terms", ["word", "word+folded"])
 def test_a_word_of_one_document_is_literal_alone(parts, terms):
-    statistics = fit(*parts, default_config(terms, k=10, mix=1.0))
+    statistics = fit(*parts, default_config(terms, k=10, mix=1.0, least=2))
     found, _ = written(parts, statistics, 7)
     for doc_id, (text, vector) in found.items():
         own = f"w{doc_id[1:]}x"

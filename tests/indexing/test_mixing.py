@@ -53,7 +53,7 @@ def parts_of(corpus, embedder, config):
     store = encode_corpus(corpus, embedder).documents
     matrix, _ = decoding_head(embedder)
     texts = [document.contents for document in corpus]
-    fitted = SPACES[config.terms]([texts], config.least, Backbone(embedder.tokenizer, len(matrix)))
+    fitted = SPACES[config.terms]([texts], 1, Backbone(embedder.tokenizer, len(matrix)))
     decoder = Decoder(fitted.space.rows(matrix, embedder.tokenizer))
     sparsifier = Sparsifier(config, fitted.collection, decoder, fit_adjustment("centred", store.matrix()))
     filled = np.flatnonzero([bool(text) for text in texts])

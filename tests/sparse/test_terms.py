@@ -119,7 +119,7 @@ def test_rows_are_those_of_the_pieces(backbone, matrix, kind):
 
 def test_the_word_space(backbone, matrix):
     texts = ["The cats sat", "cats and whales", ""]
-    space, collection, rare, share = fit("word", backbone, texts)
+    space, collection, rare, share, _ = fit("word", backbone, texts)
     assert isinstance(space, WordSpace)
     assert (space.terms, space.labels) == (["cat", "sat", "whale"], ["cat", "sat", "whale"])
     assert space.surfaces == ["cats", "sat", "whales"]
@@ -133,7 +133,7 @@ def test_the_word_space(backbone, matrix):
 
 def test_a_rare_word_is_no_known_term(backbone):
     texts = ["The cats sat", "cats and whales whales", ""]
-    space, collection, rare, share = fit("word", backbone, texts, least=2)
+    space, collection, rare, share, _ = fit("word", backbone, texts, least=2)
     assert (space.terms, rare, share) == (["cat"], 2, pytest.approx(1 - 3 / 5))
     assert (collection.documents, collection.length, collection.frequency.tolist()) == (2, 5, [2])
     counts, unknown = space.count(texts)

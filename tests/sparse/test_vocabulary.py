@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
+from sparseembed.sparse import vocabulary
 from sparseembed.sparse.vocabulary import WordCounter
 
 STOP = {"the", "and"}
@@ -166,3 +167,13 @@ def test_lucenes_analyzer_gives_the_same_vocabulary(analyzer):
     for text in [*ODD, "a\ud800"]:
         assert ours.of(text) == theirs.of(text)
     assert ours.of("a\ud800") == ours.of("a\ufffd")
+
+
+def test_of_a_large_vocabulary_words_of_one_document_are_left_out(monkeypatch):
+    for most, expected in ((3, 1), (2, 2)):
+        monkeypatch.setattr(vocabulary, "LARGE", most)
+        with WordCounter(open_analyzer(DEFAULT)) as counter:
+            counter.add(["cat whale", "cat river"])
+            found = counter.finish(None)
+        assert found.least == expected
+        assert found.vocabulary.terms == (["cat", "river", "whale"] if expected == 1 else ["cat"])
