@@ -22,7 +22,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup eval index search adapt train test lint format bench sweep ablation clean
+.PHONY: help setup eval index search adapt train test lint format bench sweep ablation clean jar
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -114,6 +114,9 @@ sweep: setup ## rerun the sweep that chose the defaults, on DATASET's train spli
 
 ablation: setup ## take the method apart on DATASET, from stored embeddings; writes benchmarks/results/ablation/NAME.md
 	@$(BIN)/python benchmarks/ablation.py "$(DATASET)" $(call option,--split,$(SPLIT)) $(call option,--embedder,$(EMBEDDER)) $(ARGS)
+
+jar: setup ## compile the small Java helper anew (needs javac 17 or newer)
+	@$(BIN)/python sparseembed/java/src/build.py
 
 clean: ## remove .venv, built indexes and caches of tools; embeddings in the user's cache stay
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -29,5 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Add the documents."""
     from sparseembed.indexing.update import Index
+    from sparseembed.java.jvm import expect_short_use
 
+    expect_short_use()
     Index(options.index, named_embedder(options)).add(options.dataset, options.replace)

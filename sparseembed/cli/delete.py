@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Delete the documents."""
     from sparseembed.indexing.update import Index
+    from sparseembed.java.jvm import expect_short_use
 
+    expect_short_use()
     ids = [*options.ids, *(_read(options.file) if options.file else [])]
     if not ids:
         raise ConfigError("no document is named: give ids, or --ids FILE")

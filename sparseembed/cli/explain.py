@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from sparseembed.cli.options import add_engine_option, add_naming_options, named_embedder
+from sparseembed.cli.options import add_engine_option, add_naming_options, named_embedder, start_java_quickly
 from sparseembed.cli.text import columns, snippet, visible
 
 NAME = "explain"
@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> None:
     """Explain."""
     from sparseembed.retrieval.searcher import Searcher
 
+    start_java_quickly(options.engine)
     with Searcher.open(
         options.index,
         expand=options.expand,

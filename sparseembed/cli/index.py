@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--least",
         type=_least,
         metavar="N",
-        help="documents of a word that is decoded onto; rarer ones are literal alone (default: auto, which is 1 for up to "
+        help="documents of a word that is decoded onto; rarer ones are literal alone (default: auto, 1 for up to "
         "50,000 words and 2 for more)",
     )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")

@@ -111,6 +111,14 @@ def named_embedder(options: argparse.Namespace) -> "Named | None":
     return Named(options.embedder, tuple(options.adapters or ()), options.decoding, trusted, changes)
 
 
+def start_java_quickly(engine: str) -> None:
+    """Let Java, where the engine needs it, start for a command that ends soon."""
+    if engine == "lucene":
+        from sparseembed.java.jvm import expect_short_use
+
+        expect_short_use()
+
+
 def positive(value: int, name: str) -> int:
     """Return a number that must be at least 1.
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparseembed.cli.options import add_engine_option, add_naming_options, named_embedder, positive
+from sparseembed.cli.options import add_engine_option, add_naming_options, named_embedder, positive, start_java_quickly
 from sparseembed.cli.text import columns, snippet, visible
 from sparseembed.errors import ConfigError
 from sparseembed.progress import note
@@ -72,6 +72,8 @@ def run(options: argparse.Namespace) -> None:
         from sparseembed.outputs import check_writable
 
         check_writable(options.run_file)
+    if options.query is not None:
+        start_java_quickly(options.engine)
     with Searcher.open(
         options.index,
         expand=options.expand,
