@@ -13,6 +13,7 @@ Write the documents of an index with their impacts in a form that other programs
 EPILOG = """\
 examples:
   sparseembed export indexes/mine --to jsonl --out vectors
+  sparseembed export indexes/pydocs --out vectors/pydocs
 """
 
 

@@ -507,7 +507,7 @@ def test_no_room_while_indexing_leaves_the_old_index(built, index, model, tmp_pa
 def test_a_java_home_that_holds_no_java(index, tmp_path):
     for home in (tmp_path, tmp_path / "none"):
         done = subprocess.run(
-            [sys.executable, "-m", "sparseembed", "search", str(index), "cat"],
+            [sys.executable, "-m", "sparseembed", "search", str(index), "cat", "--engine", "lucene"],
             capture_output=True,
             text=True,
             check=False,

@@ -123,12 +123,12 @@ def test_an_index_brings_its_adjustment(run, model, tmp_path, capsys):
     chosen = ["--terms", "folded", "--adjustment", "centred"]
     assert main(["index", str(tmp_path / "mine.jsonl"), *place, *chosen, "-q", *model]) == 0
     capsys.readouterr()
-    assert main(["inspect", TEXT, "--with", OTHER, "--json", "--index", str(tmp_path / "index")]) == 0
+    assert main(["inspect", TEXT, "--with", OTHER, "--json", "--index", str(tmp_path / "index"), *model]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["adjustment"] == "centred"
     assert found["fitted_on"] == f"the collection of {tmp_path / 'index'}"
     assert found["vocabulary_cosine"] != json.loads(run(TEXT, "--with", OTHER, "--json"))["vocabulary_cosine"]
-    words = ["--instruction", "{text} cat", "--index", str(tmp_path / "index")]
+    words = ["--instruction", "{text} cat", "--index", str(tmp_path / "index"), *model]
     assert main(["inspect", TEXT, *words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["adjustment"] == "centred"
 

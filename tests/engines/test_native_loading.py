@@ -1,5 +1,6 @@
 """When the kernels are loaded: never in the way of a search, of a fork, or of the end of a process."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -185,6 +186,7 @@ def test_an_engine_that_is_closed_while_kernels_are_loaded(folder, fresh, monkey
 
 
 def test_numba_that_fails_is_told_once_and_searches_go_on(folder, fresh, monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("sparseembed"), "propagate", True)  # the command line turns it off
     engine = NativeEngine([SegmentReader(folder)], [None])
 
     def fails(*_):

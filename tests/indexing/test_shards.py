@@ -30,10 +30,10 @@ def test_spans_cover_all_documents_once(of, documents):
 @pytest.mark.parametrize("terms", ["word", "folded", "word+folded"])
 def test_joined_parts_are_one_build(corpus, tiny_embedder, tmp_path, terms):
     embedder = tiny_embedder()
-    whole = build_index(corpus, tmp_path / "whole", embedder, terms, k=20)
-    first = build_index(corpus, tmp_path / "p1", embedder, terms, k=20, shard="1/3")
+    whole = build_index(corpus, tmp_path / "whole", embedder, terms, k=20, least=2)
+    first = build_index(corpus, tmp_path / "p1", embedder, terms, k=20, least=2, shard="1/3")
     others = [
-        build_index(corpus, tmp_path / f"p{n}", embedder, terms, k=20, shard=f"{n}/3", statistics=first.path)
+        build_index(corpus, tmp_path / f"p{n}", embedder, terms, k=20, least=2, shard=f"{n}/3", statistics=first.path)
         for n in (2, 3)
     ]
     merged = merge_indexes([others[1].path, first.path, others[0].path], tmp_path / "merged")
