@@ -20,8 +20,8 @@ from script import status
 from sparseembed.analysis.demonstrations.demonstrate import DEFAULT_KIND, KINDS, demonstrate
 from sparseembed.analysis.demonstrations.lens import open_lens
 from sparseembed.analysis.demonstrations.texts import read_demonstrations
-from sparseembed.cli.compare import told_pair
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.cli.side_by_side import told_pair
 from sparseembed.cli.text import columns, visible
 from sparseembed.files import write_json
 from sparseembed.progress import ConsoleReporter, note, set_reporter

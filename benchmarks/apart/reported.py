@@ -8,7 +8,7 @@ from sparseembed.engines.ties import as_trec_eval_reads
 from sparseembed.evaluation.bench import Bench
 from sparseembed.evaluation.fusion import choose_weight, weighted
 from sparseembed.evaluation.measures import Evaluation, evaluate
-from sparseembed.evaluation.significance import Comparison, compare
+from sparseembed.evaluation.significance import Comparison, against_baselines
 
 from .choices import Choices
 from .meter import Meter
@@ -58,5 +58,5 @@ def significance(reported: Sequence[Reported]) -> list[Comparison]:
         for each in reported
         if each.system in BASELINES or each.system.startswith("one-index")
     }
-    found = compare(kept, BASELINES)
+    found = against_baselines(kept, BASELINES)
     return [each for each in found if each.row not in BASELINES]

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Vectors = npt.NDArray[np.float32]
+from sparseembed.arrays import Vectors
+
 CHUNK = 8192  # rows made, or words spelled, at once
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sparseembed.cli import compare
+from sparseembed.cli import side_by_side
 from sparseembed.cli.options import add_embedder_options, chosen_embedder, named_embedder, positive
 from sparseembed.cli.text import columns, visible
 from sparseembed.embedders.transformer import TransformerEmbedder
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--terms", choices=("folded", "token"), default="folded", help="fold case and leading space")
     parser.add_argument("--index", metavar="INDEX", help="use the embedder and the adjustment of an index")
     parser.add_argument("--json", action="store_true", help="one JSON object a token; when comparing, one in all")
-    compare.add_arguments(parser)
+    side_by_side.add_arguments(parser)
     add_embedder_options(parser)
 
 
@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> None:
     positive(options.k, "-k, the tokens wanted,")
     if not options.text.strip():
         raise ConfigError("the text is blank: there is nothing to embed")
-    if compare.wanted(options):
-        compare.run(options, *_embedder(options))
+    if side_by_side.wanted(options):
+        side_by_side.run(options, *_embedder(options))
         return
     tokens = _tokens(options)
     if options.json:

@@ -12,7 +12,7 @@ from sparseembed.errors import ConfigError
 from sparseembed.evaluation.bench import Bench
 from sparseembed.evaluation.measures import MEASURES, Evaluation, evaluate
 from sparseembed.evaluation.runs import write_trec_run
-from sparseembed.evaluation.significance import Comparison, compare
+from sparseembed.evaluation.significance import Comparison, against_baselines
 from sparseembed.evaluation.systems import SYSTEMS, Row
 from sparseembed.evaluation.table import format_table, row_name
 from sparseembed.files import json_bytes, read_json
@@ -124,7 +124,7 @@ def _name(row: Row) -> str:
 
 
 def _content(bench: Bench, rows: Sequence[Row], evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
-    comparisons = compare(evaluations, [name for name in RIVALS if name in evaluations], MEASURES[0])
+    comparisons = against_baselines(evaluations, [name for name in RIVALS if name in evaluations], MEASURES[0])
     corpus = bench.corpus
     return {
         "dataset": corpus.name,

@@ -38,7 +38,7 @@ class Comparison:
     significant: bool
 
 
-def compare(
+def against_baselines(
     evaluations: Mapping[str, Evaluation], baselines: Sequence[str], measure: str = "nDCG@10"
 ) -> list[Comparison]:
     """Test every row of a table against every baseline.

@@ -72,10 +72,10 @@ def probe(
         _reciprocal_ranks(embedder, pairs, statistics, label)
         for embedder, label in ((before, "before"), (after, "after"))
     ]
-    return compare(*ranks)
+    return probe_of(*ranks)
 
 
-def compare(before: dict[str, Ranks], after: dict[str, Ranks]) -> Probe:
+def probe_of(before: dict[str, Ranks], after: dict[str, Ranks]) -> Probe:
     """Compare reciprocal ranks of the same queries.
 
     :param before: `dense` and `aligned` -> one reciprocal rank a query, shape (n,).

@@ -19,7 +19,7 @@ from sparseembed.analysis.demonstrations import instructions, lens, relatedness
 from sparseembed.analysis.demonstrations.demonstrate import demonstrate, section, widened
 from sparseembed.analysis.demonstrations.instructions import follow, instruct, moved, standing, with_mask
 from sparseembed.analysis.demonstrations.lens import Lens, open_lens, standard
-from sparseembed.analysis.demonstrations.relatedness import compare, contributions, reading, relate
+from sparseembed.analysis.demonstrations.relatedness import contributions, reading, relate, relate_pair
 from sparseembed.analysis.demonstrations.texts import (
     Demonstrations,
     Instruction,
@@ -153,7 +153,7 @@ def test_an_instruction_that_raises_its_words_has_a_score_and_one_without_words_
 def test_tokens_that_both_texts_score_high_bring_them_together(eye):
     dense = np.array([[1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0]], dtype=np.float32)
     adjusted = np.array([[4, 2, 0, -3, -3, 0], [3, 0, -3, 3, -3, 0]], dtype=np.float32)
-    found = compare(dense, adjusted, eye, 5)
+    found = relate_pair(dense, adjusted, eye, 5)
     product = adjusted[0] * adjusted[1] / np.linalg.norm(adjusted[0]) / np.linalg.norm(adjusted[1])  # means are 0
     assert found["vocabulary_cosine"] == pytest.approx(product.sum())
     assert found["dense_cosine"] == pytest.approx(2**-0.5)

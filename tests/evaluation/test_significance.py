@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sparseembed.errors import ConfigError
+from sparseembed.evaluation import significance
 from sparseembed.evaluation.measures import Evaluation
-from sparseembed.evaluation.significance import compare, holm, sign_flip_test
+from sparseembed.evaluation.significance import holm, sign_flip_test
 
 
 def evaluation(values):
@@ -124,7 +125,7 @@ def test_compare():
         "same": evaluation(base),
         "better": evaluation(np.where(np.arange(80) < 20, base, base + 0.1)),
     }
-    found = {(c.row, c.baseline): c for c in compare(table, ["bm25", "dense"])}
+    found = {(c.row, c.baseline): c for c in significance.against_baselines(table, ["bm25", "dense"])}
     assert list(found) == [
         ("bm25", "dense"),
         ("dense", "bm25"),
@@ -152,23 +153,23 @@ def test_compare():
 def test_correction_can_take_significance_away():
     values = np.array([0.3] * 6 + [0.0] * 4)
     base = evaluation(np.zeros(10))
-    assert compare({"base": base, "a": evaluation(values)}, ["base"])[0].significant  # 2 / 2^6
-    both = compare({"base": base, "a": evaluation(values), "b": evaluation(values)}, ["base"])
+    assert significance.against_baselines({"base": base, "a": evaluation(values)}, ["base"])[0].significant  # 2 / 2^6
+    both = significance.against_baselines({"base": base, "a": evaluation(values), "b": evaluation(values)}, ["base"])
     assert [(c.p_value, c.p_corrected, c.significant) for c in both] == [(0.03125, 0.0625, False)] * 2
 
 
 def test_queries_are_paired_by_id_not_by_place():
     forward = evaluation(np.linspace(0, 1, 9))
     backward = Evaluation(forward.means, {"nDCG@10": dict(reversed(forward.per_query["nDCG@10"].items()))})
-    assert compare({"a": forward, "b": backward}, ["a"])[0].tied == 9
+    assert significance.against_baselines({"a": forward, "b": backward}, ["a"])[0].tied == 9
 
 
 def test_bad_comparisons():
     one = evaluation([0.1, 0.2])
     with pytest.raises(ConfigError, match="baseline 'bm26' is no row of the table: choose from bm25"):
-        compare({"bm25": one}, ["bm26"])
+        significance.against_baselines({"bm25": one}, ["bm26"])
     with pytest.raises(ConfigError, match="row 'bm25' was not evaluated with R@100"):
-        compare({"bm25": one}, ["bm25"], "R@100")
+        significance.against_baselines({"bm25": one}, ["bm25"], "R@100")
     with pytest.raises(ConfigError, match="row 'dense' was evaluated on other queries"):
-        compare({"bm25": one, "dense": evaluation([0.1, 0.2, 0.3])}, ["bm25"])
-    assert compare({"bm25": one}, ["bm25"]) == []
+        significance.against_baselines({"bm25": one, "dense": evaluation([0.1, 0.2, 0.3])}, ["bm25"])
+    assert significance.against_baselines({"bm25": one}, ["bm25"]) == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sparseembed.pseudo.pairs import Pair
 from sparseembed.training import probe as module
 from sparseembed.training.lexical import WordStatistics
-from sparseembed.training.probe import compare, probe, reciprocal_ranks
+from sparseembed.training.probe import probe, probe_of, reciprocal_ranks
 
 
 @given(st.integers(1, 6), st.integers(0, 99))
@@ -26,7 +26,7 @@ def ranks(dense, aligned):
 
 
 def test_means_and_differences_by_hand():
-    found = compare(ranks([0.5, 0.25], [1, 0]), ranks([1, 0.75], [1, 0.5]))
+    found = probe_of(ranks([0.5, 0.25], [1, 0]), ranks([1, 0.75], [1, 0.5]))
     assert found.queries == 2
     assert [(gain.before, gain.after) for gain in found.gains.values()] == [
         (0.375, 0.875),
@@ -44,7 +44,7 @@ def test_means_and_differences_by_hand():
 @pytest.mark.parametrize(("shift", "helped"), [(0.1, True), (0.0, False), (-0.1, False)])
 def test_it_helped_where_the_interval_lies_above_0(shift, helped):
     before = np.random.default_rng(1).uniform(0.2, 0.8, 50)
-    found = compare(ranks(before, before), ranks(before + shift, before + shift))
+    found = probe_of(ranks(before, before), ranks(before + shift, before + shift))
     assert found.helped is helped
     assert found.as_dict()["helped"] is helped
 
@@ -52,7 +52,7 @@ def test_it_helped_where_the_interval_lies_above_0(shift, helped):
 def test_a_gain_that_may_be_chance_is_no_help():
     rng = np.random.default_rng(2)
     before, noise = rng.uniform(0, 1, 60), rng.normal(0.01, 0.3, 60)
-    found = compare(ranks(before, before), ranks(before + noise, before + noise))
+    found = probe_of(ranks(before, before), ranks(before + noise, before + noise))
     assert found.gains["mean"].low < 0 < found.gains["mean"].high
     assert not found.helped
 

@@ -50,7 +50,7 @@ def cosine(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> f
     return float(a @ b / norm) if norm else 0.0
 
 
-def compare(
+def relate_pair(
     dense: Vectors,
     adjusted: Vectors,
     lens: Lens,
@@ -113,7 +113,7 @@ def relate(
     for pair in pairs:
         chosen = [row[pair.first], row[pair.second]]
         entry = {"kind": pair.kind, "texts": [pair.first, pair.second]}
-        told.append({**entry, **compare(dense[chosen], adjusted[chosen], lens)})
+        told.append({**entry, **relate_pair(dense[chosen], adjusted[chosen], lens)})
     kinds = []
     for kind in dict.fromkeys(pair.kind for pair in pairs):
         of = [each for each in told if each["kind"] == kind]

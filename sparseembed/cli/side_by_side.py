@@ -124,7 +124,7 @@ def _with(
     from sparseembed.alignment.adjustment import fit_adjustment
     from sparseembed.analysis.demonstrations.demonstrate import DEFAULT_KIND, widened
     from sparseembed.analysis.demonstrations.lens import open_lens
-    from sparseembed.analysis.demonstrations.relatedness import compare
+    from sparseembed.analysis.demonstrations.relatedness import relate_pair
     from sparseembed.text import clean_text
 
     if not options.other.strip():
@@ -139,7 +139,7 @@ def _with(
         sample, fitted_on = (own, "nothing") if kind == "none" else widened(own, texts, embedder, lens, options.side)
         adjustment = fit_adjustment(kind, sample)
     first, second = (lens.literal(text, embedder.tokenizer) for text in texts)
-    found = compare(dense, adjustment.apply(own), lens, options.k, (first, second))
+    found = relate_pair(dense, adjustment.apply(own), lens, options.k, (first, second))
     return {"texts": texts, "adjustment": adjustment.kind, "fitted_on": fitted_on, **found}
 
 
