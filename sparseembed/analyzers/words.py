@@ -19,7 +19,7 @@ The tokenizer looks 255 UTF-16 units ahead of the start of a word and no farther
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sparseembed.analyzers.english_tables import RUNS
 
@@ -61,18 +61,24 @@ def _ascii_words() -> re.Pattern[str]:
 class _Patterns(NamedTuple):
     """Compiled rules."""
 
-    any_word: re.Pattern[str]
-    word: re.Pattern[str]
-    emoji: re.Pattern[str]
+    any_word: Any
+    word: Any
+    emoji: Any
 
 
 @cache
 def _patterns() -> _Patterns:
-    """Compile the rules, which texts in ASCII do not need."""
+    """Compile the rules, which texts in ASCII do not need.
+
+    By the package regex: before Python 3.11.5 the standard library's re lets a possessive group keep what its last,
+    failed turn has read.
+    """
+    import regex
+
     word, emoji = _word(), _emoji()
     others = (f"I{_MARKS}", "[St][SxtzkvVMgG]*+", f"R{_MARKS}R{_MARKS}", _keycap(), emoji)
     any_word = f"(?=[LHDNEKIStzMRCb])(?:{'|'.join((word, *others))})"  # looking ahead passes other characters faster
-    return _Patterns(*map(re.compile, (any_word, word, emoji)))
+    return _Patterns(*map(regex.compile, (any_word, word, emoji)))
 
 
 @cache
