@@ -107,8 +107,8 @@ class SparseConfig:
 # first shipped adapter, mix 1: .2501 with 512, .2701 with 1,024).
 # One entry a term space: `word` is the one-index mode, `folded` and `token` are the paper's method with its pieces
 # alone, and `word+folded` is the one-index mode with pieces in a field of their own, by about as many postings.
-# `least`: decoding onto words of two documents or more gave .2671 and with pieces .2618 on pydocs' train split, onto all
-# words .2686 and .2642. So small vocabularies keep their rare words, and large ones, where they cost most, do not.
+# `least`: words of two documents or more gave .2671 and with pieces .2618 on the train split of pydocs, all words gave
+# .2686 and .2642. So small vocabularies keep their rare words, and large ones, where they cost most, do not.
 # K and the share of pieces: pydocs' train split .2533 (`word`) -> .2618, SciFact's .7246 -> .7256, adapted embedders.
 DEFAULTS: dict[str, SparseConfig] = {
     "word": SparseConfig(),
