@@ -187,6 +187,7 @@ def test_an_engine_that_is_closed_while_kernels_are_loaded(folder, fresh, monkey
 
 def test_numba_that_fails_is_told_once_and_searches_go_on(folder, fresh, monkeypatch, caplog):
     monkeypatch.setattr(logging.getLogger("sparseembed"), "propagate", True)  # the command line turns it off
+    caplog.set_level(logging.WARNING, logger="sparseembed")  # and may have been quiet
     engine = NativeEngine([SegmentReader(folder)], [None])
 
     def fails(*_):
