@@ -15,7 +15,7 @@ import org.apache.lucene.index.SegmentInfos;
 import org.apache.lucene.index.SerialMergeScheduler;
 import org.apache.lucene.index.Term;
 import org.apache.lucene.store.Directory;
-import org.apache.lucene.store.MMapDirectory;
+import org.apache.lucene.store.NIOFSDirectory;
 import org.apache.lucene.store.NoLockFactory;
 
 /** Writes an index with the fields that Anserini's searchers read: `id`, `contents` and, stored alone, `raw`. */
@@ -37,7 +37,8 @@ public final class Store {
   private int largest;
 
   private Store(String folder, String commit, boolean analysed, double megabytes) throws IOException {
-    directory = new MMapDirectory(Path.of(folder), NoLockFactory.INSTANCE);
+    // Not mapped: a merge reads all of an index, and its pages would count as memory of the process.
+    directory = new NIOFSDirectory(Path.of(folder), NoLockFactory.INSTANCE);
     IndexWriterConfig config = new IndexWriterConfig(analysed ? Words.english() : null);
     config.setOpenMode(commit == null ? IndexWriterConfig.OpenMode.CREATE : IndexWriterConfig.OpenMode.APPEND);
     if (commit != null) {
