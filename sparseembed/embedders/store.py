@@ -14,11 +14,11 @@ more than a few shards in memory.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ from sparseembed.embedders.shards import (
     write_shard,
 )
 from sparseembed.embedders.spec import EmbedderSpec
+from sparseembed.embedders.texts import Texts as Texts
 from sparseembed.embedders.transformer import Encoded
 from sparseembed.errors import DataError, EmbedderError
 from sparseembed.files import sweep_files
@@ -67,22 +68,6 @@ class Embedder(Protocol):
 
     def encode_counted(self, texts: Sequence[str], side: str, names: Sequence[str] | None) -> Encoded:
         """Embed texts."""
-
-
-class Texts(NamedTuple):
-    """Texts to encode.
-
-    :param name: What they are, for messages: "scifact, documents".
-    :param fingerprint: Fingerprint of ids and texts.
-    :param ids: Their ids.
-    :param texts: The texts, in the order of the ids; a list, or whatever gives the same texts each time it is iterated
-        over. No more than one shard's are held at a time.
-    """
-
-    name: str
-    fingerprint: str
-    ids: Sequence[str]
-    texts: Iterable[str]
 
 
 class EmbeddingStore:

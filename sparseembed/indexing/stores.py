@@ -1,11 +1,7 @@
 """Where the embeddings of an index's documents are kept, as its manifest names them."""
 
-from pathlib import Path
-
 from sparseembed.embedders.store import EmbeddingStore
-from sparseembed.errors import IndexFolderError
-from sparseembed.files import cache_folder
-from sparseembed.index.checked import plain_name
+from sparseembed.files import cache_folder, inside
 
 _CACHE = "embeddings"
 
@@ -24,9 +20,4 @@ def open_store(name: str) -> EmbeddingStore:
         have any file read.
     :raises DataError: There is no store, or a damaged one.
     """
-    cache = cache_folder(_CACHE)
-    parts = [plain_name(part, cache) for part in Path(name).parts]
-    folder = cache.joinpath(*parts)
-    if not folder.resolve().is_relative_to(cache.resolve()):
-        raise IndexFolderError(f"{folder} leads out of {cache}: remove the link")
-    return EmbeddingStore(folder)
+    return EmbeddingStore(inside(cache_folder(_CACHE), name))

@@ -99,7 +99,7 @@ def test_a_manifest_may_name_a_preset_and_the_use_of_it(name):
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ({"weights": "/tmp/x y"}, "--embedder '/tmp/x y'"),
+        ({"weights": "models/x y"}, "--embedder 'models/x y'"),
         ({"weights": "owner/model", "revision": "v2"}, "--embedder owner/model@v2"),
         ({"weights": "owner/model", "decoding": "other/one"}, "--embedder owner/model --decoding other/one"),
         ({"decoding": "other/one"}, "pass --decoding other/one"),

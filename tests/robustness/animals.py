@@ -16,6 +16,22 @@ WORDS = [
     "lynx",
     "meadow",
 ]
+NATURE = [
+    "cat",
+    "dog",
+    "whale",
+    "river",
+    "water",
+    "sand",
+    "light",
+    "sun",
+    "earth",
+    "green",
+    "plant",
+    "sugar",
+    "milk",
+    "fish",
+]
 
 
 def documents(count=40):

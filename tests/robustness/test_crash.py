@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from animals import NATURE as WORDS
 
 from sparseembed import Searcher, build_index
 from sparseembed.data.corpus import Corpus, Document
@@ -27,22 +28,6 @@ from sparseembed.indexing.update import Index
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
 EVERY = int(os.environ.get("SPARSEEMBED_TEST_EVERY", "0"))  # 1: each moment of each operation
-WORDS = [
-    "cat",
-    "dog",
-    "whale",
-    "river",
-    "water",
-    "sand",
-    "light",
-    "sun",
-    "earth",
-    "green",
-    "plant",
-    "sugar",
-    "milk",
-    "fish",
-]
 QUERIES = ["cat", "whale river sand", "milk zorblax penguins", " ".join(WORDS)]
 CHANGING = ("replace", "rename", "unlink", "remove", "mkdir", "rmdir", "fsync")
 

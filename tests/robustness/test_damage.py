@@ -7,6 +7,7 @@ import shutil
 from contextlib import suppress
 
 import pytest
+from animals import NATURE as WORDS
 
 from sparseembed import Searcher, build_index
 from sparseembed.data.corpus import Corpus, Document
@@ -19,22 +20,6 @@ from sparseembed.indexing.update import Index
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
 FLIPS = int(os.environ.get("SPARSEEMBED_TEST_FLIPS", "6"))  # bytes tried in each file
-WORDS = [
-    "cat",
-    "dog",
-    "whale",
-    "river",
-    "water",
-    "sand",
-    "light",
-    "sun",
-    "earth",
-    "green",
-    "plant",
-    "sugar",
-    "milk",
-    "fish",
-]
 QUERIES = ["whale river sand", "milk zorblax", " ".join(WORDS)]
 TERMS = ("word", "word+folded")
 
