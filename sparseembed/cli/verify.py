@@ -26,11 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Verify."""
-    from sparseembed.embedders.store_check import verify_store
+    from sparseembed.embedders.store_check import is_store, verify_store
     from sparseembed.index.verify import REBUILD, verify_index
 
     path = Path(options.path)
-    if (path / "store.json").exists():
+    if is_store(path):
         what, problems, remedy = "embeddings", verify_store(path), "run the same encode again, it makes them anew"
     else:
         what, problems, remedy = "index", verify_index(path), REBUILD

@@ -11,11 +11,8 @@ MAX_IMPACT = 65_535
 MAX_TERM_LENGTH = 255
 """The longest term, in characters: as long as the longest token of Lucene's analyzers."""
 
-DELIMITER = "\uffff"
-"""Stands between a term and its weight on the way into Lucene: a noncharacter, which no text holds."""
-
 # What Java's whitespace tokenizer splits at (Python's \s also has the no-break spaces, which terms may hold), the
-# delimiter, and lone surrogates, which cannot be stored.
+# noncharacter U+FFFF, and lone surrogates, which cannot be stored.
 _FORBIDDEN = re.compile("[\t-\r\x1c-\x20\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000\uffff\ud800-\udfff]")
 
 
@@ -56,15 +53,6 @@ def is_term(term: str) -> bool:
     """Say whether a string can be a term of an index.
 
     :param term: the string.
-    :return: False if it is empty, too long, or holds white space, the delimiter or a lone surrogate.
+    :return: False if it is empty, too long, or holds white space, U+FFFF or a lone surrogate.
     """
     return isinstance(term, str) and 0 < len(term) <= MAX_TERM_LENGTH and _FORBIDDEN.search(term) is None
-
-
-def as_text(vector: Mapping[str, int]) -> str:
-    """Write a vector as the text that Lucene's delimited filters read.
-
-    :param vector: checked terms and weights.
-    :return: `term<DELIMITER>weight`, with spaces between; empty for an empty vector.
-    """
-    return " ".join([f"{term}{DELIMITER}{weight}" for term, weight in vector.items()])
