@@ -12,6 +12,7 @@ from sparseembed.evaluation.bench import DENSE_KINDS, Bench, as_run
 from sparseembed.evaluation.fusion import choose_weight, rrf, weighted
 from sparseembed.evaluation.timing import Latency, measure_latency
 from sparseembed.files import folder_bytes
+from sparseembed.index.segment.format import TEXTS
 from sparseembed.indexing.build import BuiltIndex, build_index
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
 from sparseembed.retrieval.searcher import Searcher
@@ -117,8 +118,13 @@ def sparse(bench: Bench, variant: str, terms: str, expand: int = 0) -> Row:
         about["mix"] = built.manifest.mix
     if expand:
         about["expansion_weight"] = DEFAULT_EXPANSION_WEIGHT
-    size = folder_bytes(built.path / "lucene")
-    return Row("sparse", variant, as_run(bench.queries, hits), latency, size, calls, about)
+    return Row("sparse", variant, as_run(bench.queries, hits), latency, searched_bytes(built), calls, about)
+
+
+def searched_bytes(built: BuiltIndex) -> int:
+    """Return the size of what the native engine searches, in bytes: all of the segments but their texts."""
+    files = [file for segment in built.manifest.segments for file in segment["files"].items()]
+    return sum(int(about["bytes"]) for name, about in files if name != TEXTS)
 
 
 def build_sparse(bench: Bench, terms: str) -> BuiltIndex:
