@@ -146,6 +146,7 @@ def _tiny_of(kind: str, shape: dict[str, Any], transformers: Any) -> Any:
         "bert": lambda: t.BertModel(t.BertConfig(**shape)),
         "mpnet": lambda: t.MPNetModel(t.MPNetConfig(**shape, pad_token_id=1)),
         "mistral": lambda: t.MistralForCausalLM(t.MistralConfig(**grouped, sliding_window=None)),
+        "qwen2": lambda: t.Qwen2ForCausalLM(t.Qwen2Config(**grouped)),
         "qwen3": lambda: t.Qwen3ForCausalLM(t.Qwen3Config(**heads, tie_word_embeddings=True)),
         "gemma3": lambda: t.Gemma3ForCausalLM(t.Gemma3TextConfig(**heads, **windows, sliding_window=4)),
         # Of a model that is bidirectional by itself the configuration halves the window, plus one.

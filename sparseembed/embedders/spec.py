@@ -10,7 +10,8 @@ TEXT = "{text}"
 TASK = "{task}"
 ATTENTIONS = ("causal", "bidirectional")
 POOL_OVER = ("all", "text")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+INT8 = "int8"
+DTYPES = ("auto", INT8, "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class EmbedderSpec:
     :param adapters: PEFT adapters, merged in this order at load: folders, Hugging Face ids (`owner/model@revision`), or
         `shipped:NAME` for one that is part of this package.
     :param max_length: Tokens of the whole prompted text; a longer text is cut, the prompt never.
-    :param dtype: Type of the weights while encoding; `auto` is bfloat16 where the processor has it.
+    :param dtype: Type of the weights while encoding. `int8` quantises them, and activations token by token; `auto` is
+        int8 on a CPU made for it, for weights on which that was measured, else bfloat16 where the processor has it.
     :param device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`: where to run; no part of the embedder's identity.
     :param decoding: Where the decoding matrix comes from, in the form of `weights`; None for `weights` itself.
     :param trust_remote_code: Whether code that comes with the weights may run.

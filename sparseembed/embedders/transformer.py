@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,20 +11,15 @@ from sparseembed.arrays import Vectors
 from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, check_base
 from sparseembed.embedders.attention import check_attention
 from sparseembed.embedders.batching import is_out_of_memory, run_batches
-from sparseembed.embedders.forward import embed
+from sparseembed.embedders.body import Body, TorchBody
+from sparseembed.embedders.int8.support import MEASURED, has_fast_integers
 from sparseembed.embedders.loading import has_bfloat16, load_body
 from sparseembed.embedders.prompts import Prompted, Prompter
 from sparseembed.embedders.sources import model_folder, weights_fingerprint
-from sparseembed.embedders.spec import EmbedderSpec
+from sparseembed.embedders.spec import INT8, EmbedderSpec
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
 from sparseembed.text import clean_text, shown
-
-if TYPE_CHECKING:
-    import torch
-
-CPU_BATCH_TOKENS = 2_048  # fixed, since it decides the last bits of vectors; 8,192 encoded fewer tokens a second
-GPU_BATCH_TOKENS = 65_536
 
 
 class Encoded(NamedTuple):
@@ -54,7 +49,7 @@ class TransformerEmbedder:
         self._adapters_fingerprint: str | None = None
         self._prompters: dict[str, Prompter] = {}
         self._tokenizer: Any = None
-        self._model: Any = None
+        self._body: Body | None = None
 
     @property
     def folder(self) -> Path:
@@ -91,6 +86,15 @@ class TransformerEmbedder:
     def dtype(self) -> str:
         """The dtype that `auto` stands for on this machine, or the one asked for."""
         if self.spec.dtype != "auto":
+            return self.spec.dtype
+        if self.spec.weights in MEASURED and self.device == "cpu" and has_fast_integers():
+            return INT8
+        return self.float_dtype
+
+    @property
+    def float_dtype(self) -> str:
+        """The dtype of the weights where they must be floats, as in training: that asked for, or this machine's."""
+        if self.spec.dtype not in ("auto", INT8):
             return self.spec.dtype
         return "bfloat16" if has_bfloat16(self.device) else "float32"
 
@@ -160,19 +164,20 @@ class TransformerEmbedder:
         """
         import torch
 
-        model = self._load()
+        body = self._load()
         full = [row for row, text in enumerate(texts) if text.strip()]
         cleaned = [clean_text(texts[row]) for row in full]
-        prompted = self._prompter(side).encode(cleaned, self._limit)
+        prompted = self._prompter(side).encode(cleaned, body.limit)
         # A tokenizer may drop all that stands in a text, such as control characters: it is blank then.
         filled = [(row, item) for row, item in zip(full, prompted, strict=True) if item.ids]
-        self._check_tokens(model, filled, side, names)
+        self._check_tokens(body.vocabulary, filled, side, names)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
 
         def run(batch: list[int]) -> None:
             rows = [filled[position][0] for position in batch]
             try:
-                pooled = self._forward(model, [filled[position][1] for position in batch])
+                self.model_calls += 1
+                pooled = body.embed([filled[position][1] for position in batch])
                 bad = ~torch.isfinite(pooled).all(dim=1)
                 found = rows[int(bad.nonzero()[0, 0])] if bool(bad.any()) else None
                 vectors[rows] = pooled.cpu().numpy()
@@ -190,21 +195,14 @@ class TransformerEmbedder:
                     f"{self.dtype}): try --dtype float32, or leave that text out"
                 )
 
-        budget = CPU_BATCH_TOKENS if self.device == "cpu" else GPU_BATCH_TOKENS
         with torch.inference_mode():
-            run_batches([len(item.ids) for _, item in filled], budget, run)
+            run_batches([len(item.ids) for _, item in filled], body.budget, run)
         return Encoded(vectors, sum(len(item.ids) for item in prompted), sum(item.cut for item in prompted))
 
     @property
     def dimension(self) -> int:
         """Length d of the vectors."""
-        config = self._load().config
-        config = getattr(config, "text_config", config)
-        return int(getattr(config, "word_embed_proj_dim", config.hidden_size))
-
-    @property
-    def _limit(self) -> int:
-        return length_limit(self._load(), self.spec.max_length)
+        return self._load().dimension
 
     def _prompter(self, side: str) -> Prompter:
         if side not in self._prompters:
@@ -212,10 +210,9 @@ class TransformerEmbedder:
         return self._prompters[side]
 
     def _check_tokens(
-        self, model: Any, filled: Sequence[tuple[int, Prompted]], side: str, names: Sequence[str] | None
+        self, known: int, filled: Sequence[tuple[int, Prompted]], side: str, names: Sequence[str] | None
     ) -> None:
         """Refuse a token that the tokenizer has and the model lacks, as after `add_tokens` without a resizing."""
-        known = len(model.get_input_embeddings().weight)
         for row, item in filled:
             number = max(item.ids)
             if number >= known:
@@ -226,26 +223,27 @@ class TransformerEmbedder:
                     "take the token out of tokenizer.json"
                 )
 
-    def _forward(self, model: Any, items: list[Prompted]) -> "torch.Tensor":
-        self.model_calls += 1
-        return embed(model, items, self.spec, self.device)
+    def _load(self) -> Body:
+        if self._body is None:
+            self._body = self._integers() if self.dtype == INT8 else self._floats(self.dtype)
+        return self._body
 
-    def _load(self) -> Any:
-        if self._model is None:
-            model = load_body(self.folder, self.adapters, self.spec, self.dtype, self.device)
-            check_attention(model, self.spec.attention, self.spec.name)
-            self._model = model
-        return self._model
+    def _floats(self, dtype: str) -> Body:
+        model = load_body(self.folder, self.adapters, self.spec, dtype, self.device)
+        check_attention(model, self.spec.attention, self.spec.name)
+        return TorchBody(model, self.spec, self.device)
 
+    def _integers(self) -> Body:
+        from sparseembed.embedders.int8.opening import open_int8
 
-def length_limit(model: Any, wanted: int) -> int:
-    """Return how many tokens a text may have: as many as are wanted, and as the model has positions."""
-    config = getattr(model.config, "text_config", model.config)
-    limit = int(getattr(config, "max_position_embeddings", wanted))
-    # MPNet and RoBERTa number positions from behind their padding token's: their tables hold so many fewer.
-    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-    reserved = getattr(table, "padding_idx", None)
-    return min(wanted, limit if reserved is None else limit - reserved - 1)
+        if self.device != "cpu":
+            raise EmbedderError(f"8-bit integers run on a CPU alone, not on {self.device}: pass --dtype auto")
+        return open_int8(
+            lambda: load_body(self.folder, self.adapters, self.spec, "float32", "cpu"),
+            self.tokenizer,
+            self.spec,
+            [self.fingerprint, adapters_fingerprint(self.adapters)],
+        )
 
 
 def _name(names: Sequence[str] | None, row: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sparseembed.index.segment.jit import Array, kernel
+from sparseembed.jit import Array, kernel
 
 PEAK_BITS = 4
 """The largest score of each 2^4 documents is kept: a bound for the threshold, and a way past low scores."""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparseembed.embedders.batching import plan_batches
+from sparseembed.embedders.body import length_limit
 from sparseembed.embedders.forward import embed
 from sparseembed.embedders.loading import load_body
 from sparseembed.embedders.prompts import Prompted, Prompter
-from sparseembed.embedders.transformer import TransformerEmbedder, length_limit
+from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.training.lora import add_lora, trained_parameters
 from sparseembed.training.recipe import Recipe
 
@@ -32,7 +33,7 @@ class TrainedEncoder:
         spec = embedder.spec
         self._spec, self._recipe = spec, recipe
         self.device = embedder.device
-        body = load_body(embedder.folder, embedder.adapters, spec, embedder.dtype, self.device)
+        body = load_body(embedder.folder, embedder.adapters, spec, embedder.float_dtype, self.device)
         body.requires_grad_(False)
         self.model: Any = add_lora(body, recipe)
         self.parameters = trained_parameters(self.model)

@@ -11,15 +11,16 @@ TEXTS = ["cat", "the cat sat on the mat", "green plants make sugar from light", 
 
 def starve(embedder, monkeypatch, rows):
     """Let an embedder run out of memory where a batch has more than so many rows."""
-    forward, sizes = embedder._forward, []
+    body, sizes = embedder._load(), []
+    embed = body.embed
 
-    def limited(model, items):
+    def limited(items):
         sizes.append(len(items))
         if len(items) > rows:
             raise RuntimeError("CUDA out of memory. Tried to allocate\n 2.00 GiB")
-        return forward(model, items)
+        return embed(items)
 
-    monkeypatch.setattr(embedder, "_forward", limited)
+    monkeypatch.setattr(body, "embed", limited)
     return sizes
 
 
@@ -48,9 +49,9 @@ def test_one_text_too_large_for_memory_is_named(tiny_embedder, monkeypatch):
 def test_another_failure_of_the_forward_pass_is_no_want_of_memory(tiny_embedder, monkeypatch):
     embedder = tiny_embedder("mistral")
 
-    def fail(model, items):
+    def fail(items):
         raise RuntimeError("expected scalar type Half")
 
-    monkeypatch.setattr(embedder, "_forward", fail)
+    monkeypatch.setattr(embedder._load(), "embed", fail)
     with pytest.raises(RuntimeError, match="expected scalar type Half"):
         embedder.encode(["cat", "dog"])

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from sparseembed.embedders import transformer
 from sparseembed.embedders.attention import model_mask
 from sparseembed.embedders.load import load_embedder
+from sparseembed.embedders.loading import load_body
 from sparseembed.embedders.presets import DEFAULT
 from sparseembed.errors import ConfigError, EmbedderError
 
@@ -83,7 +83,7 @@ def test_neither_order_nor_company_matters(tiny_embedder, model, attention, monk
     np.testing.assert_allclose(embedder.encode([TEXTS[row] for row in order]), together[order], atol=TOLERANCE)
     alone = np.concatenate([embedder.encode([text]) for text in TEXTS])
     np.testing.assert_allclose(alone, together, atol=TOLERANCE)
-    monkeypatch.setattr(transformer, "CPU_BATCH_TOKENS", 1)
+    monkeypatch.setattr(embedder._load(), "budget", 1)
     before = embedder.model_calls
     np.testing.assert_allclose(embedder.encode(TEXTS), together, atol=TOLERANCE)
     assert embedder.model_calls - before == len(TEXTS)
@@ -166,7 +166,8 @@ def test_no_row_of_a_mask_hides_everything(tiny_embedder):
     # In half precision such a row of padding can overflow to NaN, and NaN times no weight is NaN.
     import torch
 
-    model = tiny_embedder("gemma3", attention="bidirectional")._load()
+    embedder = tiny_embedder("gemma3", attention="bidirectional")
+    model = load_body(embedder.folder, (), embedder.spec, "float32", "cpu")
     masks = model_mask(model, torch.tensor([1, 12]), 12, "bidirectional")
     assert set(masks) == {"sliding_attention", "full_attention"}
     for mask in masks.values():
@@ -274,8 +275,8 @@ def test_a_device_that_is_not_there_is_one_line(tiny_embedder):
 
 
 def test_a_dtype_that_is_none_is_an_error(tiny_embedder):
-    with pytest.raises(ConfigError, match="dtype must be one of auto, float32, bfloat16, float16, not 'int8'"):
-        tiny_embedder("tied", dtype="int8")
+    with pytest.raises(ConfigError, match="dtype must be one of auto, int8, float32, bfloat16, float16, not 'int4'"):
+        tiny_embedder("tied", dtype="int4")
 
 
 def test_auto_settles_dtype_and_device(tiny_embedder):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparseembed.index.segment.jit import Array, kernel
+from sparseembed.jit import Array, kernel
 
 
 @kernel

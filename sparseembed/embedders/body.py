@@ -1,0 +1,70 @@
+"""What runs token ids through a model's layers and pools their states: the model itself, or a faster copy of it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sparseembed.embedders.forward import embed
+from sparseembed.embedders.prompts import Prompted
+from sparseembed.embedders.spec import EmbedderSpec
+
+if TYPE_CHECKING:
+    import torch
+
+CPU_BATCH_TOKENS = 2_048  # fixed, since it decides the last bits of vectors; 8,192 encoded fewer tokens a second
+GPU_BATCH_TOKENS = 65_536
+
+
+class Body(Protocol):
+    """A loaded model.
+
+    :ivar dimension: Length d of the embeddings.
+    :ivar limit: Tokens of the longest text.
+    :ivar vocabulary: Tokens that it has embeddings of.
+    """
+
+    dimension: int
+    limit: int
+    vocabulary: int
+
+    @property
+    def budget(self) -> int:
+        """Padded tokens of one call."""
+
+    def embed(self, items: Sequence[Prompted]) -> "torch.Tensor":
+        """Return the embeddings of n prompted texts, none empty: shape (n, d), float32."""
+
+
+class TorchBody:
+    """A model of transformers, as it is."""
+
+    def __init__(self, model: Any, spec: EmbedderSpec, device: str) -> None:
+        """Take the model.
+
+        :param model: The body of a transformer.
+        :param spec: Attention, pooling and maximal length.
+        :param device: Where the model is.
+        """
+        config = getattr(model.config, "text_config", model.config)
+        self._model, self._spec, self._device = model, spec, device
+        self.dimension = int(getattr(config, "word_embed_proj_dim", config.hidden_size))
+        self.limit = length_limit(model, spec.max_length)
+        self.vocabulary = len(model.get_input_embeddings().weight)
+        self.budget = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
+
+    def embed(self, items: Sequence[Prompted]) -> "torch.Tensor":
+        """Return the embeddings of prompted texts, padded to the longest."""
+        return embed(self._model, items, self._spec, self._device)
+
+
+def length_limit(model: Any, wanted: int) -> int:
+    """Return how many tokens a text may have: as many as are wanted, and as the model has positions.
+
+    :param model: The body of a transformer.
+    :param wanted: Tokens wanted.
+    """
+    config = getattr(model.config, "text_config", model.config)
+    limit = int(getattr(config, "max_position_embeddings", wanted))
+    # MPNet and RoBERTa number positions from behind their padding token's: their tables hold so many fewer.
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    reserved = getattr(table, "padding_idx", None)
+    return min(wanted, limit if reserved is None else limit - reserved - 1)
