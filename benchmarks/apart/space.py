@@ -15,7 +15,7 @@ from sparseembed.engines.base import Hit
 from sparseembed.evaluation.bench import Bench, as_run
 from sparseembed.evaluation.measures import Evaluation, Qrels, evaluate
 from sparseembed.indexing.fit import sample_vectors
-from sparseembed.indexing.mixing import MixChoice, choose_mix
+from sparseembed.indexing.mixing import MixChoice, ask, choose_mix
 from sparseembed.indexing.sample import Sample, decode_sample
 from sparseembed.progress import note
 from sparseembed.retrieval.query import Expanded, InferenceFree
@@ -146,7 +146,7 @@ class Space:
         embedder, store = bench.embedder, bench.encoded.documents
         sample = Sample.of(bench.corpus, self._filled, held_out_documents(embedder.adapters, bench.corpus.has_id))
         aligned = decode_sample(sample, store, sparsifier)
-        return choose_mix(bench.corpus.name, sample, aligned, store, embedder, self.space, sparsifier)
+        return choose_mix(ask(bench.corpus.name, sample, aligned, store, embedder, self.space, sparsifier))
 
     def _expansions(self, config: SparseConfig) -> Any:
         """Return the weights of aligned terms, scipy CSR, shape (N, T)."""

@@ -1,4 +1,4 @@
-"""Row 3: encoding, against the bare forward pass over the same tokens in the best batching found."""
+"""Row 3: encoding, against the model's bare forward pass in floats over the same tokens, in the best batching found."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,6 +16,7 @@ from sparseembed.embedders.transformer import length_limit
 from sparseembed.progress import note
 
 BUDGETS = (512, 1024, 2048, 4096, 8192, 16384)
+TIMES = 1.7  # where the processor is made for integers, which `auto` takes then
 SHARE = 0.95
 
 
@@ -58,23 +59,32 @@ def measure(place: Workplace) -> list[Row]:
     corpus = open_corpus(str(place.corpus(60)) if place.quick else "pydocs")
     count = 8 if place.quick else 96
     texts = [document.contents for document in corpus.take(even_places(len(corpus), count))]
-    model = load_body(embedder.folder, embedder.adapters, embedder.spec, embedder.dtype, embedder.device)
+    model = load_body(embedder.folder, embedder.adapters, embedder.spec, embedder.float_dtype, embedder.device)
     spec = embedder.spec
     prompter = Prompter(embedder.tokenizer, spec.prompt("document"), spec.pool_over)
     ids = [each.ids for each in prompter.encode(texts, length_limit(model, spec.max_length))]
     tokens = sum(map(len, ids))
     bare = BareModel(model, ids)
     note(f"encoding {len(texts)} texts of {tokens:,} tokens, in batches of several sizes")
+    floats = load_embedder(embedder.spec.with_changes(dtype=embedder.float_dtype))
     things: dict[str, Callable[[], Any]] = {"ours": lambda: embedder.encode(texts)}
+    if embedder.dtype != embedder.float_dtype:
+        things["floats"] = lambda: floats.encode(texts)
     things |= {str(budget): partial(bare.run, budget) for budget in (BUDGETS[1:3] if place.quick else BUDGETS)}
     took = in_turns(things, 1 if place.quick else 3)
-    best = min((name for name in took if name != "ours"), key=lambda name: took[name].wall.median)
+    best = min((name for name in took if name.isdigit()), key=lambda name: took[name].wall.median)
     rates = {name: each.wall.inverted(tokens) for name, each in took.items()}
+    goal = TIMES if "floats" in took else SHARE
+    apart = "" if "floats" in took else ", in floats: this processor is not made for integers"
     return [
         Row(
-            "encode", f"encoding {len(texts)} texts, {tokens:,} tokens", rates["ours"],
-            f"bare forward pass, batches of {best} tokens, the best of {len(took) - 1}", rates[best], "tokens a second",
-            f"at least {SHARE}", rates["ours"].median / rates[best].median >= SHARE,
-            {"bare_by_budget": {name: rate.median for name, rate in rates.items() if name != "ours"}},
+            "encode", f"encoding {len(texts)} texts, {tokens:,} tokens, in {embedder.dtype}{apart}", rates["ours"],
+            f"bare forward pass in {embedder.float_dtype}, batches of {best} tokens, the best of "
+            f"{sum(name.isdigit() for name in took)}", rates[best], "tokens a second",
+            f"at least {goal}", rates["ours"].median / rates[best].median >= goal,
+            {
+                "bare_by_budget": {name: rate.median for name, rate in rates.items() if name.isdigit()},
+                "ours_in_floats": rates["floats"].median if "floats" in rates else rates["ours"].median,
+            },
         )
     ]  # fmt: skip

@@ -87,6 +87,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "50,000 words and 2 for more)",
     )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
+    group.add_argument(
+        "--no-embeddings",
+        dest="carried",
+        action="store_const",
+        const=False,
+        help="leave out the documents' embeddings in 8 bits, 576 bytes a document by the default embedder, which "
+        "search --rescore reads",
+    )
     add_embedder_options(parser)
 
 
@@ -102,7 +110,20 @@ def run(options: argparse.Namespace) -> None:
     """Build the index."""
     from sparseembed.indexing.build import build_index
 
-    choices = ("k", "adjustment", "floor", "weighting", "scale", "idf", "literal", "mix", "pieces", "bits", "least")
+    choices = (
+        "k",
+        "adjustment",
+        "floor",
+        "weighting",
+        "scale",
+        "idf",
+        "literal",
+        "mix",
+        "pieces",
+        "bits",
+        "least",
+        "carried",
+    )
     build_index(
         options.dataset,
         options.out,

@@ -95,6 +95,18 @@ def add_engine_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_rescore_option(parser: argparse.ArgumentParser) -> None:
+    """Add --rescore."""
+    parser.add_argument(
+        "--rescore",
+        type=int,
+        default=0,
+        metavar="N",
+        help="put the N best hits in a new order by their embeddings and the query's, one model call; 100 is a good "
+        "number (default: 0, no model)",
+    )
+
+
 def named_embedder(options: argparse.Namespace) -> "Named | None":
     """Return what the options name of an index's embedder; None where they name nothing.
 

@@ -6,25 +6,34 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparseembed.cli.options import add_engine_option, add_naming_options, named_embedder, positive, start_java_quickly
+from sparseembed.cli.options import (
+    add_engine_option,
+    add_naming_options,
+    add_rescore_option,
+    named_embedder,
+    positive,
+    start_java_quickly,
+)
 from sparseembed.cli.text import columns, snippet, visible
 from sparseembed.errors import ConfigError
 from sparseembed.progress import note
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
 
 if TYPE_CHECKING:
+    from sparseembed.engines.base import Hit
     from sparseembed.retrieval.searcher import Searcher
 
 NAME = "search"
 HELP = "search an index"
 DESCRIPTION = """\
-Search an index with a query, or with a file of queries. No model is loaded, unless --expand asks for the query's own
-aligned terms.
+Search an index with a query, or with a file of queries. No model is loaded, unless --rescore asks for the best hits to
+be compared with the query's embedding, or --expand for the query's own aligned terms.
 """
 EPILOG = """\
 examples:
   sparseembed search indexes/pydocs "turn a list upside down"
   sparseembed search indexes/pydocs "turn a list upside down" -k 3 --json
+  sparseembed search indexes/pydocs "turn a list upside down" --rescore 100
   sparseembed search indexes/scifact --queries scifact/queries.jsonl --run scifact.trec -k 1000 --threads 2
   sparseembed search indexes/scifact.folded "statin benefits" --expand 10
 """
@@ -55,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help=f"weight of the best of them, a literal term's being 1 (default: {DEFAULT_EXPANSION_WEIGHT})",
     )
+    add_rescore_option(parser)
     add_naming_options(parser)
 
 
@@ -78,6 +88,7 @@ def run(options: argparse.Namespace) -> None:
         options.index,
         expand=options.expand,
         expansion_weight=options.expansion_weight,
+        rescore=options.rescore,
         embedder=named_embedder(options),
         engine=options.engine,
         warm=False,
@@ -90,15 +101,19 @@ def run(options: argparse.Namespace) -> None:
 
 def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
     hits = searcher.search(options.query, options.k)
+
+    def score(hit: "Hit") -> float:
+        return round(hit.score, 4) if options.rescore else int(hit.score)
+
     if options.json:
         for hit in hits:
-            record = {"rank": hit.rank, "id": hit.id, "score": int(hit.score), "text": searcher.text(hit.id)}
+            record = {"rank": hit.rank, "id": hit.id, "score": score(hit), "text": searcher.text(hit.id)}
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
         return
     if not hits:
         note("no hits: no document shares a term with the query")
         return
-    rows = [(hit.rank, int(hit.score), visible(hit.id), snippet(searcher.text(hit.id))) for hit in hits]
+    rows = [(hit.rank, score(hit), visible(hit.id), snippet(searcher.text(hit.id))) for hit in hits]
     sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
 
 

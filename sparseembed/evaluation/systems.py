@@ -12,9 +12,10 @@ from sparseembed.evaluation.bench import DENSE_KINDS, Bench, as_run
 from sparseembed.evaluation.fusion import choose_weight, rrf, weighted
 from sparseembed.evaluation.timing import Latency, measure_latency
 from sparseembed.files import folder_bytes
-from sparseembed.index.segment.format import TEXTS
+from sparseembed.index.segment.format import EMBEDDINGS, ROWS, TEXTS
 from sparseembed.indexing.build import BuiltIndex, build_index
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
+from sparseembed.retrieval.rescoring import CANDIDATES
 from sparseembed.retrieval.searcher import Searcher
 
 TIMED_HITS = 10  # hits asked for while timing
@@ -100,6 +101,28 @@ def fusion_weighted(bench: Bench) -> Row:
     return fused(bench, "weighted", lambda first, second: weighted(first, second, weight), about)
 
 
+def rescored(bench: Bench, variant: str, terms: str) -> Row:
+    """One of our own indexes, its best hits rescored by the embeddings that it carries."""
+    built = build_sparse(bench, terms)
+    with Searcher.open(built.path, rescore=CANDIDATES, embedder=bench.embedder) as searcher:
+        rescorer = searcher.rescorer
+        assert rescorer is not None
+        known = bench.query_vectors(bench.split, bench.queries)
+        found = searcher.engine.search_batch(_impact_queries(bench, searcher), 1001, threads=2)
+        hits = [rescorer.ordered(each, known[query], 1001) for query, each in zip(bench.queries, found, strict=True)]
+
+        def encode(text: str) -> tuple[dict[str, int], np.ndarray]:
+            return searcher.encode_query(text), rescorer.encode([text])[0]
+
+        def search(encoded: tuple[dict[str, int], np.ndarray]) -> object:
+            return rescorer.ordered(searcher.engine.search(encoded[0], CANDIDATES), encoded[1], TIMED_HITS)
+
+        latency = measure_latency(list(bench.queries.values()), encode, search)
+        calls = _model_calls(bench, encode)
+        about = {"sparse": built.manifest.sparse, "candidates": CANDIDATES, "weight": rescorer.weight}
+    return Row("sparse", variant, as_run(bench.queries, hits), latency, searched_bytes(built, True), calls, about)
+
+
 def sparse(bench: Bench, variant: str, terms: str, expand: int = 0) -> Row:
     """Retrieval from one of our own indexes."""
     built = build_sparse(bench, terms)
@@ -121,10 +144,15 @@ def sparse(bench: Bench, variant: str, terms: str, expand: int = 0) -> Row:
     return Row("sparse", variant, as_run(bench.queries, hits), latency, searched_bytes(built), calls, about)
 
 
-def searched_bytes(built: BuiltIndex) -> int:
-    """Return the size of what the native engine searches, in bytes: all of the segments but their texts."""
+def searched_bytes(built: BuiltIndex, rescoring: bool = False) -> int:
+    """Return the size of what the native engine searches, in bytes: the segments without their texts.
+
+    :param built: The index.
+    :param rescoring: Whether embeddings are read too.
+    """
+    unread = {TEXTS} if rescoring else {TEXTS, EMBEDDINGS, ROWS}
     files = [file for segment in built.manifest.segments for file in segment["files"].items()]
-    return sum(int(about["bytes"]) for name, about in files if name != TEXTS)
+    return sum(int(about["bytes"]) for name, about in files if name not in unread)
 
 
 def build_sparse(bench: Bench, terms: str) -> BuiltIndex:
@@ -163,4 +191,6 @@ SYSTEMS: dict[tuple[str, str], Callable[[Bench], Row]] = {
     ("sparse", "aligned-expanded"): lambda bench: sparse(bench, "aligned-expanded", "folded", DEFAULT_M),
     ("sparse", "one-index"): lambda bench: sparse(bench, "one-index", "word"),
     ("sparse", "one-index-pieces"): lambda bench: sparse(bench, "one-index-pieces", "word+folded"),
+    ("sparse", "one-index-rescored"): lambda bench: rescored(bench, "one-index-rescored", "word"),
+    ("sparse", "one-index-pieces-rescored"): lambda bench: rescored(bench, "one-index-pieces-rescored", "word+folded"),
 }

@@ -18,6 +18,7 @@ class Block(NamedTuple):
     :param impacts: uint16 (nnz,): from 1 to 65,535.
     :param vocabulary: the known terms; the same object in all blocks of one writer.
     :param extra: the terms of this block that are not in the vocabulary; may be empty.
+    :param embeddings: int8 (n, d) by `eight_bits`, where the index carries them.
     """
 
     ids: Sequence[str]
@@ -27,3 +28,4 @@ class Block(NamedTuple):
     impacts: np.ndarray
     vocabulary: Sequence[str]
     extra: Sequence[str]
+    embeddings: np.ndarray | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sparseembed.errors import DataError, IndexFolderError
 from sparseembed.index.checked import REPAIR, CheckedFiles, own_folder
 from sparseembed.index.manifest import Manifest, read_manifest
+from sparseembed.index.segment.format import EMBEDDINGS, ROWS
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.tombstones import Flags, read_tombstones
 from sparseembed.text import shown
@@ -64,6 +65,8 @@ class Snapshot:
         CheckedFiles(folder, about["files"]).close()  # type: ignore[arg-type]
         segment = SegmentReader(folder)
         self.segments.append(segment)
+        if segment.dimension and not {EMBEDDINGS, ROWS} <= about["files"].keys():  # type: ignore[attr-defined]
+            raise IndexFolderError(f"{folder} holds embeddings that its manifest does not name: {REPAIR}")
         if segment.documents != about["documents"]:
             raise IndexFolderError(
                 f"{folder} holds {segment.documents:,} documents, not {about['documents']}: {REPAIR}"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,16 +23,18 @@ from sparseembed.sparse.quantize import Quantizer
 from sparseembed.sparse.terms import JoinedSpace, PieceTermSpace, TermSpace, WordSpace, unmarked
 from sparseembed.sparse.vocabulary import Vocabulary
 
-ABOUT, TERMS, SURFACES, PIECES, FREQUENCY, MEAN = (
+ABOUT, TERMS, SURFACES, PIECES, FREQUENCY, MEAN, CENTRES = (
     "about.json",
     "terms.txt",
     "surfaces.txt",
     "pieces.json",
     "frequency.i64",
     "mean.f32",
+    "centres.f32",
 )
 TOKENIZER = "tokenizer.json"
 SIDES = ("document", "query")
+_NO_CENTRES = np.zeros((2, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class Statistics:
     :param known_share: Share of the collection's literal words, repetitions included, that are known terms.
     :param rare: Literal terms of the collection that are not known, for they stand in too few documents.
     :param mix: How the mix was chosen; None where it was given.
+    :param centres: Mean embeddings of the collection's documents and of texts like queries, shape (2, d): cosines that
+        rescore hits are seen from there. Shape (2, 0) where the index carries no embeddings.
+    :param rescoring: The cosine's weight beside the sparse score, and how it was chosen; None without embeddings.
     """
 
     config: SparseConfig
@@ -59,6 +64,8 @@ class Statistics:
     known_share: float = 1.0
     rare: int = 0
     mix: dict[str, Any] | None = field(default=None)
+    centres: Vectors = field(default_factory=lambda: _NO_CENTRES)
+    rescoring: dict[str, Any] | None = field(default=None)
 
     def save(self, folder: Path) -> Records:
         """Store it.
@@ -76,6 +83,7 @@ class Statistics:
             "known_share": self.known_share,
             "rare": self.rare,
             "mix": self.mix,
+            "rescoring": self.rescoring,
         }
         write_json(folder / ABOUT, about)
         _write_lines(folder / TERMS, list(self.space.terms))
@@ -89,6 +97,8 @@ class Statistics:
             (folder / TOKENIZER).write_text(pieces.tokenizer.to_str(), encoding="utf-8")
         (folder / FREQUENCY).write_bytes(self.collection.frequency.astype("<i8").tobytes())
         (folder / MEAN).write_bytes(self.mean.astype("<f4").tobytes())
+        if self.rescoring is not None:
+            (folder / CENTRES).write_bytes(self.centres.astype("<f4").tobytes())
         for side in SIDES:
             adjustment = self.adjustments[side]
             values = np.concatenate([[np.float32(adjustment.shift)], adjustment.vector])
@@ -119,6 +129,8 @@ def load_statistics(files: CheckedFiles) -> Statistics:
             known_share=float(about["known_share"]),
             rare=int(about["rare"]),
             mix=about["mix"],
+            centres=_NO_CENTRES if about["rescoring"] is None else _array(files, CENTRES, "<f4").reshape(2, -1),
+            rescoring=about["rescoring"],
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
         raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
@@ -134,6 +146,35 @@ def load_space(files: CheckedFiles) -> TermSpace:
         about = json.loads(files.read(ABOUT))
         return _LOADERS[about["config"]["terms"]](files, about)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
+
+
+class Rescoring(NamedTuple):
+    """What rescoring by embeddings takes, as it was fitted.
+
+    :param weight: The cosine's weight, 0 to 1; the sparse score has the rest.
+    :param centres: As in `Statistics`.
+    """
+
+    weight: float
+    centres: Vectors
+
+
+def load_rescoring(files: CheckedFiles) -> Rescoring | None:
+    """Read what rescoring takes; None where the index carries no embeddings.
+
+    :param files: As in `load_statistics`.
+    :raises IndexFolderError: A file is missing or damaged.
+    """
+    try:
+        about = json.loads(files.read(ABOUT))["rescoring"]
+        if about is None:
+            return None
+        weight, centres = float(about["weight"]), _array(files, CENTRES, "<f4").reshape(2, -1)
+        if not 0 <= weight <= 1:
+            raise ValueError
+        return Rescoring(weight, centres)
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
 
 

@@ -1,11 +1,10 @@
 """The first half of a build: a collection in, statistics out. What is written with them needs nothing of the others."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from sparseembed.alignment.adjustment import SAMPLE, Adjustment, fit_adjustment
+from sparseembed.alignment.adjustment import SAMPLE, fit_adjustment
 from sparseembed.alignment.decoding import Aligned, Decoder
 from sparseembed.alignment.head import Head, decoding_head
 from sparseembed.arrays import Ints, Vectors
@@ -16,12 +15,13 @@ from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.index.statistics import SIDES, Statistics
 from sparseembed.indexing.encoding import EncodedCorpus
-from sparseembed.indexing.mixing import choose_mix
+from sparseembed.indexing.mixing import ask, choose_mix
+from sparseembed.indexing.rescoring import USUAL_RESCORING, choose_rescoring
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
 from sparseembed.progress import track
 from sparseembed.sparse.config import AUTO, SparseConfig
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
-from sparseembed.sparse.spaces import SPACES, Backbone, FittedSpace
+from sparseembed.sparse.spaces import SPACES, Backbone
 from sparseembed.sparse.sparsify import Sparsifier
 from sparseembed.sparse.terms import TermSpace
 
@@ -51,30 +51,35 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
         for side, vectors in zip(SIDES, (seen, encoded.query_like.matrix()), strict=True)
     }
     mean = mean_direction(seen)
+    centres = np.stack([_mean(seen), _mean(encoded.query_like.matrix())])
     del seen
     decoder = Decoder(fitted.space.rows(head.matrix, embedder.tokenizer), embedder.device)
     sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
     sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier) if len(sample.rows) else []
-    mix = None
-    if config.literal and config.mix == AUTO:
-        choice = choose_mix(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
-        config, mix = config.with_changes(mix=choice.mix), choice.as_dict()
-        sparsifier = sparsifier.but(config)
-    quantizer = _quantizer(sample, aligned, fitted.space, sparsifier)
-    return _statistics(config, fitted, adjustments, quantizer, mean, mix)
-
-
-def _statistics(
-    config: SparseConfig,
-    fitted: FittedSpace,
-    adjustments: dict[str, Adjustment],
-    quantizer: Quantizer,
-    mean: Vectors,
-    mix: dict[str, Any] | None,
-) -> Statistics:
+    mix = rescoring = None
+    if config.literal and (config.mix == AUTO or config.carried):
+        asked = ask(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
+        if config.mix == AUTO:
+            choice = choose_mix(asked)
+            config, mix = config.with_changes(mix=choice.mix), choice.as_dict()
+            sparsifier = sparsifier.but(config)
+        if config.carried:
+            rescoring = choose_rescoring(asked, config.weight, sample, encoded.documents, embedder, centres).as_dict()
+    elif config.carried:
+        rescoring = USUAL_RESCORING.as_dict()
     return Statistics(
-        config, fitted.space, fitted.collection, adjustments, quantizer, mean, fitted.known_share, fitted.rare, mix
+        config=config,
+        space=fitted.space,
+        collection=fitted.collection,
+        adjustments=adjustments,
+        quantizer=_quantizer(sample, aligned, fitted.space, sparsifier),
+        mean=mean,
+        known_share=fitted.known_share,
+        rare=fitted.rare,
+        mix=mix,
+        centres=centres if config.carried else centres[:, :0],
+        rescoring=rescoring,
     )
 
 
@@ -100,6 +105,13 @@ def mean_direction(vectors: Vectors) -> Vectors:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     mean: Vectors = (units.sum(axis=0) / max(1, int((lengths > 0).sum()))).astype(np.float32)
+    return mean
+
+
+def _mean(vectors: Vectors) -> Vectors:
+    """Return the mean of vectors, shape (d,); rows of zeros, blank texts, are left out."""
+    filled = vectors[vectors.any(axis=1)]
+    mean: Vectors = filled.mean(axis=0, dtype=np.float64).astype(np.float32) if len(filled) else vectors.sum(axis=0)
     return mean
 
 

@@ -61,7 +61,27 @@ class MixChoice(NamedTuple):
         return {**self._asdict(), "curve": {f"{mix:g}": value for mix, value in self.curve.items()}}
 
 
-def choose_mix(
+class Asked(NamedTuple):
+    """Sentences that were searched, each once.
+
+    :param pairs: Place in the sample -> a sentence of the document, and the rest of it; q of them, or none where there
+        are too few.
+    :param rests: Embeddings of the rests, shape (q, d).
+    :param literal: Literal scores of each document for each sentence, shape (n, q).
+    :param expanded: Aligned scores, of the same shape.
+    :param unseen: Whether only documents that the embedder was not adapted on gave sentences.
+    :param whose: The documents, for a message.
+    """
+
+    pairs: dict[int, Pair]
+    rests: Vectors
+    literal: Floats
+    expanded: Floats
+    unseen: bool
+    whose: str
+
+
+def ask(
     name: str,
     sample: Sample,
     aligned: list[Aligned],
@@ -69,36 +89,47 @@ def choose_mix(
     embedder: TransformerEmbedder,
     space: TermSpace,
     sparsifier: Sparsifier,
-) -> MixChoice:
-    """Choose the mix of a collection.
+) -> Asked:
+    """Take sentences out of documents and search them.
 
     :param name: What the collection is called.
-    :param sample: Some of its documents.
+    :param sample: Some of its documents, n.
     :param aligned: Their aligned terms, of each part of the term space.
     :param store: The collection's embeddings; those of the texts without their sentences are kept beside them.
     :param embedder: What made them.
     :param space: The terms of the index.
     :param sparsifier: What makes its weights, but for the mix.
-    :return: The choice, the same each time.
+    :return: What was found, the same each time.
     """
     pairs = sentence_pairs(sample.documents, SENTENCES, sample.asked)
     unseen = sample.asked is not None
     whose = f"{name}'s documents" + (" that the adapter was not trained on" if unseen else "")
     if len(pairs) < LEAST_SENTENCES:
-        note(f"mix {USUAL:g}, the usual one: too few of {whose} have several sentences to choose it on")
-        return MixChoice(USUAL, USUAL, 0, {}, unseen)
+        nothing = np.zeros((0, 0))
+        return Asked({}, np.zeros((0, embedder.dimension), dtype=np.float32), nothing, nothing, unseen, whose)
     ids, rests = [sample.documents[place].id for place in pairs], [pair.positive for pair in pairs.values()]
     texts = Texts(f"{name}, documents without a sentence", digest([ids, rests]), ids, rests)
     vectors = encode_to_store(store.folder.parent / "rests", texts, embedder, redo=True).matrix()
-    literal, expanded = Trial(sample, pairs, space, sparsifier).scores(aligned, vectors)
-    wanted = np.asarray(list(pairs))
-    gains = {mix: gain_of(literal + mix * expanded, wanted) for mix in CANDIDATES}
+    return Asked(pairs, vectors, *Trial(sample, pairs, space, sparsifier).scores(aligned, vectors), unseen, whose)
+
+
+def choose_mix(asked: Asked) -> MixChoice:
+    """Choose the mix of a collection.
+
+    :param asked: Its sentences.
+    :return: The choice.
+    """
+    if not asked.pairs:
+        note(f"mix {USUAL:g}, the usual one: too few of {asked.whose} have several sentences to choose it on")
+        return MixChoice(USUAL, USUAL, 0, {}, asked.unseen)
+    wanted = np.asarray(list(asked.pairs))
+    gains = {mix: gain_of(asked.literal + mix * asked.expanded, wanted) for mix in CANDIDATES}
     curve = {mix: float(each.mean()) for mix, each in gains.items()}
     best = best_mix(gains)
-    choice = MixChoice(tempered(best), best, len(pairs), curve, unseen)
+    choice = MixChoice(tempered(best), best, len(asked.pairs), curve, asked.unseen)
     halved = f" ({best:g} finds them best)" if choice.mix != best else ""
     note(
-        f"mix {choice.mix:g}, chosen on {len(pairs)} sentences of {whose}{halved}: nDCG@10 of the rest "
+        f"mix {choice.mix:g}, chosen on {len(asked.pairs)} sentences of {asked.whose}{halved}: nDCG@10 of the rest "
         f"{curve[best]:.3f}, and {curve[0.0]:.3f} without aligned terms"
     )
     return choice

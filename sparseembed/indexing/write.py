@@ -12,6 +12,7 @@ from sparseembed.arrays import Vectors
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.index.block import Block
+from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.lucene_writer import LuceneStore
 from sparseembed.index.segment.writer import SegmentWriter
 from sparseembed.index.statistics import Statistics
@@ -98,7 +99,8 @@ class DocumentWriter:
         counted = self._statistics.space.count(texts)
         weighted = self._sparsifier.block(counted.counts, vectors)
         indptr, terms, impacts = quantised(weighted, self._statistics)
-        block = Block(ids, texts, indptr, terms, impacts, self._statistics.space.terms, counted.unknown)
+        rows = eight_bits(vectors, self._statistics.centres[0]) if self._statistics.centres.size else None
+        block = Block(ids, texts, indptr, terms, impacts, self._statistics.space.terms, counted.unknown, rows)
         for sink in self._sinks:
             sink.add(block)
         self._sum(texts, counted, indptr, vectors)
@@ -134,4 +136,4 @@ def quantised(
 
 def new_segment(folder: Path, statistics: Statistics) -> SegmentWriter:
     """Return a writer of a segment for the impacts of statistics."""
-    return SegmentWriter(folder, statistics.config.bits, MEMORY)
+    return SegmentWriter(folder, statistics.config.bits, MEMORY, statistics.centres.shape[1])

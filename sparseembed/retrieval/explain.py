@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from sparseembed.retrieval.rescoring import Rescored
+
 
 class SharedTerm(NamedTuple):
     """A term that a query and a document share.
@@ -22,16 +24,24 @@ class SharedTerm(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Why a document has the score it has: the scores of its shared terms sum exactly to it.
+    """Why a document has the score it has: the scores of its shared terms sum exactly to its score by terms.
 
+    :param score: The document's score: that by terms, or where it was rescored the new one.
     :param terms: The shared terms, by falling score.
     :param unmatched: Terms of the query that the document lacks, for people.
+    :param rescored: What terms and embedding add to the new score; None where it was not rescored.
     """
 
     id: str
-    score: int
+    score: float
     terms: list[SharedTerm]
     unmatched: list[str]
+    rescored: Rescored | None = None
+
+    @property
+    def by_terms(self) -> int:
+        """The document's score by terms."""
+        return sum(term.score for term in self.terms)
 
 
 def explain(

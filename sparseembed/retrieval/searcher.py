@@ -7,13 +7,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
-from sparseembed.engines.base import Engine, Hit
+from sparseembed.engines.base import Engine, Hit, check_count
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
+from sparseembed.retrieval.rescoring import Rescorer
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class _View:
             )
         self.literal = self._literal()
         self.query_encoder: QueryEncoder = InferenceFree(self.literal)
+        self.rescorer: Rescorer | None = None
 
     def _literal(self) -> LiteralTerms:
         # Plain words need no vocabulary: the analyzer alone gives the query's terms.
@@ -61,6 +63,26 @@ class _View:
         except ConfigError as error:
             raise IndexFolderError(f"{self.snapshot.path}: {error}") from None
 
+    def search(self, text: str, k: int) -> list[Hit]:
+        """Find the k best documents for a text."""
+        query = self.query_encoder.encode(text)
+        if self.rescorer is None:
+            return self.engine.search(query, k)
+        check_count("k", k)
+        hits = self.engine.search(query, max(k, self.rescorer.candidates))
+        return self.rescorer.ordered(hits, self.rescorer.encode([text])[0], k)
+
+    def search_batch(self, texts: Sequence[str], k: int, threads: int) -> list[list[Hit]]:
+        """Find the k best documents for each of many texts."""
+        queries = [self.query_encoder.encode(text) for text in texts]
+        rescorer = self.rescorer
+        if rescorer is None:
+            return self.engine.search_batch(queries, k, threads)
+        check_count("k", k)
+        found = self.engine.search_batch(queries, max(k, rescorer.candidates), threads)
+        vectors = rescorer.encode(texts)
+        return [rescorer.ordered(hits, vector, k) for hits, vector in zip(found, vectors, strict=True)]
+
     @cached_property
     def labels(self) -> dict[str, str]:
         return dict(zip(self.snapshot.space.terms, self.snapshot.space.labels, strict=True))
@@ -70,11 +92,12 @@ class _View:
         self.snapshot.close()
 
 
-class _Expansion(NamedTuple):
-    """How queries are expanded."""
+class _Reading(NamedTuple):
+    """What a model does with queries."""
 
-    m: int
-    weight: float
+    expand: int
+    expansion_weight: float
+    rescore: int
     embedder: "TransformerEmbedder"
 
 
@@ -85,10 +108,10 @@ class Searcher:
     from the commit that it has opened, whatever is added, deleted or replaced in the folder, until `reload`.
     """
 
-    def __init__(self, path: Path, snapshot: Snapshot, engine: str, expansion: _Expansion | None, warm: bool) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, engine: str, reading: _Reading | None, warm: bool) -> None:
         """Use `Searcher.open` instead."""
         self.path = path
-        self._engine, self._expansion, self._warm = engine, expansion, warm
+        self._engine, self._reading, self._warm = engine, reading, warm
         self._view = self._viewed(snapshot)
 
     @classmethod
@@ -98,6 +121,7 @@ class Searcher:
         *,
         expand: int = 0,
         expansion_weight: float = DEFAULT_EXPANSION_WEIGHT,
+        rescore: int = 0,
         embedder: "EmbedderLike | Named | None" = None,
         engine: str = DEFAULT_ENGINE,
         warm: bool = True,
@@ -108,27 +132,31 @@ class Searcher:
         :param expand: M, aligned terms added to each query by one model call; 0 for inference-free queries, which load
             neither torch nor a model.
         :param expansion_weight: Weight of the best of them, where a literal term's is 1.
-        :param embedder: The embedder that expands; the one that the manifest names when None, if that is a preset.
+        :param rescore: Best hits that are put in a new order by comparing their embeddings with the query's, by one
+            model call; 0 for none. `rescoring.CANDIDATES`, 100, is a good number.
+        :param embedder: The embedder that reads queries; the one that the manifest names when None, if a preset.
         :param engine: `native`, which needs no Java; `lucene`; or `exact`, the reference, which holds all in memory.
         :param warm: Whether the first search begins to load, in the background, what makes later ones fast; False for a
             process that makes few.
         :return: The searcher.
         :raises IndexFolderError: There is no index, it is damaged or of another version, or it was not made by
             `embedder` (which field differs).
-        :raises ConfigError: Unknown engine; M < 0.
+        :raises ConfigError: Unknown engine; M or `rescore` < 0.
         :raises EngineError: Java or Lucene fails.
         """
         if expand < 0:
             raise ConfigError(f"expand, the aligned terms of a query, must be 0 or more, not {expand}")
+        if rescore < 0:
+            raise ConfigError(f"rescore, the hits that are rescored, must be 0 or more, not {rescore}")
 
         def opened(snapshot: Snapshot) -> "Searcher":
-            expansion = None
-            if embedder is not None or expand:
+            reading = None
+            if embedder is not None or expand or rescore:
                 from sparseembed.retrieval.embedder import matching_embedder
 
                 checked = matching_embedder(snapshot.manifest, embedder)
-                expansion = _Expansion(expand, expansion_weight, checked) if expand else None
-            return cls(Path(path), snapshot, engine, expansion, warm)
+                reading = _Reading(expand, expansion_weight, rescore, checked) if expand or rescore else None
+            return cls(Path(path), snapshot, engine, reading, warm)
 
         return _on_last_commit(Path(path), opened)
 
@@ -156,12 +184,16 @@ class Searcher:
 
     def _viewed(self, snapshot: Snapshot) -> _View:
         view = _View(snapshot, self._engine, self._warm)
-        if self._expansion is not None:
+        reading = self._reading
+        if reading is not None:
             from sparseembed.retrieval.embedder import matching_embedder
 
             try:
-                matching_embedder(snapshot.manifest, self._expansion.embedder)
-                view.query_encoder = expander(snapshot, *self._expansion)
+                matching_embedder(snapshot.manifest, reading.embedder)
+                if reading.expand:
+                    view.query_encoder = expander(snapshot, reading.expand, reading.expansion_weight, reading.embedder)
+                if reading.rescore:
+                    view.rescorer = Rescorer(snapshot, reading.embedder, reading.rescore)
             except BaseException:
                 view.close()
                 raise
@@ -186,6 +218,11 @@ class Searcher:
     def query_encoder(self, encoder: QueryEncoder) -> None:
         self._view.query_encoder = encoder
 
+    @property
+    def rescorer(self) -> "Rescorer | None":
+        """What puts the best hits in a new order; None where it was not asked for."""
+        return self._view.rescorer
+
     def expander(self, m: int, weight: float, embedder: "TransformerEmbedder") -> Expanded:
         """Return an encoder of expanded queries for this index.
 
@@ -200,11 +237,11 @@ class Searcher:
 
         :param text: The query; an empty one, or one of unknown words only, has no hits.
         :param k: Hits wanted, at least 1.
-        :return: At most k hits (id, score, rank), best first; equal scores by ascending id.
+        :return: At most k hits (id, score, rank), best first; equal scores by ascending id. The scores are whole
+            numbers, or where hits are rescored from 0 to 1, and below 0 for hits beyond the candidates.
         :raises ConfigError: k < 1.
         """
-        view = self._view
-        return view.engine.search(view.query_encoder.encode(text), k)
+        return self._view.search(text, k)
 
     def search_batch(self, texts: Sequence[str], k: int = 10, threads: int = 1) -> list[list[Hit]]:
         """Find the k best documents of each of many queries.
@@ -215,8 +252,7 @@ class Searcher:
         :return: One list of hits a query, in the order of the queries.
         :raises ConfigError: k or threads < 1.
         """
-        view = self._view
-        return view.engine.search_batch([view.query_encoder.encode(text) for text in texts], k, threads)
+        return self._view.search_batch(texts, k, threads)
 
     def encode_query(self, text: str) -> dict[str, int]:
         """Return the impact query of a text: term -> weight."""
@@ -244,7 +280,8 @@ class Searcher:
 
         :param text: The query.
         :param doc_id: The document.
-        :return: The shared terms; their scores sum to the document's score, which is 0 if they share none.
+        :return: The shared terms; their scores sum to the document's score, which is 0 if they share none. Where hits
+            are rescored, what that makes of a candidate.
         :raises DataError: The index has no such document.
         """
         view = self._view
@@ -252,7 +289,15 @@ class Searcher:
         segment = view.snapshot.segments[place.segment]
         query = view.query_encoder.encode(text)
         impacts = segment.impacts(place.number, list(query))
-        return explain(doc_id, query, impacts, set(view.literal.of(segment.text(place.number))), self.label)
+        told = explain(doc_id, query, impacts, set(view.literal.of(segment.text(place.number))), self.label)
+        if view.rescorer is None:
+            return told
+        hits = view.engine.search(query, view.rescorer.candidates)
+        row = next((row for row, hit in enumerate(hits) if hit.id == doc_id), None)
+        if row is None:
+            return told
+        rescored = view.rescorer.scored(hits, view.rescorer.encode([text])[0])[row]
+        return told._replace(score=rescored.score, rescored=rescored)
 
     def label(self, term: str) -> str:
         """Return a term as people read it: pieces stand in the index as decimal ids."""

@@ -35,6 +35,7 @@ class SparseConfig:
     :param least: Documents that a word stands in at least to be decoded onto. A rarer one is literal alone: it has no
         decoding row, and is found where it stands. `auto` is 1 for a vocabulary of at most 50,000 words and 2 for a
         larger one, of which more than half usually stands in one document alone. It has no effect on pieces.
+    :param carried: Whether the index carries the documents' embeddings, in 8 bits, to rescore hits with.
     """
 
     terms: str = "word"
@@ -49,6 +50,7 @@ class SparseConfig:
     pieces: float = 0.5
     bits: int = 8
     least: int | str = AUTO
+    carried: bool = True
 
     def __post_init__(self) -> None:
         """Check each choice.

@@ -218,9 +218,7 @@ def test_a_window_narrower_than_texts_is_told(tiny_embedder, model_copy):
 
 def test_a_model_that_does_not_survive_is_refused(tiny_embedder, monkeypatch):
     monkeypatch.setattr(opening, "LEAST_COSINE", 1.01)
-    with pytest.raises(
-        EmbedderError, match=r"does not survive 8-bit integers: the mean cosine .* is 1\.0"
-    ):
+    with pytest.raises(EmbedderError, match=r"does not survive 8-bit integers: the mean cosine .* is 1\.0"):
         tiny_embedder("tied", dtype="int8").encode(["cat"])
 
 

@@ -56,6 +56,8 @@ def make(tokenizer, matrix):
             "known_share": 0.1 + 0.2,
             "rare": 11,
             "mix": {"mix": 0.25, "curve": {"0": 0.5}},
+            "centres": rng.normal(size=(2, 32)).astype(np.float32),
+            "rescoring": {"weight": 0.3, "sentences": 0, "curve": {}},
         }
         return Statistics(**{**whole, **parts})
 

@@ -18,7 +18,7 @@ from sparseembed.embedders.adapters import held_out_documents
 from sparseembed.indexing import mixing, sample
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.encoding import encode_corpus
-from sparseembed.indexing.mixing import CANDIDATES, USUAL, Trial, best_mix, choose_mix, gain_of, tempered
+from sparseembed.indexing.mixing import CANDIDATES, USUAL, Trial, ask, best_mix, choose_mix, gain_of, tempered
 from sparseembed.indexing.sample import Sample, decode_sample
 from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.sparse.collection import CollectionStatistics
@@ -139,7 +139,7 @@ def test_too_few_sentences_leave_the_usual_mix_and_encode_nothing(tiny_embedder)
         embedder = tiny_embedder()
         parts = parts_of(corpus, embedder, SparseConfig(terms="folded", k=20))
         calls = embedder.model_calls
-        choice = choose_mix(*parts)
+        choice = choose_mix(ask(*parts))
         assert (choice.mix, choice.curve) == (USUAL, {})
         assert embedder.model_calls == calls
 
@@ -199,7 +199,7 @@ def test_an_adapter_of_the_collection_is_asked_on_documents_that_it_was_not_trai
     corpus = corpus_of(240)
     parts = parts_of(corpus, embedder, SparseConfig(terms="folded", k=20))
     assert 50 < len(parts[1].rows) <= 50 + 32
-    choice = choose_mix(*parts)
+    choice = choose_mix(ask(*parts))
     assert (choice.sentences, choice.unseen) == (32, True)
     assert set(asked) == held_out
     for name, pair in asked.items():
@@ -210,5 +210,5 @@ def test_an_adapter_of_the_collection_is_asked_on_documents_that_it_was_not_trai
 def test_an_adapter_of_another_collection_changes_nothing(adapted, tiny_embedder):
     corpus = corpus_of(60)  # it has a quarter of the other's ids
     embedder = tiny_embedder("tied", adapters=(str(adapted[0]),))
-    choice = choose_mix(*parts_of(corpus, embedder, SparseConfig(terms="folded", k=20)))
+    choice = choose_mix(ask(*parts_of(corpus, embedder, SparseConfig(terms="folded", k=20))))
     assert (choice.sentences, choice.unseen) == (51, False)

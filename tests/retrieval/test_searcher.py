@@ -438,7 +438,7 @@ def test_the_engine_of_another_index_is_noticed(small, tmp_path):
 
 def use_all(folder, embedder):
     """Read everything that an index holds."""
-    with Searcher.open(folder, expand=2, embedder=embedder) as searcher:
+    with Searcher.open(folder, expand=2, rescore=40, embedder=embedder) as searcher:
         snapshot = open_snapshot(folder)
         try:
             snapshot.statistics()

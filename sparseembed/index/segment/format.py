@@ -25,6 +25,8 @@ TERMS = "terms.tables"
 DOCUMENTS = "documents.tables"
 DOCS = "docs.u16"
 TEXTS = "texts.lz4"
+EMBEDDINGS = "embeddings.i8"
+ROWS = "embeddings.tables"
 
 TERM_TABLES = {
     "term_bytes": "|u1",
@@ -44,6 +46,9 @@ TEXT_TABLES = {"text_offsets": "<i8", "block_documents": "<i8", "block_offsets":
 
 DOCUMENT_TABLES = {"id_bytes": "|u1", "id_offsets": "<i8", "ranks": "<i4", **TEXT_TABLES}
 """UTF-8 and offsets of the ids, the place of each id among all when sorted as bytes, and the tables of the texts."""
+
+EMBEDDING_TABLES = {"row_crcs": "<u4"}
+"""The crc32 of each document's row of the embeddings, where the segment has them."""
 
 
 def impacts_name(bits: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sparseembed.errors import DataError
+from sparseembed.index.segment.embeddings import EmbeddingsWriter
 from sparseembed.index.segment.format import SegmentInfo
 from sparseembed.index.segment.output import SegmentOutput
 from sparseembed.index.segment.reader import SegmentReader
@@ -57,14 +58,16 @@ def merge_segments(
     :param deleted: for each, which documents are deleted, bool (documents,), or None.
     :param folder: the new segment's folder.
     :param bits: bits of the largest impact that may occur.
-    :return: what the new segment holds; the same bytes as if one writer had been given the live documents.
+    :return: what the new segment holds; the same bytes as if one writer had been given the live documents. It has
+        embeddings where all segments have.
     :raises DataError: if an id occurs in two segments, or an impact has too many bits.
     :raises IndexFolderError: if a segment is damaged.
     """
     for reader in readers:
         if reader.terms and int(reader.arrays.maxima.max()) >= 1 << bits:
             raise DataError(f"{reader.folder} has impacts of more than {bits} bits: merge with more bits")
-    with SegmentOutput(Path(folder), bits) as output:
+    dimensions = {reader.dimension for reader in readers}
+    with SegmentOutput(Path(folder), bits, dimensions.pop() if len(dimensions) == 1 else 0) as output:
         parts = []
         for reader, dead in zip(readers, deleted, strict=True):
             parts.append(_Part(reader, dead, len(output.documents)))
@@ -72,5 +75,14 @@ def merge_segments(
             for doc_id, text, gone in zip(reader.raw_ids(), reader.raw_texts(), flags, strict=False):
                 if not gone:
                     output.documents.add(doc_id, text)
+            if output.embeddings is not None:
+                _copy_embeddings(reader, dead, output.embeddings)
         merge(parts, output.postings, MEMORY)
         return output.finish()
+
+
+def _copy_embeddings(reader: SegmentReader, dead: np.ndarray | None, into: EmbeddingsWriter) -> None:
+    first = 0
+    for rows in reader.embedding_blocks():
+        into.add(rows if dead is None else rows[~dead[first : first + len(rows)]])
+        first += len(rows)

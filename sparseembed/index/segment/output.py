@@ -6,6 +6,7 @@ from typing import Self
 
 from sparseembed.errors import ConfigError
 from sparseembed.index.segment.documents import DocumentsWriter
+from sparseembed.index.segment.embeddings import EmbeddingsWriter
 from sparseembed.index.segment.format import SegmentInfo
 from sparseembed.index.segment.postings import PostingsWriter
 
@@ -13,11 +14,12 @@ from sparseembed.index.segment.postings import PostingsWriter
 class SegmentOutput:
     """Documents and postings of one segment; a context manager that removes the files unless they were finished."""
 
-    def __init__(self, folder: Path, bits: int) -> None:
+    def __init__(self, folder: Path, bits: int, dimension: int = 0) -> None:
         """Create the folder, if it is not there, and the files, which must not be.
 
         :param folder: the segment's folder.
         :param bits: bits of the largest impact that may occur.
+        :param dimension: bytes of a document's embedding; 0 for a segment without embeddings.
         :raises ConfigError: if bits is not from 1 to 16.
         """
         if not 1 <= bits <= 16:
@@ -27,14 +29,17 @@ class SegmentOutput:
         self._finished = False
         self.documents = DocumentsWriter(folder)
         self.postings = PostingsWriter(folder, bits)
+        self.embeddings = EmbeddingsWriter(folder, dimension) if dimension else None
 
     def finish(self) -> SegmentInfo:
         """Close the files.
 
         :return: what the segment holds.
-        :raises DataError: if an id occurs twice.
+        :raises DataError: if an id occurs twice, or embeddings are missing.
         """
         files = self.documents.finish() | self.postings.finish(len(self.documents))
+        if self.embeddings is not None:
+            files |= self.embeddings.finish(len(self.documents))
         self._finished = True
         return SegmentInfo(len(self.documents), self.postings.postings, self.postings.terms, files)
 
@@ -44,11 +49,13 @@ class SegmentOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.documents.close()
-        self.postings.close()
+        writers = [each for each in (self.documents, self.postings, self.embeddings) if each is not None]
+        for writer in writers:
+            writer.close()
         if self._finished and kind is None:
             return
-        for name in (*self.documents.files, *self.postings.files):
-            (self.folder / name).unlink(missing_ok=True)
+        for writer in writers:
+            for name in writer.files:
+                (self.folder / name).unlink(missing_ok=True)
         if self._made and not any(self.folder.iterdir()):
             self.folder.rmdir()

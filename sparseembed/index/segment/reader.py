@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sparseembed.errors import IndexFolderError
+from sparseembed.index.segment.embeddings import EmbeddingsReader
 from sparseembed.index.segment.format import (
     DOCS,
     DOCUMENT_TABLES,
     DOCUMENTS,
+    ROWS,
     SEEDS,
     TERM_TABLES,
     TERMS,
@@ -71,6 +73,7 @@ class SegmentReader:
         self.folder = Path(folder)
         self._open_documents()
         self._open_terms()
+        self._embeddings = EmbeddingsReader(self.folder, self.documents) if (self.folder / ROWS).exists() else None
         self._checked = np.zeros(self.terms, dtype=bool)
         self._numbers: dict[str, int] = {}
         self._order = np.empty(0, dtype=np.int32)
@@ -184,6 +187,24 @@ class SegmentReader:
         numbers = self.lookup(terms)
         found = np.maximum(numbers, 0)
         return np.where(numbers >= 0, self._frequencies(found), 0).tolist() if self.terms else [0] * len(numbers)
+
+    @property
+    def dimension(self) -> int:
+        """Length of the documents' embeddings; 0 where the segment has none."""
+        return self._embeddings.dimension if self._embeddings is not None else 0
+
+    def embeddings(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the embeddings of documents, in 8 bits.
+
+        :param numbers: int64 (n,), within range.
+        :return: int8 (n, d); (n, 0) where the segment has none.
+        :raises IndexFolderError: if one is damaged.
+        """
+        return np.empty((len(numbers), 0), np.int8) if self._embeddings is None else self._embeddings.rows(numbers)
+
+    def embedding_blocks(self) -> Iterator[np.ndarray]:
+        """Yield the embeddings of all documents, in order, some at a time; nothing where the segment has none."""
+        return iter(()) if self._embeddings is None else self._embeddings.blocks()
 
     def vector(self, number: int) -> dict[str, int]:
         """Return the terms and impacts of a document, the terms in ascending order."""

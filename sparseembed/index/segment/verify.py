@@ -21,6 +21,8 @@ def verify(reader: "SegmentReader") -> None:
     _documents(reader)
     reader.check(np.arange(reader.terms))
     _postings(reader)
+    for _ in reader.embedding_blocks():
+        pass  # each row is compared with its checksum as it is read
 
 
 def _documents(reader: "SegmentReader") -> None:

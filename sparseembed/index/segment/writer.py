@@ -31,16 +31,17 @@ class SegmentWriter:
     A context manager; leaving it without `finish` removes what it wrote.
     """
 
-    def __init__(self, folder: Path, bits: int = 8, memory: int = 256 << 20) -> None:
+    def __init__(self, folder: Path, bits: int = 8, memory: int = 256 << 20, dimension: int = 0) -> None:
         """Create the segment's folder and files.
 
         :param folder: the folder; none of the segment's files may be there.
         :param bits: bits of the largest impact that may occur, 1 to 16; up to 8, an impact takes one byte.
         :param memory: bytes that postings and the terms outside the vocabulary may take; ids and the offsets of texts
             come on top.
+        :param dimension: bytes of a document's embedding; 0 where blocks come without.
         :raises ConfigError: if bits is out of range.
         """
-        self._output = SegmentOutput(Path(folder), bits)
+        self._output = SegmentOutput(Path(folder), bits, dimension)
         self._limit = 2**bits - 1
         self._memory = memory
         self._vocabulary: Sequence[str] | None = None
@@ -61,6 +62,8 @@ class SegmentWriter:
         base = len(self._output.documents)
         for doc_id, text in zip(block.ids, block.texts, strict=True):
             self._output.documents.add(encode(doc_id), encode(text))
+        if self._output.embeddings is not None and block.embeddings is not None:
+            self._output.embeddings.add(block.embeddings)
         indptr = np.asarray(block.indptr, dtype=np.int64)
         terms, impacts = np.asarray(block.terms), np.asarray(block.impacts)
         costs = indptr * _POSTING + np.arange(len(indptr)) * _DOCUMENT
@@ -116,6 +119,8 @@ class SegmentWriter:
             raise DataError("two blocks of one segment have different vocabularies: give all blocks the same one")
         terms, indptr = np.asarray(block.terms), np.asarray(block.indptr)
         sizes = {len(block.ids), len(block.texts), len(indptr) - 1}
+        if block.embeddings is not None:
+            sizes.add(len(block.embeddings))
         if len(sizes) > 1 or {len(terms), len(block.impacts)} != {int(indptr[-1])} or indptr[0] != 0:
             raise DataError("a block's ids, texts, indptr, terms and impacts do not agree in length")
         if np.any(np.diff(indptr) < 0):

@@ -1,0 +1,86 @@
+"""The weight of embeddings where hits are rescored, chosen for a collection without a query or a judgement.
+
+The sentences that the mix is chosen on are searched among their collection's documents; the best hundred of each are
+rescored with every weight, and the weight that finds the sentences' own documents best is taken.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sparseembed.arrays import Vectors
+from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
+from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.files import digest
+from sparseembed.index.eight_bits import cosines, eight_bits
+from sparseembed.indexing.mixing import DEPTH, Asked
+from sparseembed.indexing.sample import Sample
+from sparseembed.progress import note
+from sparseembed.retrieval.rescoring import CANDIDATES, shares
+
+WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
+USUAL = 0.5  # where nothing can be chosen
+
+
+class RescoringChoice(NamedTuple):
+    """A chosen weight.
+
+    :param weight: The cosine's weight beside the sparse score.
+    :param sentences: Sentences that it was chosen on; 0 where there were too few, and it is the usual one.
+    :param curve: Weight -> mean nDCG@10 of the sentences; empty where there were too few.
+    """
+
+    weight: float
+    sentences: int
+    curve: dict[float, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the choice as plain values, for a manifest."""
+        return {**self._asdict(), "curve": {f"{weight:g}": value for weight, value in self.curve.items()}}
+
+
+USUAL_RESCORING = RescoringChoice(USUAL, 0, {})
+
+
+def choose_rescoring(
+    asked: Asked, mix: float, sample: Sample, store: EmbeddingStore, embedder: TransformerEmbedder, centres: Vectors
+) -> RescoringChoice:
+    """Choose the weight of a collection.
+
+    :param asked: Its sentences, and their sparse scores.
+    :param mix: The index's mix.
+    :param sample: The documents that were searched.
+    :param store: The collection's embeddings; those of the sentences are kept beside them.
+    :param embedder: What made them.
+    :param centres: As in `Statistics`.
+    :return: The choice, the same each time.
+    """
+    if not asked.pairs:
+        return USUAL_RESCORING
+    places = np.asarray(list(asked.pairs))
+    ids, sentences = [sample.documents[place].id for place in places], [pair.query for pair in asked.pairs.values()]
+    texts = Texts(f"sentences of {asked.whose}", digest([ids, sentences]), ids, sentences)
+    queries = encode_to_store(store.folder.parent / "sentences", texts, embedder, "query", redo=True).matrix()
+    vectors = np.array(store.take(sample.rows))
+    vectors[places] = asked.rests  # as they were searched: without their sentence
+    rows = eight_bits(vectors, centres[0])
+    gains = np.zeros((len(WEIGHTS), len(places)))
+    for column, place in enumerate(places.tolist()):
+        scores = asked.literal[:, column] + mix * asked.expanded[:, column]
+        best = np.argsort(-scores, kind="stable")[:CANDIDATES]
+        best = best[scores[best] > 0]
+        own = np.flatnonzero(best == place)
+        if not len(own):
+            continue
+        cosine = cosines(rows[best], queries[column], centres[1])
+        for number, weight in enumerate(WEIGHTS):
+            total = np.add(*shares(scores[best], cosine, weight))
+            rank = int((total >= total[own[0]]).sum())
+            gains[number, column] = 1 / np.log2(1 + rank) if rank <= DEPTH else 0.0
+    curve = dict(zip(WEIGHTS, gains.mean(axis=1).tolist(), strict=True))
+    weight = max(WEIGHTS, key=lambda each: (curve[each], -abs(each - USUAL)))
+    note(
+        f"rescoring weight {weight:g}, chosen on {len(places)} sentences of {asked.whose}: nDCG@10 "
+        f"{curve[weight]:.3f}, and {curve[0.0]:.3f} without rescoring"
+    )
+    return RescoringChoice(weight, len(places), curve)
