@@ -193,7 +193,7 @@ def test_an_index_without_embeddings_is_smaller_and_says_so(embedder, tmp_path):
     path = build_index(corpus, tmp_path / "index", embedder, k=20, carried=False).path
     assert not list(path.rglob("embeddings.*"))
     assert not list(path.rglob("centres.f32"))
-    with pytest.raises(IndexFolderError, match="carries no embeddings .* without --no-embeddings"):
+    with pytest.raises(IndexFolderError, match=r"carries no embeddings .* without --no-embeddings"):
         Searcher.open(path, rescore=10, embedder=embedder)
     with pytest.raises(ConfigError, match="rescore, the hits that are rescored, must be 0 or more, not -1"):
         Searcher.open(path, rescore=-1, embedder=embedder)

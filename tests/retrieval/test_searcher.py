@@ -442,6 +442,8 @@ def use_all(folder, embedder):
         snapshot = open_snapshot(folder)
         try:
             snapshot.statistics()
+            for segment in snapshot.segments:
+                assert sum(len(rows) for rows in segment.embedding_blocks()) == segment.documents
         finally:
             snapshot.close()
         found = [(searcher.search(query), searcher.encode_query(query)) for query in ("cat", "whale swam")]
