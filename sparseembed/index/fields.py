@@ -103,6 +103,7 @@ _MANIFEST = _having(
     },
     {
         "mix": _or_none(_mapping),
+        "rescoring": _or_none(_mapping),
         "embeddings": _list_of(_text),
         "updates": _updates,
         "shard": _or_none(_having({"number": _count, "of": _count}, open_=True)),

@@ -80,5 +80,6 @@ def first_manifest(
         lucene={},
         versions=software_versions(),
         mix=statistics.mix,
+        rescoring=statistics.rescoring,
         embeddings=embeddings,
     )

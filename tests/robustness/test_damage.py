@@ -324,6 +324,7 @@ HOSTILE = [
     ("shard", 3),
     ("build", "\x1b[2J" * 1000),
     ("mix", "no"),
+    ("rescoring", 0.5),
     ("versions", 3),
     ("corpus", {"name": "x" * 10**6, "fingerprint": "\n"}),
 ]
