@@ -53,7 +53,12 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
         help="PEFT adapter of the weights, a folder or owner/model@revision; again for more, merged in this order",
     )
     group.add_argument("--max-length", type=int, metavar="N", help="tokens of a prompted text (default: 2048)")
-    group.add_argument("--dtype", choices=DTYPES, help="auto is int8 for the built-in model on a CPU made for it, else bfloat16 where there is it (default: auto)")
+    group.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        help="auto is int8 for the built-in model on a CPU made for it, else bfloat16 where the processor has it "
+        "(default: auto)",
+    )
     group.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU when there is one)")
     group.add_argument("--decoding", metavar="M", help="model whose LM head decodes, if not the embedder's own")
     group.add_argument("--trust-remote-code", action="store_true", default=None, help="run code that the model brings")
