@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sparseembed.alignment.general import general_adjustment
     from sparseembed.api import decode, encode_document, encode_query
     from sparseembed.errors import SparseEmbedError
     from sparseembed.indexing.build import build_index
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
     from sparseembed.retrieval.searcher import Searcher
 
 __version__ = "0.1.0"
-__all__ = ["Index", "Searcher", "SparseEmbedError", "build_index", "decode", "encode_document", "encode_query"]
+__all__ = [
+    "Index",
+    "Searcher",
+    "SparseEmbedError",
+    "build_index",
+    "decode",
+    "encode_document",
+    "encode_query",
+    "general_adjustment",
+]
 
 _HOME = {
     "Index": "sparseembed.indexing.update",
@@ -24,6 +34,7 @@ _HOME = {
     "decode": "sparseembed.api",
     "encode_document": "sparseembed.api",
     "encode_query": "sparseembed.api",
+    "general_adjustment": "sparseembed.alignment.general",
 }
 
 

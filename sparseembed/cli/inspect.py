@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 NAME = "inspect"
 HELP = "show a text's aligned tokens"
 DESCRIPTION = """\
-Embed a text, decode the embedding with the backbone's LM head, and show the tokens it ranks first. With --index, the
-embedding is adjusted as that index adjusts it, by the mean or first component of its own collection. --instruction
+Embed a text, decode the embedding with the backbone's LM head, and show the tokens it ranks first. What all embeddings
+share is taken out before: the mean of a few built-in texts, or with --index the mean or first component of that index's
+own collection; --adjustment none shows the embedding as it is. --instruction
 shows the text under several instructions side by side; --with shows what brings two texts together or holds them apart.
 """
 EPILOG = """\
 examples:
   sparseembed inspect "What can a person do about high blood pressure?"
+  sparseembed inspect "What can a person do about high blood pressure?" --adjustment none
   sparseembed inspect "What can a person do about high blood pressure?" --index indexes/pydocs --side query
   sparseembed inspect "$(cat abstract.txt)" --embedder owner/model -k 50 --json
   sparseembed inspect "The soup was cold and the waiter rude." \\
@@ -93,7 +95,12 @@ def _tokens(options: argparse.Namespace) -> list[_Token]:
 
 def _embedder(options: argparse.Namespace) -> "tuple[TransformerEmbedder, Adjustment | None]":
     if options.index is None:
-        return chosen_embedder(options), None
+        embedder = chosen_embedder(options)
+        if side_by_side.wanted(options) or options.adjustment == "none":
+            return embedder, None
+        from sparseembed.alignment.general import general_adjustment
+
+        return embedder, general_adjustment(embedder, options.side, options.adjustment or "centred")
     from sparseembed.index.snapshot import open_snapshot
     from sparseembed.retrieval.embedder import matching_embedder
 

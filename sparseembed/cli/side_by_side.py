@@ -22,7 +22,7 @@ SHARES = ("together", "apart")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the comparing modes."""
     group = parser.add_argument_group(
-        "comparing", "Embeddings are then adjusted: as the index does with --index, else as --adjustment says."
+        "adjusting and comparing", "Embeddings are adjusted as the index does with --index, else as --adjustment says."
     )
     group.add_argument(
         "--instruction",
@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--adjustment",
         choices=("none", "pc1", "centred"),
-        help="fitted on these texts and a few built-in ones (default: pc1)",
+        help="what is taken out before decoding, fitted on a few built-in texts and, when comparing, on these "
+        "(default: centred, the texts' mean; when comparing pc1)",
     )
 
 
@@ -49,8 +50,6 @@ def wanted(options: argparse.Namespace) -> bool:
 
     :raises ConfigError: Options that contradict each other.
     """
-    if options.adjustment and options.instruction is None and options.other is None:
-        raise ConfigError("--adjustment goes with --instruction or --with; --index adjusts a single text")
     if options.adjustment and options.index:
         raise ConfigError("choose --adjustment or --index, which brings its own")
     if options.instruction is not None and options.other is not None:

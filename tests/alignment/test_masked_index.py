@@ -134,7 +134,7 @@ def test_the_commands_take_an_encoder(words, corpus, tmp_path, capsys, terms):
 
 
 def test_inspect_shows_the_logits(words, masked_model, naive_logits, embedder, capsys):
-    assert main(["inspect", "the whale", "-k", "40", "--json", *words, "-q"]) == 0
+    assert main(["inspect", "the whale", "-k", "40", "--json", "--adjustment", "none", *words, "-q"]) == 0
     found = {token["token"]: token for token in map(json.loads, capsys.readouterr().out.splitlines())}
     [logits] = naive_logits(masked_model("bert"), ["the whale"])
     pieces = {piece: number for piece, number in embedder.tokenizer.get_vocab().items() if not piece.startswith("[")}

@@ -143,7 +143,7 @@ def test_an_index_brings_its_adjustment(run, model, tmp_path, capsys):
         (("--with", " "), "the text of --with is blank"),
         (("--with", ""), "the text of --with is blank"),
         (("--with", "a", "--instruction", "{text}"), "choose --instruction"),
-        (("--adjustment", "pc1"), "goes with --instruction or --with"),
+        (("--adjustment", "pc1", "--index", "b"), "choose --adjustment or --index"),
         (("--with", "a", "--adjustment", "pc1", "--index", "b"), "choose --adjustment or --index"),
         (("--with", "a", "-k", "0"), "must be at least 1"),
     ],

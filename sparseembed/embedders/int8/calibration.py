@@ -5,15 +5,12 @@ size is moved into the weights that it meets (SmoothQuant: Xiao et al., ICML 202
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sparseembed.arrays import Vectors
-
-TEXTS = Path(__file__).with_name("texts.txt")
-"""Paragraphs of several kinds and languages, one a line, under this project's licence."""
+from sparseembed.embedders.general import general_texts
 
 INPUTS = ("self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.down_proj")
 """Layers whose inputs are measured; the others share them."""
@@ -31,13 +28,12 @@ class Calibration(NamedTuple):
 
 
 def calibration_tokens(tokenizer: Any, most: int) -> list[list[int]]:
-    """Return the texts as token ids, without a prompt: one measurement serves all prompts.
+    """Return the general texts as token ids, without a prompt: one measurement serves all prompts.
 
     :param tokenizer: A `tokenizers.Tokenizer`.
     :param most: Tokens of a text at most.
     """
-    texts = [text for text in TEXTS.read_text(encoding="utf-8").splitlines() if text]
-    return [encoding.ids[:most] for encoding in tokenizer.encode_batch(texts) if encoding.ids]
+    return [encoding.ids[:most] for encoding in tokenizer.encode_batch(general_texts()) if encoding.ids]
 
 
 def calibrated(model: Any, tokens: Sequence[Sequence[int]]) -> Calibration:

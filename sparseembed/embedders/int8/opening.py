@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sparseembed.embedders.body import length_limit
+from sparseembed.embedders.general import general_texts
 from sparseembed.embedders.int8.body import Int8Body
-from sparseembed.embedders.int8.calibration import TEXTS, calibrated, calibration_tokens
+from sparseembed.embedders.int8.calibration import calibrated, calibration_tokens
 from sparseembed.embedders.int8.support import sums_are_exact, unfit
 from sparseembed.embedders.int8.weights import Int8Weights, quantised, read_weights, window_of, write_weights
 from sparseembed.embedders.prompts import Prompted
@@ -40,7 +41,7 @@ def open_int8(load: Callable[[], Any], tokenizer: Any, spec: EmbedderSpec, ident
         raise EmbedderError("this processor or torch does not multiply 8-bit integers exactly: pass --dtype float32")
     from safetensors import SafetensorError
 
-    file = cache_folder("int8", f"{digest([METHOD, TEXTS.read_text(encoding='utf-8'), identity])[:32]}.safetensors")
+    file = cache_folder("int8", f"{digest([METHOD, general_texts(), identity])[:32]}.safetensors")
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
         return Int8Body(read_weights(file), spec)
     weights = _made(load(), tokenizer, spec)
