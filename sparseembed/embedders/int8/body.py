@@ -93,6 +93,23 @@ class Int8Body:
         with torch.inference_mode():
             return self._states(items, np.cumsum([len(item.ids) for item in items]) - 1)
 
+    def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
+        """Read texts with the first layers alone.
+
+        :param items: Prompted texts, n, none empty; few enough to go through the layers together.
+        :param depth: How many layers.
+        :return: Shape (n, 2 d): the state of each text's last token, and the mean of all its tokens' states, each state
+            brought to a mean square of 1.
+        """
+        import torch
+
+        lengths = np.array([len(item.ids) for item in items])
+        ends = np.cumsum(lengths)
+        with torch.inference_mode():
+            states = self._unit(self._stream(items, np.arange(ends[-1]), depth))
+        means = np.add.reduceat(states, ends - lengths) / lengths[:, None]
+        return np.concatenate([states[ends - 1], means], axis=1)
+
     def _pooled(self, items: Sequence[Prompted]) -> "torch.Tensor":
         import torch
 
@@ -111,6 +128,16 @@ class Int8Body:
 
     def _states(self, items: Sequence[Prompted], wanted: Ints) -> Vectors:
         """Return the last states of some of the tokens of texts, which stand one after the other."""
+        normed: Vectors = self._unit(self._stream(items, wanted, len(self._weights.layers))) * self._weights.norm
+        return normed
+
+    def _unit(self, stream: Vectors) -> Vectors:
+        """Bring each token's numbers to a mean square of 1."""
+        unit: Vectors = stream / np.sqrt((stream * stream).mean(axis=1, keepdims=True) + self._weights.shape.eps)
+        return unit
+
+    def _stream(self, items: Sequence[Prompted], wanted: Ints, depth: int) -> Vectors:
+        """Return the residual stream of some of the tokens after so many layers."""
         import torch
 
         from sparseembed.embedders.int8.kernels import gate, normalise, quantise, rotate
@@ -131,7 +158,7 @@ class Int8Body:
         activation = np.empty(inner, dtype=np.float32)
         # What the layer before has computed and not yet added to the states: nothing.
         sums, sum_scales, factors = np.zeros((count, width), np.int32), np.zeros(count, np.float32), norm
-        for layer in layers:
+        for layer in layers[:depth]:
             normalise(states, sums, sum_scales, factors, layer.attention_norm, eps, small.numpy(), scales)
             rotate(
                 layer.turned.sums(small), scales, layer.turned.scales, layer.bias, layer.head_norms, eps,
@@ -153,10 +180,8 @@ class Int8Body:
             )  # fmt: skip
             gate(layer.gated.sums(small), scales, layer.gated.scales, activation, wide.numpy(), gate_scales)
             sums, sum_scales, factors = layer.down.sums(wide), gate_scales, layer.down.scales
-        last = states[wanted] + sums[wanted].astype(np.float32) * sum_scales[wanted, None] * factors
-        norms = np.sqrt((last * last).mean(axis=1, keepdims=True) + eps)
-        normed: Vectors = last / norms * norm
-        return normed
+        stream: Vectors = states[wanted] + sums[wanted].astype(np.float32) * sum_scales[wanted, None] * factors
+        return stream
 
 
 def _groups(lengths: Sequence[int]) -> list[list[int]]:
