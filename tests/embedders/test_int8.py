@@ -38,11 +38,31 @@ def plainly_quantised(values):
     return np.rint(values / scales[:, None]), scales
 
 
-def check_quantised(found, found_scales, wanted):
+def check_quantised(found, found_scales, wanted, extras):
+    """Compare rows, and the second ones of those that have one, with what they are to stand for."""
     numbers, scales = plainly_quantised(wanted.astype(np.float64))
     np.testing.assert_allclose(found_scales, scales, rtol=1e-5)
-    assert np.abs(found - numbers).max() <= 1  # where rounding is a matter of the last bit
-    assert (found == numbers).mean() > 0.99
+    first = found[: len(wanted)]
+    assert np.abs(first - numbers).max() <= 1  # where rounding is a matter of the last bit
+    assert (first == numbers).mean() > 0.99
+    for token in np.flatnonzero(extras >= 0):
+        steps = first[token] + found[extras[token]] / 254
+        np.testing.assert_allclose(steps * found_scales[token], wanted[token], atol=found_scales[token] / 400)
+
+
+def second_rows(tokens, *which):
+    """Give some tokens a second row behind all others."""
+    extras = np.full(tokens, -1, dtype=np.int64)
+    extras[list(which)] = tokens + np.arange(len(which))
+    return extras
+
+
+def joined(sums, extras):
+    """Add second rows to their tokens' first."""
+    whole = sums[: len(extras)].astype(np.float64)
+    for token in np.flatnonzero(extras >= 0):
+        whole[token] += sums[extras[token]] / 254
+    return whole
 
 
 def cosines(one, other):
@@ -50,33 +70,43 @@ def cosines(one, other):
 
 
 def test_normalise_adds_a_product_normalises_and_quantises():
-    states, sums, scales, factors, weight = floats(9, 48), integers(9, 48), floats(9) ** 2 / 1e4, floats(48), floats(48)
-    wanted = states + sums * scales[:, None] * factors
-    out, out_scales = np.empty((9, 48), np.int8), np.empty(9, np.float32)
-    normalise(states, sums, scales, factors, weight, np.float32(1e-5), out, out_scales)
-    np.testing.assert_allclose(states, wanted, rtol=1e-5)
-    check_quantised(out, out_scales, wanted / np.sqrt((wanted**2).mean(axis=1, keepdims=True) + 1e-5) * weight)
+    extras = second_rows(9, 3, 8)
+    states, sums, scales, factors, weight = (
+        floats(9, 48),
+        integers(11, 48),
+        floats(9) ** 2 / 1e4,
+        floats(48),
+        floats(48),
+    )
+    wanted = states + joined(sums, extras) * scales[:, None] * factors
+    out, out_scales = np.empty((11, 48), np.int8), np.empty(9, np.float32)
+    normalise(states, sums, scales, factors, weight, np.float32(1e-5), extras, out, out_scales)
+    np.testing.assert_allclose(states, wanted, rtol=1e-4, atol=1e-5)
+    normed = wanted / np.sqrt((wanted**2).mean(axis=1, keepdims=True) + 1e-5) * weight
+    check_quantised(out, out_scales, normed, extras)
 
 
 def test_quantise_gives_each_token_its_own_scale():
     values = floats(7, 40) * np.logspace(-3, 3, 7, dtype=np.float32)[:, None]
-    out, scales = np.empty((7, 40), np.int8), np.empty(7, np.float32)
-    quantise(values, out, scales)
-    check_quantised(out, scales, values)
-    assert np.abs(out).max(axis=1).tolist() == [127] * 7
-    quantise(np.zeros_like(values), out, scales)
+    extras = second_rows(7, 0, 6)
+    out, scales = np.empty((9, 40), np.int8), np.empty(7, np.float32)
+    quantise(values, extras, out, scales)
+    check_quantised(out, scales, values, extras)
+    assert np.abs(out[:7]).max(axis=1).tolist() == [127] * 7
+    quantise(np.zeros_like(values), extras, out, scales)
     assert not out.any()
 
 
 def test_gate_is_silu_of_one_half_times_the_other():
-    sums, scales, factors = integers(6, 80), np.full(6, 1e-4, np.float32), np.abs(floats(80)) + 0.1
+    extras = second_rows(6, 4)
+    sums, scales, factors = integers(7, 80), np.full(6, 1e-4, np.float32), np.abs(floats(80)) + 0.1
     sums[0, :40], sums[1, :40] = 2**30, -(2**30)  # far beyond what an exponential of float32 holds
-    out, out_scales = np.empty((6, 40), np.int8), np.empty(6, np.float32)
-    gate(sums, scales, factors, np.empty(40, np.float32), out, out_scales)
-    both = sums.astype(np.float64) * scales[:, None] * factors
+    out, out_scales = np.empty((7, 40), np.int8), np.empty(6, np.float32)
+    gate(sums, scales, factors, extras, out, out_scales)
+    both = joined(sums, extras) * scales[:, None] * factors
     gated, up = both[:, :40], both[:, 40:]
     wanted = gated / (1 + np.exp(-np.clip(gated, -87, 700))) * up
-    check_quantised(out, out_scales, wanted)
+    check_quantised(out, out_scales, wanted, extras)
 
 
 @pytest.mark.parametrize("normed", [False, True])
@@ -84,14 +114,15 @@ def test_rotate_is_what_transformers_does(normed):
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
     heads, groups, size, count = 4, 2, 8, 11
-    sums, scales, factors = integers(count, (heads + 2 * groups) * size), floats(count) ** 2 / 1e4, floats(64)
+    extras = second_rows(count, 2, count - 1)
+    sums, scales, factors = integers(count + 2, (heads + 2 * groups) * size), floats(count) ** 2 / 1e4, floats(64)
     bias, norms = floats(64), floats(2, size) if normed else np.zeros((0, size), np.float32)
     angles = np.arange(20)[:, None] * np.logspace(0, -3, size // 2)
     cosine, sine = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
     places = random.integers(0, 20, count)
     parts = [np.empty((each, count, size), np.float32) for each in (heads, groups, groups)]
-    rotate(sums, scales, factors, bias, norms, np.float32(1e-6), cosine, sine, places, *parts)
-    plain = (sums * scales[:, None] * factors + bias).reshape(count, -1, size).transpose(1, 0, 2)
+    rotate(sums, scales, factors, bias, norms, np.float32(1e-6), cosine, sine, places, extras, *parts)
+    plain = (joined(sums, extras) * scales[:, None] * factors + bias).reshape(count, -1, size).transpose(1, 0, 2)
     wanted = list(np.split(plain, [heads, heads + groups]))
     if normed:
         for which in (0, 1):

@@ -149,20 +149,23 @@ class Int8Body:
         places = np.concatenate([np.arange(length) for length in lengths])
         states = self._weights.table[torch.tensor([token for item in items for token in item.ids])].float().numpy()
         count, width = states.shape
-        inner = layers[0].down.weight.shape[0]
-        small, wide = torch.empty((count, width), dtype=torch.int8), torch.empty((count, inner), dtype=torch.int8)
-        mixed_small = torch.empty((count, heads * size), dtype=torch.int8)
+        inner, rows = layers[0].down.weight.shape[0], count + len(items)
+        # The last tokens, whose own rounding nothing averages out, have a second row each.
+        extras = np.full(count, -1, dtype=np.int64)
+        extras[bounds[1:] - 1] = np.arange(count, rows)
+        small, wide, mixed_small = (
+            torch.empty((rows, columns), dtype=torch.int8) for columns in (width, inner, heads * size)
+        )
         mixed = torch.empty((count, heads * size))
         turned = [torch.empty((each, count, size)) for each in (heads, groups, groups)]
         scales, mixed_scales, gate_scales = (np.empty(count, dtype=np.float32) for _ in range(3))
-        activation = np.empty(inner, dtype=np.float32)
         # What the layer before has computed and not yet added to the states: nothing.
-        sums, sum_scales, factors = np.zeros((count, width), np.int32), np.zeros(count, np.float32), norm
+        sums, sum_scales, factors = np.zeros((rows, width), np.int32), np.zeros(count, np.float32), norm
         for layer in layers[:depth]:
-            normalise(states, sums, sum_scales, factors, layer.attention_norm, eps, small.numpy(), scales)
+            normalise(states, sums, sum_scales, factors, layer.attention_norm, eps, extras, small.numpy(), scales)
             rotate(
                 layer.turned.sums(small), scales, layer.turned.scales, layer.bias, layer.head_norms, eps,
-                self._weights.cosines, self._weights.sines, places, *(each.numpy() for each in turned),
+                self._weights.cosines, self._weights.sines, places, extras, *(each.numpy() for each in turned),
             )  # fmt: skip
             queries, keys, values = (each.to(self._attention_dtype) for each in turned)
             for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
@@ -173,14 +176,16 @@ class Int8Body:
                     self._spec.attention == "causal",
                     mixed[start:stop],
                 )
-            quantise(mixed.numpy(), mixed_small.numpy(), mixed_scales)
+            quantise(mixed.numpy(), extras, mixed_small.numpy(), mixed_scales)
             normalise(
                 states, layer.out.sums(mixed_small), mixed_scales, layer.out.scales, layer.mlp_norm, eps,
-                small.numpy(), scales,
+                extras, small.numpy(), scales,
             )  # fmt: skip
-            gate(layer.gated.sums(small), scales, layer.gated.scales, activation, wide.numpy(), gate_scales)
+            gate(layer.gated.sums(small), scales, layer.gated.scales, extras, wide.numpy(), gate_scales)
             sums, sum_scales, factors = layer.down.sums(wide), gate_scales, layer.down.scales
-        stream: Vectors = states[wanted] + sums[wanted].astype(np.float32) * sum_scales[wanted, None] * factors
+        last, second = sums[wanted].astype(np.float32), extras[wanted]
+        last[second >= 0] += sums[second[second >= 0]] * np.float32(1 / 254)
+        stream: Vectors = states[wanted] + last * sum_scales[wanted, None] * factors
         return stream
 
 

@@ -1,7 +1,9 @@
 """What stands between two matrix products, each in one pass over a token's numbers. Import this module lazily.
 
 A token's numbers are quantised with a scale of their own, s = max |x| / 127, so that no token depends on another; a
-product's sums are exact integers. Scales stand beside the numbers: x ~ quantised * s.
+product's sums are exact integers. Scales stand beside the numbers: x ~ quantised * s. The tokens whose states are
+wanted in the end have a second row of numbers further down, for what rounding has taken from the first, in steps 1/254
+as large: nearly 16 bits in all. `extras` says where a token's second row is, -1 for none.
 """
 
 from functools import partial
@@ -18,59 +20,86 @@ _LEAST = np.float32(1e-12)
 _127 = np.float32(127)
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
+_STEP = np.float32(254)
+_FINE = np.float32(1 / 254)
+
+
+@_fast
+def _read(sums: Array, token: int, extra: int, factors: Array, scale: Any, row: Array) -> None:
+    """Read a product for a token, that of its second row included."""
+    for place in range(len(row)):
+        row[place] = np.float32(sums[token, place]) * scale * factors[place]
+    if extra >= 0:
+        for place in range(len(row)):
+            row[place] += np.float32(sums[extra, place]) * _FINE * scale * factors[place]
+
+
+@_fast
+def _write(row: Array, token: int, extra: int, out: Array) -> Any:
+    """Quantise a token's numbers, and what rounding takes from them to its second row; return the scale."""
+    largest = _LEAST
+    for place in range(len(row)):
+        largest = max(largest, abs(row[place]))
+    factor = _127 / largest
+    for place in range(len(row)):
+        out[token, place] = np.int8(np.rint(row[place] * factor))
+    if extra >= 0:
+        for place in range(len(row)):
+            steps = row[place] * factor
+            out[extra, place] = np.int8(np.rint((steps - np.rint(steps)) * _STEP))
+    return largest / _127
 
 
 @_fast
 def normalise(
-    states: Array, sums: Array, scales: Array, factors: Array, weight: Array, eps: Any, out: Array, out_scales: Array
+    states: Array,
+    sums: Array,
+    scales: Array,
+    factors: Array,
+    weight: Array,
+    eps: Any,
+    extras: Array,
+    out: Array,
+    out_scales: Array,
 ) -> None:
     """Add a product to the states, normalise them (RMSNorm) and quantise the result.
 
     :param states: Written: the residual stream, shape (T, d), float32.
-    :param sums: Sums of a product of integers, shape (T, d), int32; states += sums * scales * factors.
+    :param sums: Sums of a product of integers, shape (T + second rows, d), int32; states += sums * scales * factors.
     :param scales: Scale of each token's numbers in that product, shape (T,).
     :param factors: Scale of each column of its weights, shape (d,).
     :param weight: The norm's weight, shape (d,).
     :param eps: The norm's epsilon, float32.
-    :param out: Written: quantised, shape (T, d), int8.
+    :param extras: Place of each token's second row in `sums` and `out`, -1 for none, shape (T,).
+    :param out: Written: quantised, shape (T + second rows, d), int8.
     :param out_scales: Written: shape (T,), float32.
     """
     tokens, size = states.shape
+    row = np.empty(size, dtype=np.float32)
     for token in range(tokens):
-        scale = scales[token]
+        _read(sums, token, extras[token], factors, scales[token], row)
         squares = np.float32(0)
         for place in range(size):
-            value = states[token, place] + np.float32(sums[token, place]) * scale * factors[place]
+            value = states[token, place] + row[place]
             states[token, place] = value
             squares += value * value
         norm = _ONE / np.sqrt(squares / np.float32(size) + eps)
-        largest = np.float32(0)
         for place in range(size):
-            largest = max(largest, abs(states[token, place] * weight[place]))
-        largest = max(largest * norm, _LEAST)
-        factor = _127 / largest * norm
-        for place in range(size):
-            out[token, place] = np.int8(np.rint(states[token, place] * weight[place] * factor))
-        out_scales[token] = largest / _127
+            row[place] = states[token, place] * weight[place] * norm
+        out_scales[token] = _write(row, token, extras[token], out)
 
 
 @_fast
-def quantise(values: Array, out: Array, out_scales: Array) -> None:
+def quantise(values: Array, extras: Array, out: Array, out_scales: Array) -> None:
     """Quantise each token's numbers.
 
     :param values: Shape (T, d), float32.
-    :param out: Written: shape (T, d), int8.
+    :param extras: Place of each token's second row in `out`, -1 for none, shape (T,).
+    :param out: Written: shape (T + second rows, d), int8.
     :param out_scales: Written: shape (T,), float32.
     """
-    tokens, size = values.shape
-    for token in range(tokens):
-        largest = _LEAST
-        for place in range(size):
-            largest = max(largest, abs(values[token, place]))
-        factor = _127 / largest
-        for place in range(size):
-            out[token, place] = np.int8(np.rint(values[token, place] * factor))
-        out_scales[token] = largest / _127
+    for token in range(len(values)):
+        out_scales[token] = _write(values[token], token, extras[token], out)
 
 
 @_fast
@@ -90,30 +119,30 @@ def _exponential(x: Any) -> Any:
 
 
 @_fast
-def gate(sums: Array, scales: Array, factors: Array, activation: Array, out: Array, out_scales: Array) -> None:
+def gate(
+    sums: Array,
+    scales: Array,
+    factors: Array,
+    extras: Array,
+    out: Array,
+    out_scales: Array,
+) -> None:
     """Compute SwiGLU, silu(gate) * up, and quantise it.
 
     :param sums: Sums of the product with the gate's and the upward weights side by side, shape (T, 2 m), int32.
     :param scales: Scale of each token's numbers, shape (T,).
     :param factors: Scale of each column of the weights, shape (2 m,).
-    :param activation: Scratch, shape (m,), float32.
-    :param out: Written: shape (T, m), int8.
+    :param extras: Place of each token's second row in `sums` and `out`, -1 for none, shape (T,).
+    :param out: Written: shape (T + second rows, m), int8.
     :param out_scales: Written: shape (T,), float32.
     """
-    tokens, size = out.shape
+    tokens, size = len(scales), out.shape[1]
+    row, activation = np.empty(2 * size, dtype=np.float32), np.empty(size, dtype=np.float32)
     for token in range(tokens):
-        scale = scales[token]
+        _read(sums, token, extras[token], factors, scales[token], row)
         for place in range(size):
-            gated = np.float32(sums[token, place]) * scale * factors[place]
-            upward = np.float32(sums[token, size + place]) * scale * factors[size + place]
-            activation[place] = gated * upward / (_ONE + _exponential(-gated))
-        largest = _LEAST
-        for place in range(size):
-            largest = max(largest, abs(activation[place]))
-        factor = _127 / largest
-        for place in range(size):
-            out[token, place] = np.int8(np.rint(activation[place] * factor))
-        out_scales[token] = largest / _127
+            activation[place] = row[place] * row[size + place] / (_ONE + _exponential(-row[place]))
+        out_scales[token] = _write(activation, token, extras[token], out)
 
 
 @_fast
@@ -127,6 +156,7 @@ def rotate(
     cosines: Array,
     sines: Array,
     places: Array,
+    extras: Array,
     queries: Array,
     keys: Array,
     values: Array,
@@ -142,24 +172,23 @@ def rotate(
     :param cosines: By position, shape (positions, c / 2).
     :param sines: The same.
     :param places: Position of each token in its text, shape (T,).
+    :param extras: Place of each token's second row in `sums`, -1 for none, shape (T,).
     :param queries: Written: shape (h, T, c), float32.
     :param keys: Written: shape (g, T, c), float32.
     :param values: Written: shape (g, T, c), float32.
     """
     heads, tokens, size = queries.shape
     groups, half = keys.shape[0], size // 2
-    head = np.empty(size, dtype=np.float32)
+    row = np.empty(len(factors), dtype=np.float32)
     for token in range(tokens):
-        scale, position = scales[token], places[token]
+        position = places[token]
+        _read(sums, token, extras[token], factors, scales[token], row)
+        for place in range(len(row)):
+            row[place] += bias[place]
         for number in range(heads + 2 * groups):
-            start = number * size
-            for place in range(size):
-                head[place] = (
-                    np.float32(sums[token, start + place]) * scale * factors[start + place] + bias[start + place]
-                )
+            head = row[number * size : (number + 1) * size]
             if number >= heads + groups:
-                for place in range(size):
-                    values[number - heads - groups, token, place] = head[place]
+                values[number - heads - groups, token, :] = head
                 continue
             if len(norms):
                 squares = np.float32(0)
