@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> None:
         options.index,
         expand=options.expand,
         rescore=options.rescore,
+        encoder=options.encoder,
         embedder=named_embedder(options),
         engine=options.engine,
         warm=False,

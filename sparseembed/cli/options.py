@@ -110,6 +110,13 @@ def add_rescore_option(parser: argparse.ArgumentParser) -> None:
         help="put the N best hits in a new order by their embeddings and the query's, one model call; 100 is a good "
         "number (default: 0, no model)",
     )
+    parser.add_argument(
+        "--encoder",
+        default="full",
+        metavar="E",
+        help="what encodes queries for --rescore: full, the whole embedder, or small, its first layers and a map "
+        "fitted to the collection, in a seventh of the time (default: full)",
+    )
 
 
 def named_embedder(options: argparse.Namespace) -> "Named | None":

@@ -89,6 +89,7 @@ def run(options: argparse.Namespace) -> None:
         expand=options.expand,
         expansion_weight=options.expansion_weight,
         rescore=options.rescore,
+        encoder=options.encoder,
         embedder=named_embedder(options),
         engine=options.engine,
         warm=False,

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sparseembed.arrays import Vectors
 from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, check_base
 from sparseembed.embedders.attention import check_attention
-from sparseembed.embedders.batching import is_out_of_memory, run_batches
-from sparseembed.embedders.body import Body, TorchBody
+from sparseembed.embedders.batching import is_out_of_memory, plan_batches, run_batches
+from sparseembed.embedders.body import CPU_BATCH_TOKENS, Body, TorchBody
 from sparseembed.embedders.int8.support import MEASURED, has_fast_integers
 from sparseembed.embedders.loading import has_bfloat16, load_body
 from sparseembed.embedders.prompts import Prompted, Prompter
@@ -20,6 +20,9 @@ from sparseembed.embedders.spec import INT8, EmbedderSpec
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
 from sparseembed.text import clean_text, shown
+
+if TYPE_CHECKING:
+    from sparseembed.embedders.int8.body import Int8Body
 
 
 class Encoded(NamedTuple):
@@ -50,6 +53,7 @@ class TransformerEmbedder:
         self._prompters: dict[str, Prompter] = {}
         self._tokenizer: Any = None
         self._body: Body | None = None
+        self._integers: Int8Body | None = None
 
     @property
     def folder(self) -> Path:
@@ -199,6 +203,25 @@ class TransformerEmbedder:
             run_batches([len(item.ids) for _, item in filled], body.budget, run)
         return Encoded(vectors, sum(len(item.ids) for item in prompted), sum(item.cut for item in prompted))
 
+    def early(self, texts: Sequence[str], depth: int, side: str = "query") -> Vectors:
+        """Read texts with the first layers alone, in 8-bit integers whatever the dtype.
+
+        :param texts: The texts.
+        :param depth: How many layers.
+        :param side: Whose prompt.
+        :return: Shape (n, 2 d) (see `Int8Body.early`); zeros for a blank text.
+        :raises EmbedderError: The model cannot be run in integers.
+        """
+        body = self._integer_body()
+        full = [row for row, text in enumerate(texts) if text.strip()]
+        prompted = self._prompter(side).encode([clean_text(texts[row]) for row in full], body.limit)
+        filled = [(row, item) for row, item in zip(full, prompted, strict=True) if item.ids]
+        found = np.zeros((len(texts), 2 * body.dimension), dtype=np.float32)
+        for batch in plan_batches([len(item.ids) for _, item in filled], CPU_BATCH_TOKENS):
+            rows = [filled[position][0] for position in batch]
+            found[rows] = body.early([filled[position][1] for position in batch], depth)
+        return found
+
     @property
     def dimension(self) -> int:
         """Length d of the vectors."""
@@ -225,7 +248,7 @@ class TransformerEmbedder:
 
     def _load(self) -> Body:
         if self._body is None:
-            self._body = self._integers() if self.dtype == INT8 else self._floats(self.dtype)
+            self._body = self._checked_integers() if self.dtype == INT8 else self._floats(self.dtype)
         return self._body
 
     def _floats(self, dtype: str) -> Body:
@@ -233,11 +256,19 @@ class TransformerEmbedder:
         check_attention(model, self.spec.attention, self.spec.name)
         return TorchBody(model, self.spec, self.device)
 
-    def _integers(self) -> Body:
-        from sparseembed.embedders.int8.opening import open_int8
-
+    def _checked_integers(self) -> Body:
         if self.device != "cpu":
             raise EmbedderError(f"8-bit integers run on a CPU alone, not on {self.device}: pass --dtype auto")
+        return self._integer_body()
+
+    def _integer_body(self) -> "Int8Body":
+        if self._integers is None:
+            self._integers = self._opened_integers()
+        return self._integers
+
+    def _opened_integers(self) -> "Int8Body":
+        from sparseembed.embedders.int8.opening import open_int8
+
         return open_int8(
             lambda: load_body(self.folder, self.adapters, self.spec, "float32", "cpu"),
             self.tokenizer,

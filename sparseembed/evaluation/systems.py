@@ -101,13 +101,17 @@ def fusion_weighted(bench: Bench) -> Row:
     return fused(bench, "weighted", lambda first, second: weighted(first, second, weight), about)
 
 
-def rescored(bench: Bench, variant: str, terms: str) -> Row:
+def rescored(bench: Bench, variant: str, terms: str, encoder: str = "full") -> Row:
     """One of our own indexes, its best hits rescored by the embeddings that it carries."""
     built = build_sparse(bench, terms)
-    with Searcher.open(built.path, rescore=CANDIDATES, embedder=bench.embedder) as searcher:
+    with Searcher.open(built.path, rescore=CANDIDATES, encoder=encoder, embedder=bench.embedder) as searcher:
         rescorer = searcher.rescorer
         assert rescorer is not None
-        known = bench.query_vectors(bench.split, bench.queries)
+        known = (
+            bench.query_vectors(bench.split, bench.queries)
+            if encoder == "full"
+            else dict(zip(bench.queries, rescorer.encode(list(bench.queries.values())), strict=True))
+        )
         found = searcher.engine.search_batch(_impact_queries(bench, searcher), 1001, threads=2)
         hits = [rescorer.ordered(each, known[query], 1001) for query, each in zip(bench.queries, found, strict=True)]
 
@@ -119,7 +123,13 @@ def rescored(bench: Bench, variant: str, terms: str) -> Row:
 
         latency = measure_latency(list(bench.queries.values()), encode, search)
         calls = _model_calls(bench, encode)
-        about = {"sparse": built.manifest.sparse, "candidates": CANDIDATES, "weight": rescorer.weight}
+        about = {
+            "sparse": built.manifest.sparse,
+            "candidates": CANDIDATES,
+            "encoder": encoder,
+            "weight": rescorer.weight,
+            "rescoring": built.manifest.rescoring,
+        }
     return Row("sparse", variant, as_run(bench.queries, hits), latency, searched_bytes(built, True), calls, about)
 
 
@@ -191,6 +201,7 @@ SYSTEMS: dict[tuple[str, str], Callable[[Bench], Row]] = {
     ("sparse", "aligned-expanded"): lambda bench: sparse(bench, "aligned-expanded", "folded", DEFAULT_M),
     ("sparse", "one-index"): lambda bench: sparse(bench, "one-index", "word"),
     ("sparse", "one-index-pieces"): lambda bench: sparse(bench, "one-index-pieces", "word+folded"),
+    ("sparse", "one-index-small"): lambda bench: rescored(bench, "one-index-small", "word", "small"),
     ("sparse", "one-index-rescored"): lambda bench: rescored(bench, "one-index-rescored", "word"),
     ("sparse", "one-index-pieces-rescored"): lambda bench: rescored(bench, "one-index-pieces-rescored", "word+folded"),
 }

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sparseembed.alignment.adjustment import Adjustment
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
 from sparseembed.arrays import Vectors
+from sparseembed.embedders.early import EarlyHead
 from sparseembed.embedders.tokenizer import tokenizer_from
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.files import write_json
@@ -32,6 +33,7 @@ ABOUT, TERMS, SURFACES, PIECES, FREQUENCY, MEAN, CENTRES = (
     "mean.f32",
     "centres.f32",
 )
+EARLY = "early.f32"
 TOKENIZER = "tokenizer.json"
 SIDES = ("document", "query")
 _NO_CENTRES = np.zeros((2, 0), dtype=np.float32)
@@ -52,7 +54,9 @@ class Statistics:
     :param mix: How the mix was chosen; None where it was given.
     :param centres: Mean embeddings of the collection's documents and of texts like queries, shape (2, d): cosines that
         rescore hits are seen from there. Shape (2, 0) where the index carries no embeddings.
-    :param rescoring: The cosine's weight beside the sparse score, and how it was chosen; None without embeddings.
+    :param rescoring: For each query encoder, `full` and perhaps `small`, the cosine's weight beside the sparse score
+        and how it was chosen; None without embeddings.
+    :param early: The small query encoder; None where there is none.
     """
 
     config: SparseConfig
@@ -66,6 +70,7 @@ class Statistics:
     mix: dict[str, Any] | None = field(default=None)
     centres: Vectors = field(default_factory=lambda: _NO_CENTRES)
     rescoring: dict[str, Any] | None = field(default=None)
+    early: EarlyHead | None = field(default=None)
 
     def save(self, folder: Path) -> Records:
         """Store it.
@@ -97,6 +102,10 @@ class Statistics:
             (folder / TOKENIZER).write_text(pieces.tokenizer.to_str(), encoding="utf-8")
         (folder / FREQUENCY).write_bytes(self.collection.frequency.astype("<i8").tobytes())
         (folder / MEAN).write_bytes(self.mean.astype("<f4").tobytes())
+        if self.early is not None:
+            head = self.early
+            parts = [np.array([head.depth]), head.mean, head.scale, head.offset, head.weights.ravel()]
+            (folder / EARLY).write_bytes(np.concatenate(parts).astype("<f4").tobytes())
         if self.rescoring is not None:
             (folder / CENTRES).write_bytes(self.centres.astype("<f4").tobytes())
         for side in SIDES:
@@ -131,6 +140,7 @@ def load_statistics(files: CheckedFiles) -> Statistics:
             mix=about["mix"],
             centres=_NO_CENTRES if about["rescoring"] is None else _array(files, CENTRES, "<f4").reshape(2, -1),
             rescoring=about["rescoring"],
+            early=load_early(files),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
         raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
@@ -149,6 +159,23 @@ def load_space(files: CheckedFiles) -> TermSpace:
         raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
 
 
+def load_early(files: CheckedFiles) -> EarlyHead | None:
+    """Read the small query encoder; None where there is none.
+
+    :param files: As in `load_statistics`.
+    :raises IndexFolderError: It is damaged.
+    """
+    if EARLY not in files:
+        return None
+    stored = _array(files, EARLY, "<f4").astype(np.float32)
+    size = _array(files, MEAN, "<f4").size
+    features = 2 * size
+    if len(stored) != 1 + 2 * features + size + features * size or not 1 <= stored[0] <= 10_000:
+        raise IndexFolderError(f"{files.folder / EARLY} is damaged (it holds {len(stored):,} numbers): {REPAIR}")
+    depth, mean, scale, offset, weights = np.split(stored, np.cumsum([1, features, features, size]))
+    return EarlyHead(int(depth[0]), mean, scale, weights.reshape(features, size), offset)
+
+
 class Rescoring(NamedTuple):
     """What rescoring by embeddings takes, as it was fitted.
 
@@ -160,17 +187,18 @@ class Rescoring(NamedTuple):
     centres: Vectors
 
 
-def load_rescoring(files: CheckedFiles) -> Rescoring | None:
+def load_rescoring(files: CheckedFiles, encoder: str = "full") -> Rescoring | None:
     """Read what rescoring takes; None where the index carries no embeddings.
 
     :param files: As in `load_statistics`.
+    :param encoder: What encodes queries: `full` or `small`.
     :raises IndexFolderError: A file is missing or damaged.
     """
     try:
         about = json.loads(files.read(ABOUT))["rescoring"]
         if about is None:
             return None
-        weight, centres = float(about["weight"]), _array(files, CENTRES, "<f4").reshape(2, -1)
+        weight, centres = float(about[encoder]["weight"]), _array(files, CENTRES, "<f4").reshape(2, -1)
         if not 0 <= weight <= 1:
             raise ValueError
         return Rescoring(weight, centres)

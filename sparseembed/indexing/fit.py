@@ -11,12 +11,14 @@ from sparseembed.arrays import Ints, Vectors
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.sampling import stepped_places
 from sparseembed.embedders.adapters import held_out_documents
+from sparseembed.embedders.early import EarlyEncoder
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.index.statistics import SIDES, Statistics
+from sparseembed.indexing.early import fit_query_encoder
 from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.indexing.mixing import ask, choose_mix
-from sparseembed.indexing.rescoring import USUAL_RESCORING, choose_rescoring
+from sparseembed.indexing.rescoring import USUAL_RESCORING, choose_rescoring, sentence_embeddings
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
 from sparseembed.progress import track
 from sparseembed.sparse.config import AUTO, SparseConfig
@@ -57,6 +59,7 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
     sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier) if len(sample.rows) else []
+    early = fit_query_encoder(corpus.name, sample, encoded.documents, embedder) if config.carried else None
     mix = rescoring = None
     if config.literal and (config.mix == AUTO or config.carried):
         asked = ask(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
@@ -65,9 +68,19 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
             config, mix = config.with_changes(mix=choice.mix), choice.as_dict()
             sparsifier = sparsifier.but(config)
         if config.carried:
-            rescoring = choose_rescoring(asked, config.weight, sample, encoded.documents, embedder, centres).as_dict()
+            queries = {"full": sentence_embeddings(asked, sample, encoded.documents, embedder)}
+            if early is not None:
+                queries["small"] = EarlyEncoder(embedder, early.head).encode(asked.sentences)
+            rescoring = {
+                name: choose_rescoring(
+                    asked, vectors, config.weight, sample, encoded.documents, centres, name
+                ).as_dict()
+                for name, vectors in queries.items()
+            }
     elif config.carried:
-        rescoring = USUAL_RESCORING.as_dict()
+        rescoring = {name: USUAL_RESCORING.as_dict() for name in (("full",) if early is None else ("full", "small"))}
+    if early is not None and rescoring is not None:
+        rescoring["small"] |= {"depth": early.head.depth, "cosine": early.fidelity.cosine}
     return Statistics(
         config=config,
         space=fitted.space,
@@ -80,6 +93,7 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
         mix=mix,
         centres=centres if config.carried else centres[:, :0],
         rescoring=rescoring,
+        early=early.head if early is not None else None,
     )
 
 

@@ -80,6 +80,11 @@ class Asked(NamedTuple):
     unseen: bool
     whose: str
 
+    @property
+    def sentences(self) -> list[str]:
+        """The sentences, q of them."""
+        return [pair.query for pair in self.pairs.values()]
+
 
 def ask(
     name: str,

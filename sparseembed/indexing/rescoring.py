@@ -42,25 +42,38 @@ class RescoringChoice(NamedTuple):
 USUAL_RESCORING = RescoringChoice(USUAL, 0, {})
 
 
+def sentence_embeddings(asked: Asked, sample: Sample, store: EmbeddingStore, embedder: TransformerEmbedder) -> Vectors:
+    """Return the embeddings of sentences as queries, shape (q, d).
+
+    :param asked: The sentences.
+    :param sample: The documents that they are from.
+    :param store: The collection's embeddings; those of the sentences are kept beside them.
+    :param embedder: What made them.
+    """
+    if not asked.pairs:
+        return asked.rests
+    ids, sentences = [sample.documents[place].id for place in asked.pairs], asked.sentences
+    texts = Texts(f"sentences of {asked.whose}", digest([ids, sentences]), ids, sentences)
+    return encode_to_store(store.folder.parent / "sentences", texts, embedder, "query", redo=True).matrix()
+
+
 def choose_rescoring(
-    asked: Asked, mix: float, sample: Sample, store: EmbeddingStore, embedder: TransformerEmbedder, centres: Vectors
+    asked: Asked, queries: Vectors, mix: float, sample: Sample, store: EmbeddingStore, centres: Vectors, encoder: str
 ) -> RescoringChoice:
     """Choose the weight of a collection.
 
     :param asked: Its sentences, and their sparse scores.
+    :param queries: Embeddings of the sentences as queries, shape (q, d).
     :param mix: The index's mix.
     :param sample: The documents that were searched.
-    :param store: The collection's embeddings; those of the sentences are kept beside them.
-    :param embedder: What made them.
+    :param store: The collection's embeddings.
     :param centres: As in `Statistics`.
+    :param encoder: What made the queries' embeddings, for a message.
     :return: The choice, the same each time.
     """
     if not asked.pairs:
         return USUAL_RESCORING
     places = np.asarray(list(asked.pairs))
-    ids, sentences = [sample.documents[place].id for place in places], [pair.query for pair in asked.pairs.values()]
-    texts = Texts(f"sentences of {asked.whose}", digest([ids, sentences]), ids, sentences)
-    queries = encode_to_store(store.folder.parent / "sentences", texts, embedder, "query", redo=True).matrix()
     vectors = np.array(store.take(sample.rows))
     vectors[places] = asked.rests  # as they were searched: without their sentence
     rows = eight_bits(vectors, centres[0])
@@ -80,7 +93,7 @@ def choose_rescoring(
     curve = dict(zip(WEIGHTS, gains.mean(axis=1).tolist(), strict=True))
     weight = max(WEIGHTS, key=lambda each: (curve[each], -abs(each - USUAL)))
     note(
-        f"rescoring weight {weight:g}, chosen on {len(places)} sentences of {asked.whose}: nDCG@10 "
-        f"{curve[weight]:.3f}, and {curve[0.0]:.3f} without rescoring"
+        f"rescoring weight {weight:g} ({encoder} query encoder), chosen on {len(places)} sentences of {asked.whose}: "
+        f"nDCG@10 {curve[weight]:.3f}, and {curve[0.0]:.3f} without rescoring"
     )
     return RescoringChoice(weight, len(places), curve)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sparseembed.arrays import Floats, Vectors
+from sparseembed.embedders.early import EarlyEncoder
 from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines
@@ -18,6 +19,7 @@ from sparseembed.index.snapshot import Snapshot
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
 
+ENCODERS = ("full", "small")
 CANDIDATES = 100
 """Hits that are rescored where the user names no number."""
 
@@ -62,26 +64,40 @@ def _unit(scores: Floats) -> Floats:
 class Rescorer:
     """Rescores the candidates of queries in one commit of an index."""
 
-    def __init__(self, snapshot: Snapshot, embedder: "TransformerEmbedder", candidates: int = CANDIDATES) -> None:
+    def __init__(
+        self, snapshot: Snapshot, embedder: "TransformerEmbedder", candidates: int = CANDIDATES, encoder: str = "full"
+    ) -> None:
         """Take the parts.
 
         :param snapshot: The commit.
         :param embedder: The index's embedder, which reads queries.
         :param candidates: Hits that are rescored.
-        :raises ConfigError: There are to be fewer than one.
-        :raises IndexFolderError: The index carries no embeddings.
+        :param encoder: What encodes queries: `full`, the whole embedder, or `small`, its first layers and a map that
+            was fitted to the collection.
+        :raises ConfigError: There are to be fewer than one; unknown encoder.
+        :raises IndexFolderError: The index carries no embeddings, or no small query encoder.
         """
-        from sparseembed.index.statistics import load_rescoring
+        from sparseembed.index.statistics import load_early, load_rescoring
+
+        if encoder not in ENCODERS:
+            raise ConfigError(f"unknown query encoder {encoder!r}: query encoders are {', '.join(ENCODERS)}")
 
         if candidates < 1:
             raise ConfigError(f"the hits to rescore must be 1 or more, not {candidates}")
-        fitted = load_rescoring(snapshot.statistics_files)
+        head = load_early(snapshot.statistics_files) if encoder == "small" else None
+        if encoder == "small" and head is None:
+            raise IndexFolderError(
+                f"{snapshot.path} has no small query encoder, which is fitted where embeddings are made in int8 and "
+                "carried: take the full one"
+            )
+        fitted = load_rescoring(snapshot.statistics_files, encoder)
         if fitted is None or not all(segment.dimension for segment in snapshot.segments):
             raise IndexFolderError(
                 f"{snapshot.path} carries no embeddings to rescore with: build it again without --no-embeddings"
             )
         self.candidates, self.weight = candidates, fitted.weight
-        self._snapshot, self._embedder = snapshot, embedder
+        self._snapshot = snapshot
+        self._encoder: TransformerEmbedder | EarlyEncoder = embedder if head is None else EarlyEncoder(embedder, head)
         self._centre = fitted.centres[1]
 
     def encode(self, texts: Sequence[str]) -> list[Vectors]:
@@ -90,7 +106,7 @@ class Rescorer:
         :param texts: The queries.
         :return: For each, shape (d,); zeros for a blank one.
         """
-        return list(self._embedder.encode(texts, "query"))
+        return list(self._encoder.encode(texts, "query"))
 
     def scored(self, hits: Sequence[Hit], vector: Vectors) -> list[Rescored]:
         """Give candidates their new scores.

@@ -10,6 +10,7 @@ import pytest
 
 import sparseembed
 from sparseembed.alignment.adjustment import Adjustment
+from sparseembed.embedders.early import EarlyHead
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.checked import CheckedFiles, record
@@ -57,7 +58,13 @@ def make(tokenizer, matrix):
             "rare": 11,
             "mix": {"mix": 0.25, "curve": {"0": 0.5}},
             "centres": rng.normal(size=(2, 32)).astype(np.float32),
-            "rescoring": {"weight": 0.3, "sentences": 0, "curve": {}},
+            "rescoring": {name: {"weight": 0.3, "sentences": 0, "curve": {}} for name in ("full", "small")},
+            "early": EarlyHead(
+                2,
+                *(rng.normal(size=64).astype(np.float32) for _ in range(2)),
+                rng.normal(size=(64, 32)).astype(np.float32),
+                rng.normal(size=32).astype(np.float32),
+            ),
         }
         return Statistics(**{**whole, **parts})
 
@@ -96,6 +103,9 @@ def test_they_come_back_as_they_were(make, matrix, tokenizer, tmp_path, kind):
     assert (other.collection.documents, other.collection.length) == (one.collection.documents, one.collection.length)
     np.testing.assert_array_equal(other.collection.frequency, one.collection.frequency)
     np.testing.assert_array_equal(other.mean, one.mean)
+    np.testing.assert_array_equal(other.centres, one.centres)
+    for found, wanted in zip(other.early, one.early, strict=True):
+        np.testing.assert_array_equal(found, wanted)
     for side in SIDES:
         for adjustment in (other.adjustments[side], load_adjustment(files, side)):
             assert adjustment.kind == one.adjustments[side].kind

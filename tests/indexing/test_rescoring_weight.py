@@ -11,7 +11,7 @@ from sparseembed.index.snapshot import open_snapshot
 from sparseembed.indexing import rescoring
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.mixing import ask
-from sparseembed.indexing.rescoring import USUAL_RESCORING, WEIGHTS, choose_rescoring
+from sparseembed.indexing.rescoring import USUAL_RESCORING, WEIGHTS, choose_rescoring, sentence_embeddings
 from sparseembed.sparse.config import SparseConfig
 
 pytestmark = pytest.mark.usefixtures("silence")
@@ -54,7 +54,8 @@ def test_the_curve_is_that_of_plain_loops(tiny_embedder, monkeypatch, candidates
     _, sample, _, store, *_ = parts
     asked = ask(*parts)
     centres = np.stack([store.matrix().mean(axis=0), np.linspace(-1, 1, 32, dtype=np.float32)])
-    choice = choose_rescoring(asked, 0.7, sample, store, embedder, centres)
+    queries = sentence_embeddings(asked, sample, store, embedder)
+    choice = choose_rescoring(asked, queries, 0.7, sample, store, centres, "full")
     wanted = plain_curve(asked, 0.7, sample, store, embedder, centres, candidates)
     assert choice.curve == pytest.approx(wanted, abs=1e-3)
     assert choice.sentences == len(asked.pairs)
@@ -65,7 +66,9 @@ def test_too_few_sentences_leave_the_usual_weight(tiny_embedder):
     embedder = tiny_embedder()
     parts = parts_of(corpus_of(20), embedder, SparseConfig(k=20))
     calls = embedder.model_calls
-    assert choose_rescoring(ask(*parts), 0.5, parts[1], parts[3], embedder, np.zeros((2, 32))) == USUAL_RESCORING
+    asked = ask(*parts)
+    queries = sentence_embeddings(asked, parts[1], parts[3], embedder)
+    assert choose_rescoring(asked, queries, 0.5, parts[1], parts[3], np.zeros((2, 32)), "full") == USUAL_RESCORING
     assert embedder.model_calls == calls
 
 
@@ -74,8 +77,10 @@ def test_too_few_sentences_leave_the_usual_weight(tiny_embedder):
 def test_the_statistics_say_how_the_weight_was_chosen(tiny_embedder, tmp_path, choices):
     path = build_index(corpus_of(60), tmp_path / "index", tiny_embedder(pooling="mean"), k=20, **choices).path
     snapshot = open_snapshot(path)
-    told = snapshot.statistics().rescoring
+    rescoring = snapshot.statistics().rescoring
     snapshot.close()
+    assert rescoring.keys() == {"full"}
+    told = rescoring["full"]
     assert 0 <= told["weight"] <= 1
     if "terms" in choices:
         assert told == USUAL_RESCORING.as_dict()

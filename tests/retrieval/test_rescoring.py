@@ -14,8 +14,9 @@ from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines, eight_bits
 from sparseembed.index.segment.format import EMBEDDINGS, ROWS
 from sparseembed.index.snapshot import open_snapshot
-from sparseembed.index.statistics import load_rescoring
+from sparseembed.index.statistics import load_early, load_rescoring
 from sparseembed.index.verify import verify_index
+from sparseembed.indexing import early
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval.rescoring import shares
@@ -54,17 +55,23 @@ def embedding_of(path, doc_id):
         snapshot.close()
 
 
-def plainly(path, embedder, query, candidates, k):
+def plainly(path, embedder, query, candidates, k, encoder="full"):
     """Rescore in plain Python, in float64."""
     with Searcher.open(path, engine="exact") as searcher:
         hits = searcher.search(query, max(candidates, k))
     snapshot = open_snapshot(path)
-    fitted = load_rescoring(snapshot.statistics_files)
+    fitted = load_rescoring(snapshot.statistics_files, encoder)
+    head = load_early(snapshot.statistics_files)
     snapshot.close()
     best, rest = hits[:candidates], hits[candidates:]
     if not best:
         return []
-    asked = embedder.encode([query], "query")[0].astype(np.float64) - fitted.centres[1]
+    if encoder == "full":
+        vector = embedder.encode([query], "query")[0]
+    else:
+        features = embedder.early([query], head.depth)[0].astype(np.float64)
+        vector = (features - head.mean) / head.scale @ head.weights + head.offset
+    asked = vector.astype(np.float64) - fitted.centres[1]
     rows = [embedding_of(path, hit.id).astype(np.float64) for hit in best]
     cosine = np.array([row @ asked / max(np.linalg.norm(row) * np.linalg.norm(asked), 1e-30) for row in rows])
     sparse = np.array([hit.score for hit in best])
@@ -126,6 +133,39 @@ def test_hits_are_those_of_plain_cosines_in_every_engine(embedder, tmp_path, ter
                     for hit, (_, score) in zip(hits, wanted, strict=True):
                         assert hit.score < 0 if score is None else hit.score == pytest.approx(score, abs=1e-5)
                     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+@JVM
+@silent
+@pytest.mark.parametrize("terms", ["word", "folded"])
+def test_a_small_encoder_reads_queries_with_the_first_layers(tiny_embedder, tmp_path, monkeypatch, terms):
+    monkeypatch.setattr(early, "DEPTH", 1)
+    embedder = tiny_embedder(dtype="int8")
+    built = build_index(Corpus(documents(80), "eighty"), tmp_path / "index", embedder, terms, k=20)
+    assert built.manifest.rescoring.keys() == {"full", "small"}
+    assert built.manifest.rescoring["small"]["depth"] == 1
+    assert -1 <= built.manifest.rescoring["small"]["cosine"] <= 1
+    with Searcher.open(built.path, rescore=30, encoder="small", embedder=embedder) as searcher:
+        calls = embedder.model_calls
+        for query in QUERIES:
+            found = searcher.search(query, 40)
+            wanted = plainly(built.path, embedder, query, 30, 40, "small")
+            assert [hit.id for hit in found] == [doc_id for doc_id, _ in wanted]
+            for hit in found[:3]:
+                assert searcher.explain(query, hit.id).score == hit.score
+        assert embedder.model_calls == calls  # the whole model was never called
+    Index(built.path, embedder).add(documents(3, first=90))
+    assert Index(built.path, embedder).compact(refit=True).rescoring.keys() == {"full", "small"}
+    assert verify_index(built.path) == []
+
+
+@JVM
+@silent
+def test_an_index_without_a_small_encoder_says_so(path, embedder):
+    with pytest.raises(IndexFolderError, match="has no small query encoder"):
+        Searcher.open(path, rescore=10, encoder="small", embedder=embedder)
+    with pytest.raises(ConfigError, match="unknown query encoder 'tiny': query encoders are full, small"):
+        Searcher.open(path, rescore=10, encoder="tiny", embedder=embedder)
 
 
 @JVM

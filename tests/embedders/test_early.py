@@ -1,0 +1,69 @@
+"""The small query encoder: features against the whole model's states, the map against least squares."""
+
+import numpy as np
+import pytest
+
+from sparseembed.embedders.early import EarlyEncoder, fit_early_head, measure_fidelity
+from sparseembed.embedders.load import load_embedder
+
+TEXTS = ["cat", "the cat sat on the mat", "", "Rivers carry water from the mountains to the sea.", " \n", "A whale"]
+POOLINGS = ("last", "mean")
+random = np.random.default_rng(8)
+
+
+def floats(*shape):
+    return random.normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["tied", "qwen3"])
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_after_all_layers_the_features_are_the_whole_model_s_states(tiny_embedder, kind, dtype):
+    whole = {pooling: tiny_embedder(kind, dtype="int8", pooling=pooling).encode(TEXTS, "query") for pooling in POOLINGS}
+    features = tiny_embedder(kind, dtype=dtype).early(TEXTS, 2)
+    norm = tiny_embedder(kind, dtype="int8")._load()._weights.norm
+    np.testing.assert_allclose(features[:, :32] * norm, whole["last"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(features[:, 32:] * norm, whole["mean"], rtol=1e-4, atol=1e-5)
+    assert not features[[2, 4]].any()
+    assert np.abs(tiny_embedder(kind, dtype=dtype).early(TEXTS, 1) - features).max() > 0.1
+
+
+def test_the_map_is_ridge_regression_on_standardised_features():
+    features, wanted = floats(50, 6) * np.float32(3) + np.float32(1), floats(50, 4)
+    head = fit_early_head(features, wanted, 3, strength=7.0)
+    inputs = (features - features.mean(axis=0)) / features.std(axis=0)
+    # Ridge regression is least squares with sqrt(strength) times the identity as further rows.
+    rows = np.concatenate([inputs, np.sqrt(7.0) * np.eye(6)])
+    solved = np.linalg.lstsq(rows, np.concatenate([wanted - wanted.mean(axis=0), np.zeros((6, 4))]), rcond=None)[0]
+    np.testing.assert_allclose(head.weights, solved, atol=1e-4)
+    np.testing.assert_allclose(head.apply(features), inputs @ solved + wanted.mean(axis=0), atol=1e-4)
+    assert head.depth == 3
+
+
+def test_fidelity_is_that_of_texts_the_map_was_not_fitted_to():
+    features, noise = floats(400, 6), floats(400, 4)
+    known = features @ floats(6, 4)
+    assert measure_fidelity(features, known, 1).texts == 50
+    assert measure_fidelity(features, known, 1).cosine > 0.9  # the regularisation alone keeps it from 1
+    assert abs(measure_fidelity(features, noise, 1).cosine) < 0.3
+    assert measure_fidelity(features[:3], known[:3], 1).texts == 0
+
+
+def test_a_blank_query_has_no_embedding(tiny_embedder):
+    embedder = tiny_embedder(dtype="int8")
+    head = fit_early_head(embedder.early(TEXTS, 1), floats(6, 32), 1)
+    found = EarlyEncoder(embedder, head).encode(TEXTS)
+    assert found.shape == (6, 32)
+    assert found.dtype == np.float32
+    assert not found[[2, 4]].any()
+    assert found[[0, 1, 3, 5]].any(axis=1).all()
+
+
+@pytest.mark.model
+def test_four_layers_of_the_default_embedder_say_something_of_the_whole():
+    subjects = ["a list", "a file", "the clock", "a thread", "an e-mail", "a big number", "a picture", "the network"]
+    verbs = ["open", "copy", "sort", "delete", "count", "print", "compare", "wait for"]
+    texts = [f"{verb} {subject}" for verb in verbs for subject in subjects]
+    embedder = load_embedder("smollm2-135m-aligned", dtype="int8")
+    fidelity = measure_fidelity(embedder.early(texts, 4), embedder.encode(texts, "query"), 4)
+    assert fidelity.texts == 8
+    assert fidelity.cosine > 0.25  # without any relation it is near 0
