@@ -9,10 +9,10 @@ from efficiency_rows.row import Row
 from efficiency_rows.workplace import Workplace
 from sparseembed.data.resolve import open_corpus
 from sparseembed.data.sampling import even_places
+from sparseembed.embedders.body import length_limit
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.loading import load_body
 from sparseembed.embedders.prompts import Prompter
-from sparseembed.embedders.transformer import length_limit
 from sparseembed.progress import note
 
 BUDGETS = (512, 1024, 2048, 4096, 8192, 16384)
