@@ -56,7 +56,7 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dtype",
         choices=DTYPES,
-        help="auto is int8 for the built-in model on a CPU made for it, else bfloat16 where the processor has it "
+        help="auto is int8 for the default embedder on a CPU made for it, else bfloat16 where the processor has it "
         "(default: auto)",
     )
     group.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU when there is one)")

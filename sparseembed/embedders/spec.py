@@ -34,7 +34,7 @@ class EmbedderSpec:
         `shipped:NAME` for one that is part of this package.
     :param max_length: Tokens of the whole prompted text; a longer text is cut, the prompt never.
     :param dtype: Type of the weights while encoding. `int8` quantises them, and activations token by token; `auto` is
-        int8 on a CPU made for it, for weights on which that was measured, else bfloat16 where the processor has it.
+        int8 on a CPU made for it, for an embedder on which that was measured, else bfloat16 where the processor has it.
     :param device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`: where to run; no part of the embedder's identity.
     :param decoding: Where the decoding matrix comes from, in the form of `weights`; None for `weights` itself.
     :param trust_remote_code: Whether code that comes with the weights may run.

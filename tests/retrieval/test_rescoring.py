@@ -264,6 +264,7 @@ def test_a_reloaded_searcher_rescores_what_is_new(path, embedder):
 
 
 @JVM
+@silent
 def test_the_command_line_rescores_and_explains(path, embedder, capsys):
     named = ["--embedder", embedder.spec.weights]
     assert main(["search", str(path), "whale river sand", "--rescore", "20", "-k", "3", *named]) == 0

