@@ -1,14 +1,15 @@
 """The weight of embeddings where hits are rescored, chosen for a collection without a query or a judgement.
 
 The sentences that the mix is chosen on are searched among their collection's documents; the best hundred of each are
-rescored with every weight, and the weight that finds the sentences' own documents best is taken.
+rescored with every weight. The weight that finds the sentences' own documents best is one of several as good as it: the
+middle of those around it that are not worse by more than one standard error is taken.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparseembed.arrays import Vectors
+from sparseembed.arrays import Floats, Vectors
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
@@ -91,9 +92,29 @@ def choose_rescoring(
             rank = int((total >= total[own[0]]).sum())
             gains[number, column] = 1 / np.log2(1 + rank) if rank <= DEPTH else 0.0
     curve = dict(zip(WEIGHTS, gains.mean(axis=1).tolist(), strict=True))
-    weight = max(WEIGHTS, key=lambda each: (curve[each], -abs(each - USUAL)))
+    weight = middle(gains)
     note(
         f"rescoring weight {weight:g} ({encoder} query encoder), chosen on {len(places)} sentences of {asked.whose}: "
-        f"nDCG@10 {curve[weight]:.3f}, and {curve[0.0]:.3f} without rescoring"
+        f"nDCG@10 up to {max(curve.values()):.3f}, and {curve[0.0]:.3f} without rescoring"
     )
     return RescoringChoice(weight, len(places), curve)
+
+
+def middle(gains: Floats) -> float:
+    """Return the middle of the weights that are as good as the best one.
+
+    :param gains: Gain of each sentence with each of `WEIGHTS`, shape (weights, q).
+    :return: The middle between the first and the last weight around the best that lose no more than one standard error
+        of the difference; of equal bests the nearest to the usual one counts.
+    """
+    means = gains.mean(axis=1)
+    best = max(range(len(WEIGHTS)), key=lambda number: (means[number], -abs(WEIGHTS[number] - USUAL)))
+    apart = gains[best] - gains
+    error = apart.std(axis=1) / np.sqrt(gains.shape[1])
+    good = apart.mean(axis=1) <= error
+    first = last = best
+    while first and good[first - 1]:
+        first -= 1
+    while last + 1 < len(WEIGHTS) and good[last + 1]:
+        last += 1
+    return round((WEIGHTS[first] + WEIGHTS[last]) / 2, 2)
