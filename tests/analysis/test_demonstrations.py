@@ -246,7 +246,7 @@ def test_an_instruction_is_the_task_where_there_is_one_and_the_prompt_elsewhere(
     bare = tiny_embedder()
     under, side = instruct(bare, asked)
     assert (under.spec.prompt(side), side) == ('"{text}" animal: "', "document")
-    assert under._model is bare._model
+    assert under._body is bare._body
     np.testing.assert_array_equal(
         under.encode(["the cat"], side), tiny_embedder(document_prompt=asked.prompt).encode(["the cat"])
     )
