@@ -15,6 +15,7 @@ from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.exports.jsonl import JsonlSink
 from sparseembed.exports.sink import documents_of
 from sparseembed.index.block import Block
+from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.lucene_reader import LuceneReader
 from sparseembed.index.lucene_writer import LuceneStore
 from sparseembed.index.snapshot import open_snapshot
@@ -34,6 +35,7 @@ class Prepared(NamedTuple):
     texts: list[str]
     counted: Any
     aligned: Any
+    vectors: Any
 
 
 class Writing:
@@ -55,6 +57,7 @@ class Writing:
                 [each.contents for each in block],
                 self.statistics.space.count([each.contents for each in block]),
                 self.sparsifier.decode(vectors),
+                vectors,
             )
             for block, (_, vectors) in zip(corpus.batches(BLOCK), store.blocks(BLOCK), strict=True)
         ]
@@ -66,9 +69,10 @@ class Writing:
     def blocks(self) -> Iterator[Block]:
         """Weigh and quantise."""
         terms = self.statistics.space.terms
-        for ids, texts, counted, aligned in self.prepared:
+        for ids, texts, counted, aligned, vectors in self.prepared:
             weighted = self.sparsifier.weigh(counted.counts, aligned)
-            yield Block(ids, texts, *quantised(weighted, self.statistics), terms, counted.unknown)
+            rows = eight_bits(vectors, self.statistics.centres[0])
+            yield Block(ids, texts, *quantised(weighted, self.statistics), terms, counted.unknown, rows)
 
     def ours(self) -> None:
         """Weigh, quantise, and write for both engines, texts included."""
