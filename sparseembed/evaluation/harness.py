@@ -85,7 +85,7 @@ def run_evaluation(
         the significance tests always run.
     :param indexes: Folder for the indexes.
     :param reencode: Encode anew a corpus or queries that have changed since they were encoded.
-    :return: The report; nothing but indexes and embeddings is written.
+    :return: The report, without a system that the embedder lacks; nothing but indexes and embeddings is written.
     :raises ConfigError: Unknown system; no index can be written in that folder.
     :raises DataError: No judgements, or a changed corpus.
     """
@@ -95,7 +95,9 @@ def run_evaluation(
     rows: list[Row] = []
     for number, (name, build) in enumerate(chosen.items(), 1):
         note(f"[{number}/{len(chosen)}] {' '.join(name)}")
-        rows.append(build(bench))
+        row = build(bench)
+        if row is not None:
+            rows.append(row)
     evaluations = {_name(row): evaluate(row.run, bench.qrels) for row in rows}
     runs = {
         f"{bench.corpus.name}.{row.system}-{row.variant}.trec": (f"{row.system}-{row.variant}", row.run) for row in rows

@@ -41,7 +41,11 @@ def test_every_system_has_a_row_and_a_run_file_that_gives_its_figures(collection
     report.write_runs(tmp_path / "runs")
     content = json.loads(json.dumps(report.content))
     assert (content["dataset"], content["split"], content["queries"], content["documents"]) == ("small", "test", 3, 6)
-    assert [(row["system"], row["variant"]) for row in content["rows"]] == list(SYSTEMS)
+    assert [(row["system"], row["variant"]) for row in content["rows"]] == [
+        name
+        for name in SYSTEMS
+        if name != ("sparse", "one-index-small")  # for which the model must run in integers
+    ]
     for row in content["rows"]:
         run = list(ir_measures.read_trec_run(str(tmp_path / "runs" / f"small.{row['system']}-{row['variant']}.trec")))
         assert all(hit.doc_id != "blank" for hit in run)
