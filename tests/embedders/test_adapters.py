@@ -136,9 +136,9 @@ def test_in_half_precision_the_change_is_added_before_rounding(tiny_model, tiny_
     adapter = make_adapter(tmp_path / "a", tiny_model("tied"), LAYERS["tied"][:1])
     exact = tiny_embedder("tied", adapters=(str(adapter),))
     half = tiny_embedder("tied", adapters=(str(adapter),), dtype="bfloat16")
-    of_half = half._load().layers[0].self_attn.q_proj.weight
+    of_half = half._load()._model.layers[0].self_attn.q_proj.weight
     assert of_half.dtype == torch.bfloat16
-    torch.testing.assert_close(of_half.float(), exact._load().layers[0].self_attn.q_proj.weight, rtol=0.01, atol=0.01)
+    torch.testing.assert_close(of_half.float(), exact._load()._model.layers[0].self_attn.q_proj.weight, rtol=0.01, atol=0.01)
 
 
 def test_the_identity_holds_the_adapters_and_their_order(tiny_model, tiny_embedder, tmp_path):
