@@ -110,7 +110,10 @@ class Transaction:
         self._sync(manifest)
         manifest.write(self.path)
         self._published = True
-        _sync(self.path)
+        try:
+            _sync(self.path)
+        except OSError as error:  # everybody sees the change: to call it a failure would be wrong
+            note(f"the disk has not confirmed the change of {self.path} ({error.strerror}): a power failure may undo it")
         if self._store is not None:
             self._store.release()
             self._store.close()
