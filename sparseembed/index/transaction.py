@@ -16,6 +16,7 @@ from sparseembed.index.lucene_writer import LuceneStore
 from sparseembed.index.manifest import FILE, Manifest, read_manifest
 from sparseembed.index.snapshot import LUCENE
 from sparseembed.lock import NOTE, writer_lock
+from sparseembed.progress import note
 
 _OWN = re.compile(
     r"(fit|segment)-\d+(-\d+)?|deleted-\d+-\d+\.bits|lucene|\.(manifest\.json|deleted-\d+-\d+\.bits)\..*\.tmp"
@@ -113,7 +114,8 @@ class Transaction:
         try:
             _sync(self.path)
         except OSError as error:  # everybody sees the change: to call it a failure would be wrong
-            note(f"the disk has not confirmed the change of {self.path} ({error.strerror}): a power failure may undo it")
+            reason = error.strerror
+            note(f"the disk has not confirmed the change of {self.path} ({reason}): a power failure may undo it")
         if self._store is not None:
             self._store.release()
             self._store.close()

@@ -138,7 +138,8 @@ def test_in_half_precision_the_change_is_added_before_rounding(tiny_model, tiny_
     half = tiny_embedder("tied", adapters=(str(adapter),), dtype="bfloat16")
     of_half = half._load()._model.layers[0].self_attn.q_proj.weight
     assert of_half.dtype == torch.bfloat16
-    torch.testing.assert_close(of_half.float(), exact._load()._model.layers[0].self_attn.q_proj.weight, rtol=0.01, atol=0.01)
+    of_exact = exact._load()._model.layers[0].self_attn.q_proj.weight
+    torch.testing.assert_close(of_half.float(), of_exact, rtol=0.01, atol=0.01)
 
 
 def test_the_identity_holds_the_adapters_and_their_order(tiny_model, tiny_embedder, tmp_path):
