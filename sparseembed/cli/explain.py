@@ -3,25 +3,32 @@
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from sparseembed.cli.options import (
     add_engine_option,
     add_naming_options,
-    add_rescore_option,
+    add_rescoring_options,
     named_embedder,
+    rescoring_options,
     start_java_quickly,
 )
 from sparseembed.cli.text import columns, snippet, visible
+
+if TYPE_CHECKING:
+    from sparseembed.retrieval.rescoring import Rescored
 
 NAME = "explain"
 HELP = "show why a document has its score"
 DESCRIPTION = """\
 List the terms that a query and a document share, where each comes from (literal: it stands in the document; expansion:
-the embedding brought it), and how they sum, exactly, to the score. With --rescore, what the embedding adds to it.
+the embedding brought it), and how they sum, exactly, to the score. With an encoder or feedback, what the query's
+embedding adds to it, and what the hits most like it add.
 """
 EPILOG = """\
 examples:
   sparseembed explain indexes/pydocs "turn a list upside down" list.reverse
+  sparseembed explain indexes/pydocs "turn a list upside down" list.reverse --encoder full --feedback
   sparseembed explain indexes/pydocs "turn a list upside down" list.reverse --json
 """
 
@@ -33,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("document", metavar="DOC_ID", help="the document's id")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
-    add_rescore_option(parser)
+    add_rescoring_options(parser)
     add_engine_option(parser)
     add_naming_options(parser)
 
@@ -46,20 +53,21 @@ def run(options: argparse.Namespace) -> None:
     with Searcher.open(
         options.index,
         expand=options.expand,
-        rescore=options.rescore,
-        encoder=options.encoder,
+        **rescoring_options(options),
         embedder=named_embedder(options),
         engine=options.engine,
         warm=False,
     ) as searcher:
         explanation = searcher.explain(options.query, options.document)
         text = searcher.text(options.document)
+        candidates = 0 if searcher.rescorer is None else searcher.rescorer.candidates
     if options.json:
         value = {**explanation._asdict(), "terms": [term._asdict() for term in explanation.terms]}
         if explanation.rescored is None:
             value.pop("rescored")
         else:
-            value["rescored"] = explanation.rescored._asdict()
+            near = [each._asdict() for each in explanation.rescored.neighbours]
+            value["rescored"] = {**explanation.rescored._asdict(), "neighbours": near}
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         return
     rows: list[tuple[object, ...]] = [
@@ -69,12 +77,18 @@ def run(options: argparse.Namespace) -> None:
     table = columns(rows, ("term", "origin", "query", "impact", "score"), right=frozenset({2, 3, 4}))
     sys.stdout.write(f"{visible(explanation.id)}: {snippet(text)}\n\n{table}\n")
     if explanation.rescored is not None:
-        found = explanation.rescored
-        sys.stdout.write(
-            f"\nrescored: {found.from_terms:.4f} from terms + {found.from_embedding:.4f} from the embedding (cosine "
-            f"{found.cosine:.3f}) = {found.score:.4f}\n"
-        )
-    elif options.rescore:
-        sys.stdout.write(f"\nnot rescored: it is not among the {options.rescore:,} best hits\n")
+        sys.stdout.write(f"\n{_rescored(explanation.rescored)}\n")
+    elif candidates:
+        sys.stdout.write(f"\nnot rescored: it is not among the {candidates:,} best hits\n")
     if explanation.unmatched:
         sys.stdout.write(f"\nnot in the document: {', '.join(map(visible, explanation.unmatched))}\n")
+
+
+def _rescored(found: "Rescored") -> str:
+    """Return what a new score is the sum of."""
+    rows: list[tuple[object, ...]] = [("its terms", "", f"{found.from_terms:.4f}")]
+    if found.cosine is not None:
+        rows.append(("its embedding", f"cosine {found.cosine:.3f} with the query's", f"{found.from_embedding:.4f}"))
+    rows += [(f"like {visible(near.id)}", f"weight {near.weight:.3f}", f"{near.adds:.4f}") for near in found.neighbours]
+    rows.append(("sum", "", f"{found.score:.4f}"))
+    return columns(rows, ("rescored by", "", "adds"), right=frozenset({2}))

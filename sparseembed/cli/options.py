@@ -1,13 +1,23 @@
 """Options that several commands share."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sparseembed.errors import ConfigError
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
     from sparseembed.retrieval.embedder import Named
+
+
+class Rescoring(TypedDict):
+    """How hits are rescored, as `Searcher.open` takes it."""
+
+    rescore: int
+    encoder: str | None
+    feedback: bool
+    budget: float | None
+
 
 PARTS = (
     "revision",
@@ -100,23 +110,45 @@ def add_engine_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_rescore_option(parser: argparse.ArgumentParser) -> None:
-    """Add --rescore."""
-    parser.add_argument(
+def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
+    """Add --feedback, --encoder, --budget and --rescore."""
+    group = parser.add_argument_group(
+        "rescoring",
+        "The best hits are put in a new order by the embeddings that the index carries: each hit gains where the hits\n"
+        "most like it have high scores (feedback, no model), or where it is like the query's own embedding (encoder).",
+    )
+    group.add_argument(
+        "--feedback",
+        action="store_true",
+        help="let the hits most like a hit count for it, by the weight chosen for the collection, which may be none",
+    )
+    group.add_argument(
+        "--encoder",
+        metavar="E",
+        help="what encodes queries: none; full, the whole embedder; small, its first layers and a map fitted to the "
+        "collection, in a seventh of the time; or auto, the cheapest that the collection's own sentences say is "
+        "enough, with feedback (default: full with --rescore, else none)",
+    )
+    group.add_argument(
+        "--budget", type=float, metavar="MS", help="milliseconds that encoding a query may take, for --encoder auto"
+    )
+    group.add_argument(
         "--rescore",
         type=int,
         default=0,
         metavar="N",
-        help="put the N best hits in a new order by their embeddings and the query's, one model call; 100 is a good "
-        "number (default: 0, no model)",
+        help="hits that are rescored (default: 100 with an encoder or --feedback, else none)",
     )
-    parser.add_argument(
-        "--encoder",
-        default="full",
-        metavar="E",
-        help="what encodes queries for --rescore: full, the whole embedder, or small, its first layers and a map "
-        "fitted to the collection, in a seventh of the time (default: full)",
-    )
+
+
+def rescoring_options(options: argparse.Namespace) -> Rescoring:
+    """Return what the options of `add_rescoring_options` ask for, as `Searcher.open` takes it."""
+    return {
+        "rescore": options.rescore,
+        "encoder": options.encoder,
+        "feedback": options.feedback,
+        "budget": options.budget,
+    }
 
 
 def named_embedder(options: argparse.Namespace) -> "Named | None":

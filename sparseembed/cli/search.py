@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from sparseembed.cli.options import (
     add_engine_option,
     add_naming_options,
-    add_rescore_option,
+    add_rescoring_options,
     named_embedder,
     positive,
+    rescoring_options,
     start_java_quickly,
 )
 from sparseembed.cli.text import columns, snippet, visible
@@ -26,14 +27,16 @@ if TYPE_CHECKING:
 NAME = "search"
 HELP = "search an index"
 DESCRIPTION = """\
-Search an index with a query, or with a file of queries. No model is loaded, unless --rescore asks for the best hits to
-be compared with the query's embedding, or --expand for the query's own aligned terms.
+Search an index with a query, or with a file of queries. No model is loaded, unless --encoder or --rescore asks for the
+best hits to be compared with the query's embedding, or --expand for the query's own aligned terms.
 """
 EPILOG = """\
 examples:
   sparseembed search indexes/pydocs "turn a list upside down"
   sparseembed search indexes/pydocs "turn a list upside down" -k 3 --json
-  sparseembed search indexes/pydocs "turn a list upside down" --rescore 100
+  sparseembed search indexes/pydocs "turn a list upside down" --feedback
+  sparseembed search indexes/pydocs "turn a list upside down" --encoder full --feedback
+  sparseembed search indexes/pydocs "turn a list upside down" --encoder auto --budget 20
   sparseembed search indexes/scifact --queries scifact/queries.jsonl --run scifact.trec -k 1000 --threads 2
   sparseembed search indexes/scifact.folded "statin benefits" --expand 10
 """
@@ -64,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help=f"weight of the best of them, a literal term's being 1 (default: {DEFAULT_EXPANSION_WEIGHT})",
     )
-    add_rescore_option(parser)
+    add_rescoring_options(parser)
     add_naming_options(parser)
 
 
@@ -88,8 +91,7 @@ def run(options: argparse.Namespace) -> None:
         options.index,
         expand=options.expand,
         expansion_weight=options.expansion_weight,
-        rescore=options.rescore,
-        encoder=options.encoder,
+        **rescoring_options(options),
         embedder=named_embedder(options),
         engine=options.engine,
         warm=False,
@@ -104,7 +106,7 @@ def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
     hits = searcher.search(options.query, options.k)
 
     def score(hit: "Hit") -> float:
-        return round(hit.score, 4) if options.rescore else int(hit.score)
+        return round(hit.score, 4) if searcher.rescorer is not None else int(hit.score)
 
     if options.json:
         for hit in hits:

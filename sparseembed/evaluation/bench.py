@@ -16,6 +16,7 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.engines.base import Hit, Run
 from sparseembed.engines.bm25 import Bm25Engine, Bm25Index
 from sparseembed.errors import DataError
+from sparseembed.evaluation.anserini import index_with_terms
 from sparseembed.evaluation.dense import DenseIndex
 from sparseembed.evaluation.runs import drop_self
 from sparseembed.files import atomic_folder, write_json
@@ -98,6 +99,13 @@ class Bench:
         texts = ((document.id, document.contents) for document in self.corpus)
         path = self.cached("bm25", recipe, lambda folder: Bm25Index.build(folder / "lucene", texts))
         return Bm25Engine(path / "lucene")
+
+    @cached_property
+    def with_terms(self) -> Path:
+        """Anserini's own index, which keeps each document's terms."""
+        recipe = {"corpus": self.corpus.fingerprint, "engine": "anserini, with terms"}
+        texts = ((document.id, document.contents) for document in self.corpus)
+        return self.cached("bm25-terms", recipe, lambda folder: index_with_terms(folder / "lucene", texts)) / "lucene"
 
     def adjustment(self, kind: str, side: str) -> Adjustment:
         """Fit an adjustment on one side's texts."""

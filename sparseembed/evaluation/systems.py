@@ -2,21 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from sparseembed.engines.base import Run
+from sparseembed.arrays import Vectors
+from sparseembed.engines.base import Hit, Run
 from sparseembed.engines.ties import as_trec_eval_reads
+from sparseembed.evaluation.anserini import K1, B, FeedbackSearcher
 from sparseembed.evaluation.bench import DENSE_KINDS, Bench, as_run
 from sparseembed.evaluation.fusion import choose_weight, rrf, weighted
 from sparseembed.evaluation.timing import Latency, measure_latency
 from sparseembed.files import folder_bytes
+from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.segment.format import EMBEDDINGS, ROWS, TEXTS
 from sparseembed.indexing.build import BuiltIndex, build_index
 from sparseembed.progress import note
+from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
-from sparseembed.retrieval.rescoring import CANDIDATES
+from sparseembed.retrieval.rescoring import CANDIDATES, FULL, NONE, SMALL, unit
 from sparseembed.retrieval.searcher import Searcher
 
 TIMED_HITS = 10  # hits asked for while timing
@@ -102,24 +107,70 @@ def fusion_weighted(bench: Bench) -> Row:
     return fused(bench, "weighted", lambda first, second: weighted(first, second, weight), about)
 
 
-def rescored(bench: Bench, variant: str, terms: str, encoder: str = "full") -> Row:
-    """One of our own indexes, its best hits rescored by the embeddings that it carries."""
+def bm25_feedback(bench: Bench, kind: str) -> Row:
+    """BM25 with Anserini's own pseudo-relevance feedback, as it is."""
+    searcher = FeedbackSearcher(bench.with_terms, kind)
+    hits = searcher.search_batch(bench.queries, 1001, threads=2)
+    latency = measure_latency(
+        list(bench.queries.values()), lambda text: text, lambda text: searcher.search(text, TIMED_HITS)
+    )
+    searcher.close()
+    about = {"k1": K1, "b": B, "analyzer": "lucene-english", "parameters": "Pyserini's defaults"}
+    return Row("bm25", kind, as_run(bench.queries, hits), latency, folder_bytes(bench.with_terms), 0, about)
+
+
+def fusion_feedback(bench: Bench) -> Row:
+    """Weighted fusion whose best hits count for those most like them, as in our own index.
+
+    The weight of feedback is the one index's, so that not only ours is helped.
+    """
+    plain = fusion_weighted(bench)
+    fitted = (build_sparse(bench, "word").manifest.rescoring or {}).get(NONE)
+    weight = fitted["feedback"]["weight"] if fitted is not None else 0.0
+    places = {doc_id: place for place, doc_id in enumerate(bench.corpus.ids)}
+    vectors = bench.encoded.documents.matrix()
+    rows = eight_bits(vectors, vectors[vectors.any(axis=1)].mean(axis=0))
+
+    def fed_back(hits: Sequence[Hit]) -> list[Hit]:
+        best = hits[:CANDIDATES]
+        scores = unit(np.array([hit.score for hit in best]))
+        near = neighbour_weights(rows[[places[hit.id] for hit in best]])
+        new = (1 - weight) * scores + weight * (near @ scores)
+        order = np.argsort(-new, kind="stable").tolist()
+        found = [(best[place].id, float(new[place])) for place in order]
+        found += [(hit.id, hit.score - hits[0].score - 1) for hit in hits[CANDIDATES:]]
+        return [Hit(doc_id, score, rank) for rank, (doc_id, score) in enumerate(found, 1)]
+
+    start = perf_counter()
+    run = {query: fed_back(hits) for query, hits in plain.run.items()}
+    each = 1000 * (perf_counter() - start) / len(run)
+    latency = Latency(plain.latency.encode_ms, plain.latency.search_ms + each)
+    about = {**plain.about, "feedback": weight}
+    size = plain.index_bytes + rows.nbytes
+    return Row("fusion", "weighted-feedback", run, latency, size, plain.query_model_calls, about)
+
+
+def rescored(bench: Bench, variant: str, terms: str, encoder: str) -> Row | None:
+    """One of our own indexes with feedback, and its best hits compared with the query's embedding where asked for."""
     built = build_sparse(bench, terms)
-    with Searcher.open(built.path, rescore=CANDIDATES, encoder=encoder, embedder=bench.embedder) as searcher:
+    if encoder not in (built.manifest.rescoring or {}):
+        note(f"left out: {bench.embedder.spec.name} has no {encoder} query encoder for {bench.corpus.name}")
+        return None
+    with Searcher.open(built.path, encoder=encoder, feedback=True, embedder=bench.embedder) as searcher:
         rescorer = searcher.rescorer
         assert rescorer is not None
         known = (
             bench.query_vectors(bench.split, bench.queries)
-            if encoder == "full"
+            if encoder == FULL
             else dict(zip(bench.queries, rescorer.encode(list(bench.queries.values())), strict=True))
         )
         found = searcher.engine.search_batch(_impact_queries(bench, searcher), 1001, threads=2)
         hits = [rescorer.ordered(each, known[query], 1001) for query, each in zip(bench.queries, found, strict=True)]
 
-        def encode(text: str) -> tuple[dict[str, int], np.ndarray]:
+        def encode(text: str) -> tuple[dict[str, int], Vectors | None]:
             return searcher.encode_query(text), rescorer.encode([text])[0]
 
-        def search(encoded: tuple[dict[str, int], np.ndarray]) -> object:
+        def search(encoded: tuple[dict[str, int], Vectors | None]) -> object:
             return rescorer.ordered(searcher.engine.search(encoded[0], CANDIDATES), encoded[1], TIMED_HITS)
 
         latency = measure_latency(list(bench.queries.values()), encode, search)
@@ -129,17 +180,10 @@ def rescored(bench: Bench, variant: str, terms: str, encoder: str = "full") -> R
             "candidates": CANDIDATES,
             "encoder": encoder,
             "weight": rescorer.weight,
-            "rescoring": built.manifest.rescoring,
+            "feedback": rescorer.feedback,
+            "rescoring": (built.manifest.rescoring or {})[encoder],
         }
     return Row("sparse", variant, as_run(bench.queries, hits), latency, searched_bytes(built, True), calls, about)
-
-
-def small(bench: Bench) -> Row | None:
-    """The one index, rescored with queries that the small encoder reads; None where there is none."""
-    if "small" not in (build_sparse(bench, "word").manifest.rescoring or {}):
-        note(f"left out: {bench.embedder.spec.name} has no small query encoder for {bench.corpus.name}")
-        return None
-    return rescored(bench, "one-index-small", "word", "small")
 
 
 def sparse(bench: Bench, variant: str, terms: str, expand: int = 0) -> Row:
@@ -202,15 +246,23 @@ def _model_calls(bench: Bench, encode: Callable[[str], object]) -> int:
 
 SYSTEMS: dict[tuple[str, str], Callable[[Bench], Row | None]] = {
     ("bm25", "flat"): bm25,
+    ("bm25", "rm3"): lambda bench: bm25_feedback(bench, "rm3"),
+    ("bm25", "rocchio"): lambda bench: bm25_feedback(bench, "rocchio"),
     ("dense", "cosine"): lambda bench: dense(bench, "cosine"),
     ("dense", "centred"): lambda bench: dense(bench, "centred"),
     ("fusion", "rrf"): fusion_rrf,
     ("fusion", "weighted"): fusion_weighted,
+    ("fusion", "weighted-feedback"): fusion_feedback,
     ("sparse", "aligned-inference-free"): lambda bench: sparse(bench, "aligned-inference-free", "folded"),
     ("sparse", "aligned-expanded"): lambda bench: sparse(bench, "aligned-expanded", "folded", DEFAULT_M),
     ("sparse", "one-index"): lambda bench: sparse(bench, "one-index", "word"),
     ("sparse", "one-index-pieces"): lambda bench: sparse(bench, "one-index-pieces", "word+folded"),
-    ("sparse", "one-index-small"): small,
-    ("sparse", "one-index-rescored"): lambda bench: rescored(bench, "one-index-rescored", "word"),
-    ("sparse", "one-index-pieces-rescored"): lambda bench: rescored(bench, "one-index-pieces-rescored", "word+folded"),
+    ("sparse", "one-index-feedback"): lambda bench: rescored(bench, "one-index-feedback", "word", NONE),
+    ("sparse", "one-index-small"): lambda bench: rescored(bench, "one-index-small", "word", SMALL),
+    ("sparse", "one-index-full"): lambda bench: rescored(bench, "one-index-full", "word", FULL),
+    ("sparse", "one-index-pieces-feedback"): lambda bench: rescored(
+        bench, "one-index-pieces-feedback", "word+folded", NONE
+    ),
+    ("sparse", "one-index-pieces-small"): lambda bench: rescored(bench, "one-index-pieces-small", "word+folded", SMALL),
+    ("sparse", "one-index-pieces-full"): lambda bench: rescored(bench, "one-index-pieces-full", "word+folded", FULL),
 }

@@ -14,7 +14,7 @@ from sparseembed.index.fields import sound
 from sparseembed.text import shown
 
 FILE = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 LARGEST = 64 << 20  # bytes of a manifest: a longer one is none of ours
 _VERSIONED = ("sparseembed", "pyserini", "torch", "transformers", "numpy")
 

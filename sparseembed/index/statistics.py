@@ -54,8 +54,8 @@ class Statistics:
     :param mix: How the mix was chosen; None where it was given.
     :param centres: Mean embeddings of the collection's documents and of texts like queries, shape (2, d): cosines that
         rescore hits are seen from there. Shape (2, 0) where the index carries no embeddings.
-    :param rescoring: For each query encoder, `full` and perhaps `small`, the cosine's weight beside the sparse score
-        and how it was chosen; None without embeddings.
+    :param rescoring: For each query encoder, `none`, `full` and perhaps `small`, the cosine's weight beside the sparse
+        score, the neighbours' weight, and how they were chosen; None without embeddings.
     :param early: The small query encoder; None where there is none.
     """
 
@@ -179,30 +179,33 @@ def load_early(files: CheckedFiles) -> EarlyHead | None:
 class Rescoring(NamedTuple):
     """What rescoring by embeddings takes, as it was fitted.
 
-    :param weight: The cosine's weight, 0 to 1; the sparse score has the rest.
+    :param weight: The cosine's weight, 0 to 1; the sparse score has the rest. 0 without a query encoder.
+    :param feedback: The weight of neighbours' scores, 0 to 1; the own score has the rest.
     :param centres: As in `Statistics`.
     """
 
     weight: float
+    feedback: float
     centres: Vectors
 
 
-def load_rescoring(files: CheckedFiles, encoder: str = "full") -> Rescoring | None:
+def load_rescoring(files: CheckedFiles, encoder: str) -> Rescoring | None:
     """Read what rescoring takes; None where the index carries no embeddings.
 
     :param files: As in `load_statistics`.
-    :param encoder: What encodes queries: `full` or `small`.
+    :param encoder: What encodes queries: `none`, `small` or `full`.
     :raises IndexFolderError: A file is missing or damaged.
     """
     try:
         about = json.loads(files.read(ABOUT))["rescoring"]
         if about is None:
             return None
-        weight, centres = float(about[encoder]["weight"]), _array(files, CENTRES, "<f4").reshape(2, -1)
-        if not 0 <= weight <= 1:
+        chosen, centres = about[encoder], _array(files, CENTRES, "<f4").reshape(2, -1)
+        weight, feedback = float(chosen.get("weight", 0)), float(chosen["feedback"]["weight"])
+        if not (0 <= weight <= 1 and 0 <= feedback < 1):
             raise ValueError
-        return Rescoring(weight, centres)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return Rescoring(weight, feedback, centres)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
 
 

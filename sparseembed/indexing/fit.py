@@ -1,6 +1,7 @@
 """The first half of a build: a collection in, statistics out. What is written with them needs nothing of the others."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,13 @@ from sparseembed.embedders.early import EarlyEncoder
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.index.statistics import SIDES, Statistics
-from sparseembed.indexing.early import fit_query_encoder
+from sparseembed.indexing.early import FittedEarly, fit_query_encoder
 from sparseembed.indexing.encoding import EncodedCorpus
-from sparseembed.indexing.mixing import ask, choose_mix
-from sparseembed.indexing.rescoring import USUAL_RESCORING, choose_rescoring, sentence_embeddings
+from sparseembed.indexing.mixing import Asked, ask, choose_mix
+from sparseembed.indexing.rescoring import behind, choose_rescoring, sentence_embeddings, usual
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
 from sparseembed.progress import track
+from sparseembed.retrieval.rescoring import ENCODERS, FULL, SMALL
 from sparseembed.sparse.config import AUTO, SparseConfig
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
 from sparseembed.sparse.spaces import SPACES, Backbone
@@ -60,27 +62,16 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier) if len(sample.rows) else []
     early = fit_query_encoder(corpus.name, sample, encoded.documents, embedder) if config.carried else None
-    mix = rescoring = None
+    mix, asked = None, None
     if config.literal and (config.mix == AUTO or config.carried):
         asked = ask(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
         if config.mix == AUTO:
             choice = choose_mix(asked)
             config, mix = config.with_changes(mix=choice.mix), choice.as_dict()
             sparsifier = sparsifier.but(config)
-        if config.carried:
-            queries = {"full": sentence_embeddings(asked, sample, encoded.documents, embedder)}
-            if early is not None:
-                queries["small"] = EarlyEncoder(embedder, early.head).encode(asked.sentences)
-            rescoring = {
-                name: choose_rescoring(
-                    asked, vectors, config.weight, sample, encoded.documents, centres, name
-                ).as_dict()
-                for name, vectors in queries.items()
-            }
-    elif config.carried:
-        rescoring = {name: USUAL_RESCORING.as_dict() for name in (("full",) if early is None else ("full", "small"))}
-    if early is not None and rescoring is not None:
-        rescoring["small"] |= {"depth": early.head.depth, "cosine": early.fidelity.cosine}
+    rescoring = (
+        _rescoring(asked, config, sample, encoded.documents, embedder, centres, early) if config.carried else None
+    )
     return Statistics(
         config=config,
         space=fitted.space,
@@ -95,6 +86,30 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
         rescoring=rescoring,
         early=early.head if early is not None else None,
     )
+
+
+def _rescoring(
+    asked: Asked | None,
+    config: SparseConfig,
+    sample: Sample,
+    store: EmbeddingStore,
+    embedder: TransformerEmbedder,
+    centres: Vectors,
+    early: FittedEarly | None,
+) -> dict[str, Any]:
+    """Choose how hits are rescored with each query encoder, as plain values."""
+    if asked is None:  # without literal terms no sentence is searched
+        chosen = {encoder: usual(encoder) for encoder in ENCODERS if encoder != SMALL or early is not None}
+    else:
+        queries = {FULL: sentence_embeddings(asked, sample, store, embedder)}
+        if early is not None:
+            queries[SMALL] = EarlyEncoder(embedder, early.head).encode(asked.sentences)
+        chosen = choose_rescoring(asked, queries, config.weight, sample, store, centres)
+    short = behind(chosen)
+    told = {encoder: choice.as_dict() | {"behind": short[encoder]} for encoder, choice in chosen.items()}
+    if early is not None:
+        told[SMALL] |= {"depth": early.head.depth, "cosine": early.fidelity.cosine}
+    return told
 
 
 def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Sparsifier:

@@ -1,13 +1,19 @@
-"""The weight of embeddings where hits are rescored, chosen for a collection without a query or a judgement.
+"""How hits are rescored, chosen for a collection without a query or a judgement.
 
 The sentences that the mix is chosen on are searched among their collection's documents; the best hundred of each are
-rescored with every weight. The weight that finds the sentences' own documents best is one of several as good as it: the
-middle of those around it that are not worse by more than one standard error is taken.
+rescored with every weight of embeddings, and then with every weight of neighbours. The weight that finds the sentences'
+own documents best is one of several as good as it: the middle of those around it that are not worse by more than one
+standard error is taken. Feedback stays off where no weight of neighbours finds the sentences better than none, or the
+neighbours of a sentence's document do not beyond doubt score higher than those of the hits ranked beside it: with one
+answer a sentence, the curve alone would take noise for a gain.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sparseembed.arrays import Floats, Vectors
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
@@ -17,30 +23,53 @@ from sparseembed.index.eight_bits import cosines, eight_bits
 from sparseembed.indexing.mixing import DEPTH, Asked
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
-from sparseembed.retrieval.rescoring import CANDIDATES, shares
+from sparseembed.retrieval.feedback import neighbour_weights
+from sparseembed.retrieval.rescoring import CANDIDATES, ENCODERS, NONE, shares, unit
 
 WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
-USUAL = 0.5  # where nothing can be chosen
+FEEDBACK = WEIGHTS[:7]
+USUAL, USUAL_FEEDBACK = 0.5, 0.0  # where nothing can be chosen
+BESIDE = 5  # ranks above and below a document whose neighbours its own are held against
+BEYOND_DOUBT = 3.0  # standard errors. With each query's embeddings permuted: -2.4 to 1.2; dev collections: 4.0 to 8.2
 
 
-class RescoringChoice(NamedTuple):
-    """A chosen weight.
-
-    :param weight: The cosine's weight beside the sparse score.
-    :param sentences: Sentences that it was chosen on; 0 where there were too few, and it is the usual one.
-    :param curve: Weight -> mean nDCG@10 of the sentences; empty where there were too few.
-    """
+class Chosen(NamedTuple):
+    """A weight and the curve that it was read from: weight -> mean nDCG@10 of the sentences, empty without any."""
 
     weight: float
-    sentences: int
     curve: dict[float, float]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as plain values, for a manifest."""
-        return {**self._asdict(), "curve": {f"{weight:g}": value for weight, value in self.curve.items()}}
+        return {"weight": self.weight, "curve": {f"{weight:g}": value for weight, value in self.curve.items()}}
 
 
-USUAL_RESCORING = RescoringChoice(USUAL, 0, {})
+class RescoringChoice(NamedTuple):
+    """What was chosen for one query encoder.
+
+    :param cosine: The weight of the cosine beside the sparse score; 0 without an encoder.
+    :param feedback: The weight of the neighbours' scores beside the own one; 0 is off.
+    :param gains: Each sentence's nDCG@10 with both, shape (q,).
+    :param agreement: By how many standard errors the neighbours of the sentences' documents score higher than those of
+        the hits ranked beside them.
+    """
+
+    cosine: Chosen
+    feedback: Chosen
+    gains: Floats
+    agreement: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the choice as plain values, for a manifest."""
+        cosine = self.cosine.as_dict() if self.cosine.curve or self.cosine.weight else {}
+        reach = {"nDCG@10": float(self.gains.mean())} if len(self.gains) else {}
+        feedback = self.feedback.as_dict() | {"agreement": self.agreement}
+        return {**cosine, "feedback": feedback, "sentences": len(self.gains), **reach}
+
+
+def usual(encoder: str) -> RescoringChoice:
+    """Return what is taken where nothing can be chosen."""
+    return RescoringChoice(Chosen(0.0 if encoder == NONE else USUAL, {}), Chosen(USUAL_FEEDBACK, {}), np.zeros(0))
 
 
 def sentence_embeddings(asked: Asked, sample: Sample, store: EmbeddingStore, embedder: TransformerEmbedder) -> Vectors:
@@ -59,62 +88,212 @@ def sentence_embeddings(asked: Asked, sample: Sample, store: EmbeddingStore, emb
 
 
 def choose_rescoring(
-    asked: Asked, queries: Vectors, mix: float, sample: Sample, store: EmbeddingStore, centres: Vectors, encoder: str
-) -> RescoringChoice:
-    """Choose the weight of a collection.
+    asked: Asked,
+    queries: Mapping[str, Vectors],
+    mix: float,
+    sample: Sample,
+    store: EmbeddingStore,
+    centres: Vectors,
+) -> dict[str, RescoringChoice]:
+    """Choose the weights of a collection.
 
-    :param asked: Its sentences, and their sparse scores.
-    :param queries: Embeddings of the sentences as queries, shape (q, d).
+    :param asked: Its sentences, q of them, and their sparse scores.
+    :param queries: Query encoder -> its embeddings of the sentences, shape (q, d).
     :param mix: The index's mix.
     :param sample: The documents that were searched.
     :param store: The collection's embeddings.
     :param centres: As in `Statistics`.
-    :param encoder: What made the queries' embeddings, for a message.
-    :return: The choice, the same each time.
+    :return: Query encoder, also `none` -> the choice, the same each time.
     """
+    encoders = [encoder for encoder in ENCODERS if encoder == NONE or encoder in queries]
     if not asked.pairs:
-        return USUAL_RESCORING
+        note(f"feedback is off: too few of {asked.whose} have several sentences to choose its weight on")
+        return {encoder: usual(encoder) for encoder in encoders}
+    given = list(candidates(asked, mix, sample, store, centres[0]))
+    weights = [neighbour_weights(each.rows) for each in given]
+    found = {}
+    for encoder in encoders:
+        if encoder == NONE:
+            cosine, scores = Chosen(0.0, {}), [unit(each.scores) for each in given]
+        else:
+            cosine, scores = _choose_cosine(given, queries[encoder], centres[1], len(asked.pairs))
+        mixed = partial(_fed_back, scores, weights)
+        gains = _gains(given, len(asked.pairs), mixed(FEEDBACK))
+        certain = agreement([each.own for each in given], scores, weights)
+        feedback = Chosen(feedback_weight(gains) if certain >= BEYOND_DOUBT else 0.0, _curve(FEEDBACK, gains))
+        (gains,) = _gains(given, len(asked.pairs), mixed([feedback.weight]))
+        found[encoder] = RescoringChoice(cosine, feedback, gains, certain)
+        _say(encoder, found[encoder], asked.whose)
+    return found
+
+
+def behind(chosen: Mapping[str, RescoringChoice]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return how far each query encoder stays behind the costlier ones.
+
+    :param chosen: Query encoder -> the choice.
+    :return: Encoder -> a costlier one -> `by`, the mean difference of the sentences' nDCG@10, and its standard `error`;
+        empty where nothing could be chosen.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {encoder: {} for encoder in chosen}
+    for encoder, choice in chosen.items():
+        for other in ENCODERS[ENCODERS.index(encoder) + 1 :]:
+            if other in chosen and len(choice.gains):
+                apart = chosen[other].gains - choice.gains
+                found[encoder][other] = {
+                    "by": float(apart.mean()),
+                    "error": float(apart.std() / np.sqrt(len(apart))),
+                }
+    return found
+
+
+def _choose_cosine(
+    given: Sequence["Candidates"], queries: Vectors, centre: Vectors, sentences: int
+) -> tuple[Chosen, list[Floats]]:
+    """Choose the cosine's weight; also return the candidates' scores with it."""
+    cosine = [cosines(each.rows, queries[each.sentence], centre) for each in given]
+
+    def scores(weight: float) -> list[Floats]:
+        return [np.add(*shares(each.scores, own, weight)) for each, own in zip(given, cosine, strict=True)]
+
+    gains = _gains(given, sentences, list(zip(*map(scores, WEIGHTS), strict=True)))
+    weight = middle(gains, WEIGHTS, USUAL)
+    return Chosen(weight, _curve(WEIGHTS, gains)), scores(weight)
+
+
+def _fed_back(scores: Sequence[Floats], near: Sequence[Floats], weights: Sequence[float]) -> list[list[Floats]]:
+    """Return the candidates' scores with each weight of feedback, for each sentence."""
+    return [
+        [(1 - weight) * own + weight * (neighbours @ own) for weight in weights]
+        for own, neighbours in zip(scores, near, strict=True)
+    ]
+
+
+def _gains(given: Sequence["Candidates"], sentences: int, scores: Sequence[Sequence[Floats]]) -> Floats:
+    """Return nDCG@10 with each weight of each sentence, shape (weights, q); 0 where its document is no candidate.
+
+    :param given: The candidates of sentences.
+    :param sentences: q.
+    :param scores: Their scores with each weight, in the same order.
+    """
+    gains = np.zeros((len(scores[0]) if scores else 1, sentences))
+    for each, by_weight in zip(given, scores, strict=True):
+        gains[:, each.sentence] = [each.gain(new) for new in by_weight]
+    return gains
+
+
+def _curve(weights: Sequence[float], gains: Floats) -> dict[float, float]:
+    return dict(zip(weights, gains.mean(axis=1).tolist(), strict=True))
+
+
+def _say(encoder: str, choice: RescoringChoice, whose: str) -> None:
+    parts = []
+    if encoder != NONE:
+        curve = choice.cosine.curve
+        parts.append(
+            f"rescoring weight {choice.cosine.weight:g} ({encoder} query encoder): nDCG@10 {curve[0.0]:.3f} -> "
+            f"{max(curve.values()):.3f}"
+        )
+    curve, weight = choice.feedback.curve, choice.feedback.weight
+    why = "like texts do not score alike" if choice.agreement < BEYOND_DOUBT else "no weight of it helps"
+    told = f"feedback {weight:g}" if weight else f"feedback is off, for {why}"
+    parts.append(f"{told}: {curve[0.0]:.3f} -> {choice.gains.mean():.3f}")
+    note("; ".join(parts) + f"; chosen on {len(choice.gains)} sentences of {whose}")
+
+
+class Candidates(NamedTuple):
+    """The best documents for a sentence, that it was taken out of among them.
+
+    :param sentence: Number of the sentence.
+    :param own: Place of its document among the n candidates.
+    :param scores: Their scores by terms, shape (n,), falling.
+    :param rows: Their embeddings in 8 bits, shape (n, d).
+    """
+
+    sentence: int
+    own: int
+    scores: Floats
+    rows: npt.NDArray[np.int8]
+
+    def gain(self, scores: Floats) -> float:
+        """Return nDCG@10 with new scores; the sentence's document comes after others of the same score."""
+        rank = int((scores >= scores[self.own]).sum())
+        return float(1 / np.log2(1 + rank)) if rank <= DEPTH else 0.0
+
+
+def candidates(
+    asked: Asked, mix: float, sample: Sample, store: EmbeddingStore, centre: Vectors
+) -> Iterator[Candidates]:
+    """Yield the candidates of each sentence whose document is among them.
+
+    :param asked: The sentences, and their scores.
+    :param mix: The index's mix.
+    :param sample: The documents that were searched.
+    :param store: The collection's embeddings.
+    :param centre: The mean of the documents', shape (d,).
+    """
     places = np.asarray(list(asked.pairs))
     vectors = np.array(store.take(sample.rows))
     vectors[places] = asked.rests  # as they were searched: without their sentence
-    rows = eight_bits(vectors, centres[0])
-    gains = np.zeros((len(WEIGHTS), len(places)))
-    for column, place in enumerate(places.tolist()):
-        scores = asked.literal[:, column] + mix * asked.expanded[:, column]
+    rows = eight_bits(vectors, centre)
+    for sentence, place in enumerate(places.tolist()):
+        scores = asked.literal[:, sentence] + mix * asked.expanded[:, sentence]
         best = np.argsort(-scores, kind="stable")[:CANDIDATES]
         best = best[scores[best] > 0]
         own = np.flatnonzero(best == place)
-        if not len(own):
-            continue
-        cosine = cosines(rows[best], queries[column], centres[1])
-        for number, weight in enumerate(WEIGHTS):
-            total = np.add(*shares(scores[best], cosine, weight))
-            rank = int((total >= total[own[0]]).sum())
-            gains[number, column] = 1 / np.log2(1 + rank) if rank <= DEPTH else 0.0
-    curve = dict(zip(WEIGHTS, gains.mean(axis=1).tolist(), strict=True))
-    weight = middle(gains)
-    note(
-        f"rescoring weight {weight:g} ({encoder} query encoder), chosen on {len(places)} sentences of {asked.whose}: "
-        f"nDCG@10 up to {max(curve.values()):.3f}, and {curve[0.0]:.3f} without rescoring"
-    )
-    return RescoringChoice(weight, len(places), curve)
+        if len(own):
+            yield Candidates(sentence, int(own[0]), scores[best], rows[best])
 
 
-def middle(gains: Floats) -> float:
-    """Return the middle of the weights that are as good as the best one.
+def agreement(own: Sequence[int], scores: Sequence[Floats], near: Sequence[Floats]) -> float:
+    """Return by how many standard errors the neighbours of sentences' documents score higher than others' neighbours.
 
-    :param gains: Gain of each sentence with each of `WEIGHTS`, shape (weights, q).
-    :return: The middle between the first and the last weight around the best that lose no more than one standard error
-        of the difference; of equal bests the nearest to the usual one counts.
+    :param own: Place of each sentence's document among its candidates.
+    :param scores: Scores of the candidates of each sentence, shape (n,).
+    :param near: Weights of their neighbours, shape (n, n), by `neighbour_weights`.
+    :return: The mean over sentences of the neighbours' score of the own document less the mean of those of the hits at
+        most 5 ranks away, by its standard error; 0 where it is the same for all.
+    """
+    apart = []
+    for place, found, weights in zip(own, scores, near, strict=True):
+        ranks = np.argsort(np.argsort(-found, kind="stable"), kind="stable")
+        beside = np.abs(ranks - ranks[place]) <= BESIDE
+        beside[place] = False
+        if beside.any():
+            support = weights @ found
+            apart.append(support[place] - support[beside].mean())
+    error = float(np.std(apart) / np.sqrt(len(apart))) if apart else 0.0
+    return float(np.mean(apart) / error) if error > 0 else 0.0
+
+
+def feedback_weight(gains: Floats) -> float:
+    """Return the weight of feedback.
+
+    :param gains: Gain of each sentence with each of `FEEDBACK`, shape (weights, q).
+    :return: The middle of those that are as good as the best one; 0 where the best is none.
     """
     means = gains.mean(axis=1)
-    best = max(range(len(WEIGHTS)), key=lambda number: (means[number], -abs(WEIGHTS[number] - USUAL)))
+    if means.argmax() == 0:
+        return 0.0
+    return middle(gains, FEEDBACK, 0.0)
+
+
+def middle(gains: Floats, weights: Sequence[float], usual: float) -> float:
+    """Return the middle of the weights that are as good as the best one.
+
+    :param gains: Gain of each sentence with each of the weights, shape (weights, q).
+    :param weights: The weights, rising.
+    :param usual: Of equal bests the nearest to it counts.
+    :return: The middle between the first and the last weight around the best that lose no more than one standard error
+        of the difference.
+    """
+    means = gains.mean(axis=1)
+    best = max(range(len(weights)), key=lambda number: (means[number], -abs(weights[number] - usual)))
     apart = gains[best] - gains
     error = apart.std(axis=1) / np.sqrt(gains.shape[1])
     good = apart.mean(axis=1) <= error
     first = last = best
     while first and good[first - 1]:
         first -= 1
-    while last + 1 < len(WEIGHTS) and good[last + 1]:
+    while last + 1 < len(weights) and good[last + 1]:
         last += 1
-    return round((WEIGHTS[first] + WEIGHTS[last]) / 2, 2)
+    return round((weights[first] + weights[last]) / 2, 2)

@@ -1,7 +1,9 @@
 """The best hits of an index put in a new order by embeddings: what a query means is in no single word of it.
 
-The index finds candidates by terms; each candidate's embedding, which the index carries in 8 bits, is compared with the
-query's. Both scores are brought to 0..1 over the candidates and mixed by a weight that was chosen for the collection.
+The index finds candidates by terms, and carries each document's embedding in 8 bits. Two things can be made of them:
+each candidate's embedding is compared with the query's, which takes a model call; and each candidate's score is mixed
+with those of the candidates most like it, which takes none (`retrieval.feedback`). All scores are brought to 0..1 over
+the candidates first; how much each counts was chosen for the collection when its statistics were fitted.
 """
 
 from collections.abc import Sequence
@@ -15,45 +17,78 @@ from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines
 from sparseembed.index.snapshot import Snapshot
+from sparseembed.retrieval.feedback import neighbour_weights
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
 
-ENCODERS = ("full", "small")
+NONE, SMALL, FULL = "none", "small", "full"
+ENCODERS = (NONE, SMALL, FULL)
+"""What encodes queries, by what it costs."""
+
 CANDIDATES = 100
 """Hits that are rescored where the user names no number."""
 
 
-class Rescored(NamedTuple):
-    """A candidate's scores.
+class Neighbour(NamedTuple):
+    """A candidate like another one, whose score counts for that one.
 
-    :param cosine: Of its embedding and the query's, seen from the means of documents and of texts like queries.
-    :param from_terms: What its terms add to the new score.
-    :param from_embedding: What its embedding adds.
+    :param id: Its id.
+    :param weight: Its share in what neighbours add; shares sum to 1.
+    :param adds: What it adds to the other's new score.
     """
 
-    cosine: float
+    id: str
+    weight: float
+    adds: float
+
+
+class Rescored(NamedTuple):
+    """A candidate's new score, and what it is the sum of.
+
+    :param score: The new score, 0 to 1: exactly the sum of the next three, in their order.
+    :param from_terms: What its terms add.
+    :param from_embedding: What its embedding beside the query's adds; 0 without a query encoder.
+    :param from_neighbours: What the candidates most like it add; 0 without feedback.
+    :param cosine: Of its embedding and the query's, seen from the means of documents and of texts like queries; None
+        without a query encoder.
+    :param neighbours: The candidates most like it, by falling weight; none without feedback.
+    """
+
+    score: float
     from_terms: float
     from_embedding: float
+    from_neighbours: float
+    cosine: float | None
+    neighbours: tuple[Neighbour, ...]
+
+
+class _Parts(NamedTuple):
+    """What the candidates' new scores are sums of, each of shape (n,)."""
+
+    terms: Floats
+    embedding: Floats
+    neighbours: Floats
+    cosine: Vectors | None
+    weights: Floats | None
 
     @property
-    def score(self) -> float:
-        """The new score, 0 to 1."""
-        return self.from_terms + self.from_embedding
+    def scores(self) -> Floats:
+        return self.terms + self.embedding + self.neighbours
 
 
 def shares(sparse: Floats, cosine: Vectors, weight: float) -> tuple[Floats, Floats]:
-    """Return what terms and embeddings add to the candidates' new scores.
+    """Return what terms and embeddings add to the candidates' scores.
 
     :param sparse: Their scores by terms, shape (n,).
     :param cosine: Their cosines, shape (n,).
     :param weight: The cosine's weight, 0 to 1.
     :return: Both of shape (n,), from 0 to `1 - weight` and from 0 to `weight`.
     """
-    return (1 - weight) * _unit(sparse), weight * _unit(cosine.astype(np.float64))
+    return (1 - weight) * unit(sparse), weight * unit(cosine.astype(np.float64))
 
 
-def _unit(scores: Floats) -> Floats:
+def unit(scores: Floats) -> Floats:
     """Bring scores to 0..1; equal ones to 0."""
     if not len(scores):
         return scores
@@ -65,61 +100,94 @@ class Rescorer:
     """Rescores the candidates of queries in one commit of an index."""
 
     def __init__(
-        self, snapshot: Snapshot, embedder: "TransformerEmbedder", candidates: int = CANDIDATES, encoder: str = "full"
+        self,
+        snapshot: Snapshot,
+        candidates: int = CANDIDATES,
+        encoder: str = NONE,
+        feedback: bool = False,
+        embedder: "TransformerEmbedder | None" = None,
     ) -> None:
         """Take the parts.
 
         :param snapshot: The commit.
-        :param embedder: The index's embedder, which reads queries.
         :param candidates: Hits that are rescored.
-        :param encoder: What encodes queries: `full`, the whole embedder, or `small`, its first layers and a map that
-            was fitted to the collection.
-        :raises ConfigError: There are to be fewer than one; unknown encoder.
+        :param encoder: What encodes queries: `none`; `full`, the whole embedder; or `small`, its first layers and a map
+            that was fitted to the collection.
+        :param feedback: Whether the candidates most like a candidate count for it.
+        :param embedder: The index's embedder, which reads queries; not needed without an encoder.
+        :raises ConfigError: There are to be fewer than one candidates; unknown encoder.
         :raises IndexFolderError: The index carries no embeddings, or no small query encoder.
         """
-        from sparseembed.index.statistics import load_early, load_rescoring
-
         if encoder not in ENCODERS:
             raise ConfigError(f"unknown query encoder {encoder!r}: query encoders are {', '.join(ENCODERS)}")
-
         if candidates < 1:
             raise ConfigError(f"the hits to rescore must be 1 or more, not {candidates}")
-        head = load_early(snapshot.statistics_files) if encoder == "small" else None
-        if encoder == "small" and head is None:
-            raise IndexFolderError(
-                f"{snapshot.path} has no small query encoder, which is fitted where embeddings are made in int8 and "
-                "carried: take the full one"
-            )
+        self.candidates, self.encoder = candidates, encoder
+        from sparseembed.index.statistics import load_rescoring
+
+        self._snapshot = snapshot
+        self._encoder = self._query_encoder(encoder, embedder)
         fitted = load_rescoring(snapshot.statistics_files, encoder)
         if fitted is None or not all(segment.dimension for segment in snapshot.segments):
             raise IndexFolderError(
                 f"{snapshot.path} carries no embeddings to rescore with: build it again without --no-embeddings"
             )
-        self.candidates, self.weight = candidates, fitted.weight
-        self._snapshot = snapshot
-        self._encoder: TransformerEmbedder | EarlyEncoder = embedder if head is None else EarlyEncoder(embedder, head)
+        self.weight = fitted.weight if self._encoder is not None else 0.0
+        self.feedback = fitted.feedback if feedback else 0.0
         self._centre = fitted.centres[1]
 
-    def encode(self, texts: Sequence[str]) -> list[Vectors]:
+    def _query_encoder(
+        self, encoder: str, embedder: "TransformerEmbedder | None"
+    ) -> "TransformerEmbedder | EarlyEncoder | None":
+        if encoder == NONE or embedder is None:
+            return None
+        if encoder == FULL:
+            return embedder
+        from sparseembed.index.statistics import load_early
+
+        head = load_early(self._snapshot.statistics_files)
+        if head is None:
+            raise IndexFolderError(
+                f"{self._snapshot.path} has no small query encoder, which is fitted where embeddings are made in int8 "
+                "and carried: take the full one"
+            )
+        return EarlyEncoder(embedder, head)
+
+    def encode(self, texts: Sequence[str]) -> list[Vectors | None]:
         """Embed queries: one call for all of them.
 
         :param texts: The queries.
-        :return: For each, shape (d,); zeros for a blank one.
+        :return: For each, shape (d,); zeros for a blank one. None without an encoder.
         """
-        return list(self._encoder.encode(texts, "query"))
+        return [None] * len(texts) if self._encoder is None else list(self._encoder.encode(texts, "query"))
 
-    def scored(self, hits: Sequence[Hit], vector: Vectors) -> list[Rescored]:
-        """Give candidates their new scores.
+    def explained(self, hits: Sequence[Hit], row: int, vector: Vectors | None) -> Rescored:
+        """Give one candidate its new score, and say why.
 
         :param hits: The candidates, with their scores by terms.
+        :param row: The place of one among them.
         :param vector: The query's embedding, shape (d,), not centred.
-        :return: In the order of the hits.
+        :return: Its parts.
         """
-        cosine = cosines(self._rows(hits), vector, self._centre)
-        parts = shares(np.array([hit.score for hit in hits]), cosine, self.weight)
-        return [Rescored(*map(float, each)) for each in zip(cosine, *parts, strict=True)]
+        parts = self._parts(hits, vector)
+        near: list[Neighbour] = []
+        if parts.weights is not None and len(hits) > 1:
+            own = (parts.terms + parts.embedding) / (1 - self.feedback)
+            weights = parts.weights[row]
+            near = [
+                Neighbour(hits[place].id, float(weights[place]), float(self.feedback * weights[place] * own[place]))
+                for place in np.flatnonzero(weights).tolist()
+            ]
+        return Rescored(
+            float(parts.scores[row]),
+            float(parts.terms[row]),
+            float(parts.embedding[row]),
+            float(parts.neighbours[row]),
+            None if parts.cosine is None else float(parts.cosine[row]),
+            tuple(sorted(near, key=lambda each: (-each.weight, each.id))),
+        )
 
-    def ordered(self, hits: Sequence[Hit], vector: Vectors, k: int) -> list[Hit]:
+    def ordered(self, hits: Sequence[Hit], vector: Vectors | None, k: int) -> list[Hit]:
         """Put hits in their new order.
 
         :param hits: All hits, best first; those beyond the candidates stay behind them, in their order, below 0.
@@ -128,13 +196,24 @@ class Rescorer:
         :return: At most k hits with their new scores; equal ones by ascending id.
         """
         candidates, rest = hits[: self.candidates], hits[self.candidates :]
-        found = [(each.score, hit.id) for each, hit in zip(self.scored(candidates, vector), candidates, strict=True)]
+        scores = self._parts(candidates, vector).scores.tolist()
+        found = [(score, hit.id) for score, hit in zip(scores, candidates, strict=True)]
         found.sort(key=lambda item: (-item[0], item[1]))
         if rest:
             low, high = candidates[-1].score, candidates[0].score
             step = 1 / (high - low) if high > low else 1.0
             found += [((hit.score - low) * step - 1, hit.id) for hit in rest]
         return [Hit(doc_id, score, rank) for rank, (score, doc_id) in enumerate(found[:k], start=1)]
+
+    def _parts(self, hits: Sequence[Hit], vector: Vectors | None) -> _Parts:
+        rows, sparse = self._rows(hits), np.array([hit.score for hit in hits], dtype=np.float64)
+        cosine = None if vector is None else cosines(rows, vector, self._centre)
+        nothing = np.zeros(len(hits))
+        terms, embedding = (unit(sparse), nothing) if cosine is None else shares(sparse, cosine, self.weight)
+        if not self.feedback:
+            return _Parts(terms, embedding, nothing, cosine, None)
+        weights, kept = neighbour_weights(rows), 1 - self.feedback
+        return _Parts(kept * terms, kept * embedding, self.feedback * (weights @ (terms + embedding)), cosine, weights)
 
     def _rows(self, hits: Sequence[Hit]) -> np.ndarray:
         snapshot = self._snapshot

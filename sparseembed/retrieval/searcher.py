@@ -1,7 +1,7 @@
 """Search an index: the Python API of the query side."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
@@ -12,9 +12,11 @@ from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
+from sparseembed.progress import note
+from sparseembed.retrieval.choosing import AUTO, choose_encoder
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
-from sparseembed.retrieval.rescoring import Rescorer
+from sparseembed.retrieval.rescoring import CANDIDATES, ENCODERS, FULL, NONE, Rescorer
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
 
 if TYPE_CHECKING:
@@ -93,13 +95,14 @@ class _View:
 
 
 class _Reading(NamedTuple):
-    """What a model does with queries."""
+    """What is done with queries beside searching their words."""
 
     expand: int
     expansion_weight: float
     rescore: int
     encoder: str
-    embedder: "TransformerEmbedder"
+    feedback: bool
+    embedder: "TransformerEmbedder | None"
 
 
 class Searcher:
@@ -123,7 +126,9 @@ class Searcher:
         expand: int = 0,
         expansion_weight: float = DEFAULT_EXPANSION_WEIGHT,
         rescore: int = 0,
-        encoder: str = "full",
+        encoder: str | None = None,
+        feedback: bool = False,
+        budget: float | None = None,
         embedder: "EmbedderLike | Named | None" = None,
         engine: str = DEFAULT_ENGINE,
         warm: bool = True,
@@ -134,10 +139,14 @@ class Searcher:
         :param expand: M, aligned terms added to each query by one model call; 0 for inference-free queries, which load
             neither torch nor a model.
         :param expansion_weight: Weight of the best of them, where a literal term's is 1.
-        :param rescore: Best hits that are put in a new order by comparing their embeddings with the query's, by one
-            model call; 0 for none. `rescoring.CANDIDATES`, 100, is a good number.
-        :param encoder: What encodes queries for it: `full`, the whole embedder, or `small`, its first layers and a map
-            that was fitted to the collection, in a seventh of the time.
+        :param rescore: Best hits that are put in a new order by embeddings; 0 for none, or where an encoder or feedback
+            is asked for 100, which is a good number.
+        :param encoder: What encodes queries for it: `none`; `full`, the whole embedder; `small`, its first layers and a
+            map that was fitted to the collection, in a seventh of the time; or `auto`, the cheapest of them that the
+            collection's own sentences say is enough, with feedback. None is `full` with `rescore`, else `none`.
+        :param feedback: Whether the hits most like a hit count for it, by the embeddings of documents: no model call.
+            Off all the same where it helped none of the collection's own sentences (`manifest.rescoring` says so).
+        :param budget: Milliseconds that encoding a query may take, for `auto`.
         :param embedder: The embedder that reads queries; the one that the manifest names when None, if a preset.
         :param engine: `native`, which needs no Java; `lucene`; or `exact`, the reference, which holds all in memory.
         :param warm: Whether the first search begins to load, in the background, what makes later ones fast; False for a
@@ -145,21 +154,40 @@ class Searcher:
         :return: The searcher.
         :raises IndexFolderError: There is no index, it is damaged or of another version, or it was not made by
             `embedder` (which field differs).
-        :raises ConfigError: Unknown engine or query encoder; M or `rescore` < 0.
+        :raises ConfigError: Unknown engine or query encoder; M or `rescore` < 0; a budget without `auto`; nothing to
+            rescore by.
         :raises EngineError: Java or Lucene fails.
         """
         if expand < 0:
             raise ConfigError(f"expand, the aligned terms of a query, must be 0 or more, not {expand}")
         if rescore < 0:
             raise ConfigError(f"rescore, the hits that are rescored, must be 0 or more, not {rescore}")
+        asked = encoder if encoder is not None else FULL if rescore else NONE
+        if asked not in (AUTO, *ENCODERS):
+            raise ConfigError(f"unknown query encoder {asked!r}: query encoders are {', '.join((*ENCODERS, AUTO))}")
+        if budget is not None and asked != AUTO:
+            raise ConfigError("a budget of milliseconds is for the query encoder auto: take that, or leave it out")
+        if rescore and asked == NONE and not feedback:
+            raise ConfigError("there is nothing to rescore hits by: ask for a query encoder, or for feedback")
 
         def opened(snapshot: Snapshot) -> "Searcher":
-            reading = None
-            if embedder is not None or expand or rescore:
+            @cache
+            def checked() -> "TransformerEmbedder":
                 from sparseembed.retrieval.embedder import matching_embedder
 
-                checked = matching_embedder(snapshot.manifest, embedder)
-                reading = _Reading(expand, expansion_weight, rescore, encoder, checked) if expand or rescore else None
+                return matching_embedder(snapshot.manifest, embedder)
+
+            chosen = asked
+            if asked == AUTO:
+                choice = choose_encoder(snapshot, checked, budget)
+                chosen = choice.encoder
+                note(f"query encoder {chosen}: {choice.why}")
+            fed = feedback or asked == AUTO
+            candidates = rescore or (CANDIDATES if fed or chosen != NONE else 0)
+            used = checked() if embedder is not None or expand or chosen != NONE else None
+            reading = (
+                _Reading(expand, expansion_weight, candidates, chosen, fed, used) if expand or candidates else None
+            )
             return cls(Path(path), snapshot, engine, reading, warm)
 
         return _on_last_commit(Path(path), opened)
@@ -190,14 +218,17 @@ class Searcher:
         view = _View(snapshot, self._engine, self._warm)
         reading = self._reading
         if reading is not None:
-            from sparseembed.retrieval.embedder import matching_embedder
-
             try:
-                matching_embedder(snapshot.manifest, reading.embedder)
-                if reading.expand:
+                if reading.embedder is not None:
+                    from sparseembed.retrieval.embedder import matching_embedder
+
+                    matching_embedder(snapshot.manifest, reading.embedder)
+                if reading.expand and reading.embedder is not None:
                     view.query_encoder = expander(snapshot, reading.expand, reading.expansion_weight, reading.embedder)
                 if reading.rescore:
-                    view.rescorer = Rescorer(snapshot, reading.embedder, reading.rescore, reading.encoder)
+                    view.rescorer = Rescorer(
+                        snapshot, reading.rescore, reading.encoder, reading.feedback, reading.embedder
+                    )
             except BaseException:
                 view.close()
                 raise
@@ -300,7 +331,7 @@ class Searcher:
         row = next((row for row, hit in enumerate(hits) if hit.id == doc_id), None)
         if row is None:
             return told
-        rescored = view.rescorer.scored(hits, view.rescorer.encode([text])[0])[row]
+        rescored = view.rescorer.explained(hits, row, view.rescorer.encode([text])[0])
         return told._replace(score=rescored.score, rescored=rescored)
 
     def label(self, term: str) -> str:

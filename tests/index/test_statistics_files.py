@@ -58,7 +58,10 @@ def make(tokenizer, matrix):
             "rare": 11,
             "mix": {"mix": 0.25, "curve": {"0": 0.5}},
             "centres": rng.normal(size=(2, 32)).astype(np.float32),
-            "rescoring": {name: {"weight": 0.3, "sentences": 0, "curve": {}} for name in ("full", "small")},
+            "rescoring": {
+                name: {"weight": 0.3, "sentences": 0, "curve": {}, "feedback": {"weight": 0.2, "curve": {}}}
+                for name in ("none", "full", "small")
+            },
             "early": EarlyHead(
                 2,
                 *(rng.normal(size=64).astype(np.float32) for _ in range(2)),

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_mixing import corpus_of, parts_of
 
 from sparseembed.index.eight_bits import eight_bits
@@ -11,39 +13,82 @@ from sparseembed.index.snapshot import open_snapshot
 from sparseembed.indexing import rescoring
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.mixing import ask
-from sparseembed.indexing.rescoring import USUAL_RESCORING, WEIGHTS, choose_rescoring, sentence_embeddings
+from sparseembed.indexing.rescoring import (
+    FEEDBACK,
+    WEIGHTS,
+    Chosen,
+    RescoringChoice,
+    agreement,
+    behind,
+    choose_rescoring,
+    feedback_weight,
+    middle,
+    sentence_embeddings,
+    usual,
+)
+from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.sparse.config import SparseConfig
 
 pytestmark = pytest.mark.usefixtures("silence")
 
 
-def plain_curve(asked, mix, sample, store, embedder, centres, candidates):
-    """Rescore each sentence's candidates in plain Python."""
+def plain_curves(asked, mix, sample, store, embedder, centres, candidates, chosen):
+    """Rescore each sentence's candidates in plain Python; `chosen` is the cosine's weight that feedback starts from."""
     vectors = store.matrix()[sample.rows].astype(np.float64)
     places = list(asked.pairs)
     vectors[places] = asked.rests
     rows = eight_bits(vectors.astype(np.float32), centres[0]).astype(np.float64)
-    gains = {weight: [] for weight in WEIGHTS}
+    gains, fed = {weight: [] for weight in WEIGHTS}, {weight: [] for weight in FEEDBACK}
     for column, (place, pair) in enumerate(asked.pairs.items()):
         query = embedder.encode([pair.query], "query")[0].astype(np.float64) - centres[1]
         scores = asked.literal[:, column] + mix * asked.expanded[:, column]
         best = sorted((row for row in range(len(scores)) if scores[row] > 0), key=lambda row: (-scores[row], row))
         best = best[:candidates]
         cosine = {row: rows[row] @ query / np.linalg.norm(rows[row]) / np.linalg.norm(query) for row in best}
-        for weight in WEIGHTS:
-            if place not in best:
-                gains[weight].append(0.0)
-                continue
+        if place not in best:
+            for each in (*gains.values(), *fed.values()):
+                each.append(0.0)
+            continue
+
+        def mixed(weight, best=best, scores=scores, cosine=cosine):
             low, high = min(scores[best]), max(scores[best])
             least, most = min(cosine.values()), max(cosine.values())
-            total = {
+            return {
                 row: (1 - weight) * (scores[row] - low) / ((high - low) or 1)
                 + weight * (cosine[row] - least) / ((most - least) or 1)
                 for row in best
             }
-            rank = sum(total[row] >= total[place] - 1e-9 for row in best)
-            gains[weight].append(1 / math.log2(1 + rank) if rank <= 10 else 0.0)
-    return {weight: sum(each) / len(each) for weight, each in gains.items()}
+
+        def gain(total, place=place):
+            rank = sum(score >= total[place] - 1e-9 for score in total.values())
+            return 1 / math.log2(1 + rank) if rank <= 10 else 0.0
+
+        for weight, each in gains.items():
+            each.append(gain(mixed(weight)))
+        own, near = mixed(chosen), neighbours_of(rows, best)
+        for weight, each in fed.items():
+            each.append(gain({row: (1 - weight) * own[row] + weight * near(row, own) for row in best}))
+    return [{weight: sum(each) / len(each) for weight, each in curve.items()} for curve in (gains, fed)]
+
+
+def neighbours_of(rows, best):
+    """Return what gives a candidate the weighted mean of its five nearest candidates' scores."""
+
+    def cosine(one, other):
+        return rows[one] @ rows[other] / np.linalg.norm(rows[one]) / np.linalg.norm(rows[other])
+
+    def near(row, scores):
+        found = sorted((cosine(row, other) for other in best if other != row), reverse=True)[:5]
+        if not found:
+            return scores[row]
+        weights = {
+            other: math.exp(10 * cosine(row, other))
+            for other in best
+            if other != row and cosine(row, other) >= found[-1] - 1e-12
+        }
+        return sum(weight * scores[other] for other, weight in weights.items()) / sum(weights.values())
+
+    return near
 
 
 @pytest.mark.parametrize("candidates", [7, 100])
@@ -55,12 +100,21 @@ def test_the_curve_is_that_of_plain_loops(tiny_embedder, monkeypatch, candidates
     asked = ask(*parts)
     centres = np.stack([store.matrix().mean(axis=0), np.linspace(-1, 1, 32, dtype=np.float32)])
     queries = sentence_embeddings(asked, sample, store, embedder)
-    choice = choose_rescoring(asked, queries, 0.7, sample, store, centres, "full")
-    wanted = plain_curve(asked, 0.7, sample, store, embedder, centres, candidates)
-    assert choice.curve == pytest.approx(wanted, abs=1e-3)
-    assert choice.sentences == len(asked.pairs)
-    best = max(choice.curve, key=choice.curve.get)
-    assert abs(choice.weight - best) <= 0.5
+    found = choose_rescoring(asked, {"full": queries}, 0.7, sample, store, centres)
+    assert list(found) == ["none", "full"]
+    for encoder, choice in found.items():
+        weight = choice.cosine.weight
+        curve, fed = plain_curves(asked, 0.7, sample, store, embedder, centres, candidates, weight)
+        assert choice.feedback.curve == pytest.approx(fed, abs=1e-3)
+        assert len(choice.gains) == len(asked.pairs)
+        if encoder == "full":
+            assert choice.cosine.curve == pytest.approx(curve, abs=1e-3)
+            assert abs(weight - max(curve, key=curve.get)) <= 0.5
+        else:
+            assert choice.cosine == Chosen(0.0, {})
+        if choice.feedback.weight == 0:
+            assert choice.agreement < 3 or max(fed.values()) == pytest.approx(fed[0], abs=1e-3)
+            assert choice.gains.mean() == pytest.approx(fed[0], abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +129,83 @@ def test_the_curve_is_that_of_plain_loops(tiny_embedder, monkeypatch, candidates
 def test_the_middle_of_what_is_as_good_as_the_best_is_taken(means, spread, wanted):
     noise = np.random.default_rng(2).normal(size=(len(means), 100)) * spread
     noise -= noise.mean(axis=1, keepdims=True)
-    assert rescoring.middle(np.array(means)[:, None] + noise) == wanted
+    assert middle(np.array(means)[:, None] + noise, WEIGHTS, 0.5) == wanted
+
+
+@pytest.mark.parametrize(
+    ("means", "spread", "wanted"),
+    [
+        ([0.5, 0.6, 0.7, 0.6, 0.5, 0.4, 0.3], 0.0, 0.2),
+        ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 0.0, 0.0),  # it changes nothing: off
+        ([0.5, 0.49, 0.49, 0.49, 0.49, 0.4, 0.3], 1.5, 0.0),  # all but as good as none, but none is the best: off
+        ([0.1, 0.1, 0.5, 0.6, 0.5, 0.1, 0.1], 1.5, 0.3),
+    ],
+)
+def test_feedback_is_off_unless_a_weight_of_it_is_the_best(means, spread, wanted):
+    noise = np.random.default_rng(2).normal(size=(len(means), 100)) * spread
+    noise -= noise.mean(axis=1, keepdims=True)
+    assert feedback_weight(np.array(means)[:, None] + noise) == wanted
+
+
+def test_encoders_are_compared_sentence_by_sentence():
+    found = behind(
+        {
+            encoder: RescoringChoice(Chosen(0.5, {}), Chosen(0.0, {}), np.array(gains))
+            for encoder, gains in (("none", [0.0, 0.5, 1.0, 0.0]), ("full", [1.0, 0.5, 1.0, 0.5]))
+        }
+    )
+    assert found["full"] == {}
+    assert found["none"]["full"]["by"] == pytest.approx(0.375)
+    assert found["none"]["full"]["error"] == pytest.approx(np.std([1, 0, 0, 0.5]) / 2)
+
+
+def plain_agreement(own, scores, near):
+    apart = []
+    for place, found, weights in zip(own, scores, near, strict=True):
+        order = sorted(range(len(found)), key=lambda row: (-found[row], row))
+        rank = order.index(place)
+        beside = [order[at] for at in range(max(0, rank - 5), min(len(order), rank + 6)) if at != rank]
+        support = [sum(weight * score for weight, score in zip(row, found, strict=True)) for row in weights]
+        if beside:
+            apart.append(support[place] - sum(support[row] for row in beside) / len(beside))
+    return np.mean(apart) / (np.std(apart) / math.sqrt(len(apart)))
+
+
+@given(st.integers(0, 10**6))
+def test_agreement_is_that_of_plain_loops_and_none_of_noise(seed):
+    chance = np.random.default_rng(seed)
+    sizes = chance.integers(1, 30, 40).tolist()
+    own = [int(chance.integers(size)) for size in sizes]
+    scores = [np.round(chance.uniform(size=size), 1) for size in sizes]  # with ties
+    near = [neighbour_weights(chance.integers(-127, 128, (size, 16)).astype(np.int8)) for size in sizes]
+    found = agreement(own, scores, near)
+    assert found == pytest.approx(plain_agreement(own, scores, near), rel=1e-6, abs=1e-9)
+    assert abs(found) < 6
+
+
+def test_agreement_is_large_where_like_texts_score_alike():
+    chance = np.random.default_rng(5)
+    rows = [np.array([[127, 0]] * 6 + [[0, 127]] * 6, dtype=np.int8) for _ in range(40)]
+    scores = [np.concatenate([chance.uniform(0.4, 1, 6), chance.uniform(0, 0.6, 6)]) for _ in rows]
+    near = [neighbour_weights(each) for each in rows]
+    assert agreement([int(chance.integers(6)) for _ in rows], scores, near) > 3
+    assert agreement([6 + int(chance.integers(6)) for _ in rows], scores, near) < -3
+    assert agreement([0], [np.ones(1)], [np.ones((1, 1))]) == 0
+    assert agreement([], [], []) == 0
+
+
+def test_feedback_is_off_where_like_texts_do_not_score_alike(tiny_embedder, monkeypatch):
+    embedder = tiny_embedder(pooling="mean")
+    parts = parts_of(corpus_of(60), embedder, SparseConfig(k=20))
+    _, sample, _, store, *_ = parts
+    asked = ask(*parts)
+    centres = np.stack([store.matrix().mean(axis=0)] * 2)
+    monkeypatch.setattr(rescoring, "feedback_weight", lambda gains: 0.4)  # whatever the curve says
+    weights = {}
+    for doubt in (-1e9, 1e9):
+        monkeypatch.setattr(rescoring, "BEYOND_DOUBT", doubt)
+        weights[doubt] = choose_rescoring(asked, {}, 0.5, sample, store, centres)["none"].feedback.weight
+    assert weights == {-1e9: 0.4, 1e9: 0.0}
 
 
 def test_too_few_sentences_leave_the_usual_weight(tiny_embedder):
@@ -84,7 +214,11 @@ def test_too_few_sentences_leave_the_usual_weight(tiny_embedder):
     calls = embedder.model_calls
     asked = ask(*parts)
     queries = sentence_embeddings(asked, parts[1], parts[3], embedder)
-    assert choose_rescoring(asked, queries, 0.5, parts[1], parts[3], np.zeros((2, 32)), "full") == USUAL_RESCORING
+    found = choose_rescoring(asked, {"full": queries}, 0.5, parts[1], parts[3], np.zeros((2, 32)))
+    assert {encoder: (each.cosine.weight, each.feedback.weight) for encoder, each in found.items()} == {
+        "none": (0.0, 0.0),
+        "full": (0.5, 0.0),
+    }
     assert embedder.model_calls == calls
 
 
@@ -95,11 +229,17 @@ def test_the_statistics_say_how_the_weight_was_chosen(tiny_embedder, tmp_path, c
     snapshot = open_snapshot(path)
     rescoring = snapshot.statistics().rescoring
     snapshot.close()
-    assert rescoring.keys() == {"full"}
+    assert rescoring.keys() == {"none", "full"}
     told = rescoring["full"]
     assert 0 <= told["weight"] <= 1
+    assert "weight" not in rescoring["none"]
     if "terms" in choices:
-        assert told == USUAL_RESCORING.as_dict()
+        assert told == usual("full").as_dict() | {"behind": {}}
     else:
         assert told["curve"].keys() == {f"{weight:g}" for weight in WEIGHTS}
-        assert told["sentences"] >= 32
+        for each in rescoring.values():
+            assert each["feedback"]["curve"].keys() == {f"{weight:g}" for weight in FEEDBACK}
+            assert each["sentences"] >= 32
+        assert rescoring["none"]["behind"]["full"]["by"] == pytest.approx(
+            told["nDCG@10"] - rescoring["none"]["nDCG@10"]
+        )

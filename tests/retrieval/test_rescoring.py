@@ -1,5 +1,7 @@
 """Rescoring: against plain cosines of the stored embeddings, through updates, shards and every engine."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,9 +18,11 @@ from sparseembed.index.segment.format import EMBEDDINGS, ROWS
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.index.statistics import load_early, load_rescoring
 from sparseembed.index.verify import verify_index
-from sparseembed.indexing import early
+from sparseembed.indexing import early, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
+from sparseembed.retrieval import choosing
+from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.retrieval.rescoring import shares
 
 WORDS = [*("cat", "dog", "whale", "river", "water", "sand", "light", "sun"), *("earth", "green", "milk", "air", "fish")]
@@ -55,7 +59,7 @@ def embedding_of(path, doc_id):
         snapshot.close()
 
 
-def plainly(path, embedder, query, candidates, k, encoder="full"):
+def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False):
     """Rescore in plain Python, in float64."""
     with Searcher.open(path, engine="exact") as searcher:
         hits = searcher.search(query, max(candidates, k))
@@ -66,23 +70,48 @@ def plainly(path, embedder, query, candidates, k, encoder="full"):
     best, rest = hits[:candidates], hits[candidates:]
     if not best:
         return []
-    if encoder == "full":
-        vector = embedder.encode([query], "query")[0]
-    else:
-        features = embedder.early([query], head.depth)[0].astype(np.float64)
-        vector = (features - head.mean) / head.scale @ head.weights + head.offset
-    asked = vector.astype(np.float64) - fitted.centres[1]
     rows = [embedding_of(path, hit.id).astype(np.float64) for hit in best]
-    cosine = np.array([row @ asked / max(np.linalg.norm(row) * np.linalg.norm(asked), 1e-30) for row in rows])
-    sparse = np.array([hit.score for hit in best])
-
-    def unit(scores):
-        spread = scores.max() - scores.min()
-        return (scores - scores.min()) / spread if spread else scores * 0
-
-    total = (1 - fitted.weight) * unit(sparse) + fitted.weight * unit(cosine)
+    total = unit([hit.score for hit in best])
+    if encoder != "none":
+        if encoder == "full":
+            vector = embedder.encode([query], "query")[0]
+        else:
+            features = embedder.early([query], head.depth)[0].astype(np.float64)
+            vector = (features - head.mean) / head.scale @ head.weights + head.offset
+        asked = vector.astype(np.float64) - fitted.centres[1]
+        total = (1 - fitted.weight) * total + fitted.weight * unit([cosine(row, asked) for row in rows])
+    if feedback and fitted.feedback and len(best) > 1:
+        total = (1 - fitted.feedback) * total + fitted.feedback * neighbours(rows, total)
     order = sorted(range(len(best)), key=lambda row: (-round(total[row], 6), best[row].id))
     return [(best[row].id, total[row]) for row in order][:k] + [(hit.id, None) for hit in rest][: max(0, k - len(best))]
+
+
+def cosine(one, other):
+    return one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-30)
+
+
+def unit(scores):
+    scores = np.array(scores, dtype=np.float64)
+    spread = scores.max() - scores.min()
+    return (scores - scores.min()) / spread if spread else scores * 0
+
+
+def neighbours(rows, scores):
+    """Return the mean score of each row's five nearest others, by a softmax of their cosines at temperature .1."""
+    means = []
+    for place, row in enumerate(rows):
+        near = {other: cosine(row, rows[other]) for other in range(len(rows)) if other != place}
+        least = sorted(near.values(), reverse=True)[:5][-1]
+        weights = {other: np.exp(10 * value) for other, value in near.items() if value >= least - 1e-12}
+        means.append(sum(weight * scores[other] for other, weight in weights.items()) / sum(weights.values()))
+    return np.array(means)
+
+
+def set_feedback(monkeypatch, weight):
+    """Let indexes that are built from now on have this weight of feedback."""
+    monkeypatch.setattr(rescoring, "BEYOND_DOUBT", -1e9)
+    monkeypatch.setattr(rescoring, "USUAL_FEEDBACK", weight)
+    monkeypatch.setattr(rescoring, "feedback_weight", lambda gains: weight)
 
 
 @given(
@@ -142,7 +171,7 @@ def test_a_small_encoder_reads_queries_with_the_first_layers(tiny_embedder, tmp_
     monkeypatch.setattr(early, "DEPTH", 1)
     embedder = tiny_embedder(dtype="int8")
     built = build_index(Corpus(documents(80), "eighty"), tmp_path / "index", embedder, terms, k=20)
-    assert built.manifest.rescoring.keys() == {"full", "small"}
+    assert built.manifest.rescoring.keys() == {"none", "full", "small"}
     assert built.manifest.rescoring["small"]["depth"] == 1
     assert -1 <= built.manifest.rescoring["small"]["cosine"] <= 1
     with Searcher.open(built.path, rescore=30, encoder="small", embedder=embedder) as searcher:
@@ -155,7 +184,7 @@ def test_a_small_encoder_reads_queries_with_the_first_layers(tiny_embedder, tmp_
                 assert searcher.explain(query, hit.id).score == hit.score
         assert embedder.model_calls == calls  # the whole model was never called
     Index(built.path, embedder).add(documents(3, first=90))
-    assert Index(built.path, embedder).compact(refit=True).rescoring.keys() == {"full", "small"}
+    assert Index(built.path, embedder).compact(refit=True).rescoring.keys() == {"none", "full", "small"}
     assert verify_index(built.path) == []
 
 
@@ -164,8 +193,27 @@ def test_a_small_encoder_reads_queries_with_the_first_layers(tiny_embedder, tmp_
 def test_an_index_without_a_small_encoder_says_so(path, embedder):
     with pytest.raises(IndexFolderError, match="has no small query encoder"):
         Searcher.open(path, rescore=10, encoder="small", embedder=embedder)
-    with pytest.raises(ConfigError, match="unknown query encoder 'tiny': query encoders are full, small"):
-        Searcher.open(path, rescore=10, encoder="tiny", embedder=embedder)
+
+
+@JVM
+@silent
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"encoder": "tiny"}, "unknown query encoder 'tiny': query encoders are none, small, full, auto"),
+        (
+            {"encoder": "none", "rescore": 9},
+            "there is nothing to rescore hits by: ask for a query encoder, or for feedback",
+        ),
+        ({"encoder": "full", "budget": 9.0}, "a budget of milliseconds is for the query encoder auto"),
+        ({"encoder": "auto", "budget": 0.0}, "the budget must be more than 0 milliseconds a query, not 0"),
+        ({"encoder": "auto", "budget": float("nan")}, "the budget must be more than 0 milliseconds a query, not nan"),
+        ({"rescore": -1}, "rescore, the hits that are rescored, must be 0 or more, not -1"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said(path, embedder, asked, why):
+    with pytest.raises(ConfigError, match=why):
+        Searcher.open(path, embedder=embedder, **asked)
 
 
 @JVM
@@ -179,10 +227,145 @@ def test_an_explanation_sums_to_the_score(path, embedder):
                 assert sum(term.score for term in why.terms) == why.by_terms == by_terms[hit.id]
                 if hit.score >= 0:
                     assert why.score == hit.score == why.rescored.from_terms + why.rescored.from_embedding
+                    assert why.rescored.neighbours == ()
                     assert -1.001 <= why.rescored.cosine <= 1.001
                 else:
                     assert why.rescored is None
                     assert why.score == why.by_terms
+
+
+@given(st.integers(0, 12), st.integers(2, 40), st.integers(0, 10**6))
+def test_neighbour_weights_are_those_of_plain_loops_in_any_order(count, dimension, seed):
+    chance = np.random.default_rng(seed)
+    rows = chance.integers(-127, 128, (count, dimension)).astype(np.int8)
+    rows[chance.random(count) < 0.1] = 0  # blank texts
+    rows[chance.random(count) < 0.2] = rows[:1]  # duplicates
+    weights = neighbour_weights(rows)
+    scores = chance.random(count)
+    if count > 1:
+        assert not np.diagonal(weights).any()
+        np.testing.assert_allclose(weights.sum(axis=1), 1)
+        np.testing.assert_allclose(weights @ scores, neighbours(rows.astype(np.float64), scores), atol=1e-6)
+    order = chance.permutation(count)
+    np.testing.assert_allclose(neighbour_weights(rows[order]), weights[np.ix_(order, order)], rtol=1e-12)
+    assert neighbour_weights(rows[:1]).tolist() == [[1.0]] * min(count, 1)
+
+
+def test_weights_of_long_rows_do_not_overflow():
+    rows = np.full((3, 4096), 127, dtype=np.int8)
+    rows[2, ::2] = -127
+    weights = neighbour_weights(rows)
+    np.testing.assert_allclose(weights[0], [0, 1 / (1 + np.exp(-10)), 1 / (1 + np.exp(10))])
+
+
+@JVM
+@silent
+@pytest.mark.parametrize("terms", ["word", "word+folded", "folded"])
+def test_feedback_is_that_of_plain_loops_in_every_engine(embedder, tmp_path, monkeypatch, terms):
+    set_feedback(monkeypatch, 0.4)
+    path = build_index(Corpus(documents(40), "forty"), tmp_path / "index", embedder, terms, k=20).path
+    calls = embedder.model_calls
+    for engine in ENGINES:
+        for candidates, k in ((5, 3), (5, 12), (100, 10), (1, 4)):
+            with Searcher.open(path, rescore=candidates, encoder="none", feedback=True, engine=engine) as searcher:
+                batch = searcher.search_batch(QUERIES, k, threads=2)
+                for query, hits in zip(QUERIES, batch, strict=True):
+                    assert hits == searcher.search(query, k)
+                    wanted = plainly(path, embedder, query, candidates, k, "none", feedback=True)
+                    assert [hit.id for hit in hits] == [doc_id for doc_id, _ in wanted]
+                    for hit, (_, score) in zip(hits, wanted, strict=True):
+                        assert hit.score < 0 if score is None else hit.score == pytest.approx(score, abs=1e-5)
+    assert embedder.model_calls == calls
+    with Searcher.open(path, encoder="full", feedback=True, embedder=embedder) as searcher:
+        for query in QUERIES:
+            wanted = plainly(path, embedder, query, 100, 10, feedback=True)
+            assert [hit.id for hit in searcher.search(query, 10)] == [doc_id for doc_id, _ in wanted]
+
+
+@JVM
+@silent
+@pytest.mark.parametrize("encoder", ["none", "full"])
+def test_an_explanation_names_the_neighbours_and_sums_to_the_score(embedder, tmp_path, monkeypatch, encoder):
+    set_feedback(monkeypatch, 0.3)
+    path = build_index(Corpus(documents(40), "forty"), tmp_path / "index", embedder, k=20).path
+    with Searcher.open(path, encoder=encoder, feedback=True, embedder=embedder) as searcher:
+        for query in QUERIES[:4]:
+            found = searcher.search(query, 99)
+            for hit in found:
+                told = searcher.explain(query, hit.id).rescored
+                assert told.score == hit.score == told.from_terms + told.from_embedding + told.from_neighbours
+                assert (told.cosine is None) == (encoder == "none")
+                if len(found) > 1:
+                    assert sum(each.adds for each in told.neighbours) == pytest.approx(told.from_neighbours, abs=1e-12)
+                    assert sum(each.weight for each in told.neighbours) == pytest.approx(1)
+                    assert {each.id for each in told.neighbours} <= {other.id for other in found} - {hit.id}
+                    weights = [each.weight for each in told.neighbours]
+                    assert weights == sorted(weights, reverse=True)
+
+
+@JVM
+@silent
+def test_feedback_of_weight_none_is_the_order_by_terms(embedder, tmp_path, monkeypatch):
+    set_feedback(monkeypatch, 0.0)
+    path = build_index(Corpus(documents(40), "forty"), tmp_path / "index", embedder, k=20).path
+    with Searcher.open(path, feedback=True) as searcher, Searcher.open(path) as plain:
+        for query in QUERIES:
+            assert [hit.id for hit in searcher.search(query)] == [hit.id for hit in plain.search(query)]
+
+
+def told(none, small, full):
+    """Return what a manifest says of three encoders, of which each is (nDCG@10, error against costlier ones)."""
+    reach = {"none": none, "small": small, "full": full}
+    names = list(reach)
+    return {
+        name: {
+            "behind": {
+                other: {"by": reach[other][0] - reach[name][0], "error": reach[name][1]}
+                for other in names[names.index(name) + 1 :]
+            }
+        }
+        for name in names
+    }
+
+
+@pytest.mark.parametrize(
+    ("manifest", "budget", "wanted", "loaded"),
+    [
+        (told((0.5, 0.01), (0.505, 0.01), (0.509, 0)), None, "none", False),  # words are enough
+        (told((0.5, 0.01), (0.52, 0.01), (0.525, 0)), None, "small", True),
+        (told((0.5, 0.01), (0.52, 0.01), (0.55, 0)), None, "full", True),
+        (told((0.5, 0.01), (0.52, 0.01), (0.55, 0)), 20.0, "small", True),
+        (told((0.5, 0.01), (0.52, 0.01), (0.55, 0)), 2.0, "none", True),
+        (told((0.5, 0.01), (0.505, 0.01), (0.55, 0)), 20.0, "none", True),  # the small one is no better than words
+        ({name: {"behind": {}} for name in ("none", "small", "full")}, None, "full", True),  # nothing is known
+        ({name: {"behind": {}} for name in ("none", "full")}, 5.0, "none", True),
+    ],
+)
+def test_auto_takes_the_cheapest_encoder_that_is_enough(monkeypatch, manifest, budget, wanted, loaded):
+    class Manifest:
+        rescoring = manifest
+
+    class Snapshot:
+        manifest = Manifest()
+
+    opened = []
+    monkeypatch.setattr(choosing, "Rescorer", lambda snapshot, encoder, embedder: encoder)
+    monkeypatch.setattr(choosing, "milliseconds", {"small": 7.0, "full": 50.0}.get)
+    choice = choosing.choose_encoder(Snapshot(), lambda: opened.append(1), budget)
+    assert choice.encoder == wanted
+    assert bool(opened) == loaded == bool(choice.milliseconds)
+    assert ("within" in choice.why) == (budget is not None)
+
+
+@JVM
+@silent
+def test_auto_searches_with_what_it_chose(path, embedder):
+    with Searcher.open(path, encoder="auto", embedder=embedder) as searcher:
+        assert searcher.rescorer.encoder in ("none", "full")
+        chosen = searcher.rescorer.encoder
+        with Searcher.open(path, encoder=chosen, feedback=True, embedder=embedder) as same:
+            for query in QUERIES:
+                assert [hit.id for hit in searcher.search(query)] == [hit.id for hit in same.search(query)]
 
 
 @JVM
@@ -235,8 +418,9 @@ def test_an_index_without_embeddings_is_smaller_and_says_so(embedder, tmp_path):
     assert not list(path.rglob("centres.f32"))
     with pytest.raises(IndexFolderError, match=r"carries no embeddings .* without --no-embeddings"):
         Searcher.open(path, rescore=10, embedder=embedder)
-    with pytest.raises(ConfigError, match="rescore, the hits that are rescored, must be 0 or more, not -1"):
-        Searcher.open(path, rescore=-1, embedder=embedder)
+    for asked in ({"feedback": True}, {"encoder": "auto"}):
+        with pytest.raises(IndexFolderError, match=r"carries no embeddings .* without --no-embeddings"):
+            Searcher.open(path, **asked)
     Index(path, embedder).add(documents(3, first=50))
     assert not list(path.rglob("embeddings.*"))
 
@@ -271,7 +455,27 @@ def test_the_command_line_rescores_and_explains(path, embedder, capsys):
     first = capsys.readouterr().out.splitlines()[1].split()
     assert main(["explain", str(path), "whale river sand", first[2], "--rescore", "20", *named]) == 0
     told = capsys.readouterr().out
-    assert "from terms" in told
-    assert f"= {float(first[1]):.4f}" in told
+    assert "its terms" in told
+    assert ["sum", f"{float(first[1]):.4f}"] in [line.split() for line in told.splitlines()]
     assert main(["explain", str(path), "whale river sand", "blank0", "--rescore", "2", *named]) == 0
     assert "not rescored: it is not among the 2 best hits" in capsys.readouterr().out
+
+
+@JVM
+@silent
+def test_the_command_line_feeds_back_and_names_neighbours(embedder, tmp_path, monkeypatch, capsys):
+    set_feedback(monkeypatch, 0.5)
+    path = build_index(Corpus(documents(40), "forty"), tmp_path / "index", embedder, k=20).path
+    assert main(["search", str(path), "whale river sand", "--feedback", "-k", "3"]) == 0
+    first = capsys.readouterr().out.splitlines()[1].split()
+    assert 0 < float(first[1]) <= 1
+    assert main(["explain", str(path), "whale river sand", first[2], "--feedback"]) == 0
+    told = capsys.readouterr().out
+    assert "like d" in told
+    assert "its embedding" not in told
+    assert main(["explain", str(path), "whale river sand", first[2], "--feedback", "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert value["score"] == pytest.approx(float(first[1]), abs=1e-4)
+    assert value["rescored"]["neighbours"][0].keys() == {"id", "weight", "adds"}
+    assert main(["search", str(path), "whale", "--budget", "3"]) == 2
+    assert "a budget of milliseconds is for the query encoder auto" in capsys.readouterr().err

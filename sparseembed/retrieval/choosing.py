@@ -1,0 +1,82 @@
+"""Which query encoder to take: the cheapest that the collection's own sentences say is enough, within a budget."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sparseembed.errors import ConfigError, IndexFolderError
+from sparseembed.index.snapshot import Snapshot
+from sparseembed.retrieval.rescoring import ENCODERS, NONE, Rescorer
+
+if TYPE_CHECKING:
+    from sparseembed.embedders.transformer import TransformerEmbedder
+
+AUTO = "auto"
+QUERY = "what an average query of about ten words asks for"
+TIMES = 5  # encodings that a time is the least of
+
+
+class Choice(NamedTuple):
+    """A query encoder and what speaks for it.
+
+    :param encoder: `none`, `small` or `full`.
+    :param milliseconds: What a query took, for each encoder that was timed here.
+    :param why: A reason for people.
+    """
+
+    encoder: str
+    milliseconds: dict[str, float]
+    why: str
+
+
+def choose_encoder(
+    snapshot: Snapshot, embedder: Callable[[], "TransformerEmbedder"], budget: float | None = None
+) -> Choice:
+    """Choose what encodes queries of an index.
+
+    An encoder is enough where it stays behind no costlier one within the budget by more than one standard error on the
+    collection's own sentences, which were searched when the index was fitted. No model is loaded where words are.
+
+    :param snapshot: The index.
+    :param embedder: Opens its embedder, to see how long a query takes here.
+    :param budget: Milliseconds that encoding a query may take; None for as many as it needs.
+    :return: The choice.
+    :raises ConfigError: The budget is not above 0.
+    :raises IndexFolderError: The index carries no embeddings.
+    """
+    if budget is not None and not budget > 0:
+        raise ConfigError(f"the budget must be more than 0 milliseconds a query, not {budget:g}")
+    told: Mapping[str, Any] | None = snapshot.manifest.rescoring
+    if told is None:
+        raise IndexFolderError(
+            f"{snapshot.path} carries no embeddings to rescore with: build it again without --no-embeddings"
+        )
+    known = [encoder for encoder in ENCODERS if encoder in told]
+    if _enough(told, NONE, known):
+        return Choice(NONE, {}, "no encoder finds more of the collection's sentences beyond doubt")
+    took = {}
+    for encoder in known[1:]:
+        took[encoder] = milliseconds(Rescorer(snapshot, encoder=encoder, embedder=embedder()))
+    within = [NONE, *(encoder for encoder, time in took.items() if budget is None or time <= budget)]
+    chosen = next((encoder for encoder in within if _enough(told, encoder, within)), within[-1])
+    times = ", ".join(f"{encoder} {time:.1f} ms" for encoder, time in took.items())
+    limit = "" if budget is None else f" within {budget:g} ms"
+    return Choice(
+        chosen, took, f"the cheapest that finds as many of the collection's sentences as any{limit} ({times})"
+    )
+
+
+def milliseconds(rescorer: Rescorer) -> float:
+    """Return what encoding a query takes, the least of a few times."""
+    best = float("inf")
+    for _ in range(TIMES + 1):
+        start = perf_counter()
+        rescorer.encode([QUERY])
+        best = min(best, perf_counter() - start)
+    return 1000 * best
+
+
+def _enough(told: Mapping[str, Any], encoder: str, within: list[str]) -> bool:
+    costlier = within[within.index(encoder) + 1 :]
+    behind = told[encoder].get("behind", {})
+    return all(other in behind and behind[other]["by"] <= behind[other]["error"] for other in costlier)
