@@ -104,7 +104,8 @@ def _rescoring(
         queries = {FULL: sentence_embeddings(asked, sample, store, embedder)}
         if early is not None:
             queries[SMALL] = EarlyEncoder(embedder, early.head).encode(asked.sentences)
-        chosen = choose_rescoring(asked, queries, config.weight, sample, store, centres)
+        fidelity = early.fidelity.cosine if early is not None else 1.0
+        chosen = choose_rescoring(asked, queries, config.weight, sample, store, centres, max(fidelity, 0.0))
     short = behind(chosen)
     told = {encoder: choice.as_dict() | {"behind": short[encoder]} for encoder, choice in chosen.items()}
     if early is not None:

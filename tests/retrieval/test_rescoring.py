@@ -18,7 +18,7 @@ from sparseembed.index.segment.format import EMBEDDINGS, ROWS
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.index.statistics import load_early, load_rescoring
 from sparseembed.index.verify import verify_index
-from sparseembed.indexing import early, rescoring
+from sparseembed.indexing import early, fit, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval import choosing
@@ -110,7 +110,12 @@ def neighbours(rows, scores):
 def set_feedback(monkeypatch, weight):
     """Let indexes that are built from now on have this weight of feedback."""
     monkeypatch.setattr(rescoring, "BEYOND_DOUBT", -1e9)
-    monkeypatch.setattr(rescoring, "USUAL_FEEDBACK", weight)
+    monkeypatch.setattr(
+        rescoring,
+        "usual",
+        lambda encoder: rescoring.RescoringChoice(rescoring.Chosen(0.5, {}), rescoring.Chosen(weight, {}), np.zeros(0)),
+    )
+    monkeypatch.setattr(fit, "usual", rescoring.usual)
     monkeypatch.setattr(rescoring, "feedback_weight", lambda gains: weight)
 
 
