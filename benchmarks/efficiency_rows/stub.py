@@ -10,6 +10,8 @@ from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import Encoded, TransformerEmbedder
 
+from sparseembed.errors import EmbedderError
+
 
 class StubEmbedder(TransformerEmbedder):
     """Gives each text a random vector that depends on the text alone; no model is loaded."""
@@ -38,6 +40,13 @@ class StubEmbedder(TransformerEmbedder):
                 seed = zlib.crc32(text.encode("utf-8", "replace"))
                 vectors[row] = np.random.Generator(np.random.SFC64(seed)).standard_normal(self._width, np.float32)
         return Encoded(vectors, sum(text.count(" ") + 1 for text in texts), 0)
+
+    def early(self, texts: Sequence[str], depth: int, side: str = "query") -> np.ndarray:
+        """Refuse, as a model does that has no list of layers.
+
+        :raises EmbedderError: Always.
+        """
+        raise EmbedderError("a stub has no layers that could be run in part")
 
 
 def stub_embedder(embedder: str | None = None) -> StubEmbedder:

@@ -1,9 +1,12 @@
 """What runs token ids through a model's layers and pools their states: the model itself, or a faster copy of it."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sparseembed.embedders.forward import embed
+from sparseembed.arrays import Vectors
+from sparseembed.embedders.forward import FirstLayers, early_states, embed
+from sparseembed.embedders.pooling import pool
 from sparseembed.embedders.prompts import Prompted
 from sparseembed.embedders.spec import EmbedderSpec
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
 CPU_BATCH_TOKENS = 2_048  # fixed, since it decides the last bits of vectors; 8,192 encoded fewer tokens a second
 GPU_BATCH_TOKENS = 65_536
+_EPSILON = 1e-6  # beside a state's mean square
 
 
 class Body(Protocol):
@@ -33,6 +37,16 @@ class Body(Protocol):
     def embed(self, items: Sequence[Prompted]) -> "torch.Tensor":
         """Return the embeddings of n prompted texts, none empty: shape (n, d), float32."""
 
+    def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
+        """Read texts with the first layers alone.
+
+        :param items: Prompted texts, n, none empty; few enough to go through the layers together.
+        :param depth: How many layers; all of a model that has fewer.
+        :return: Shape (n, 2 d): the state of each text's last token, and the mean of all its tokens' states, each state
+            brought to a mean square of 1.
+        :raises EmbedderError: The model cannot be run in part.
+        """
+
 
 class TorchBody:
     """A model of transformers, as it is."""
@@ -49,11 +63,28 @@ class TorchBody:
         self.dimension = int(getattr(config, "word_embed_proj_dim", config.hidden_size))
         self.limit = length_limit(model, spec.max_length)
         self.vocabulary = len(model.get_input_embeddings().weight)
+        self._layers: FirstLayers | None = None
+        self._lock = Lock()
         self.budget = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
 
     def embed(self, items: Sequence[Prompted]) -> "torch.Tensor":
         """Return the embeddings of prompted texts, padded to the longest."""
         return embed(self._model, items, self._spec, self._device)
+
+    def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
+        """Read texts with the first layers alone."""
+        import torch
+
+        with self._lock:
+            if self._layers is None:
+                self._layers = FirstLayers(self._model)
+        with torch.inference_mode():
+            states, lengths = early_states(self._model, self._layers, depth, items, self._spec, self._device)
+            states = states.float()
+            states = states * torch.rsqrt(states.square().mean(dim=2, keepdim=True) + _EPSILON)
+            found = torch.cat([pool(states, lengths, pooling) for pooling in ("last", "mean")], dim=1)
+        features: Vectors = found.cpu().numpy()
+        return features
 
 
 def length_limit(model: Any, wanted: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from sparseembed.embedders.spec import INT8, EmbedderSpec
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
 from sparseembed.text import clean_text, shown
-
-if TYPE_CHECKING:
-    from sparseembed.embedders.int8.body import Int8Body
 
 
 class Encoded(NamedTuple):
@@ -53,7 +50,6 @@ class TransformerEmbedder:
         self._prompters: dict[str, Prompter] = {}
         self._tokenizer: Any = None
         self._body: Body | None = None
-        self._integers: Int8Body | None = None
 
     @property
     def folder(self) -> Path:
@@ -204,15 +200,15 @@ class TransformerEmbedder:
         return Encoded(vectors, sum(len(item.ids) for item in prompted), sum(item.cut for item in prompted))
 
     def early(self, texts: Sequence[str], depth: int, side: str = "query") -> Vectors:
-        """Read texts with the first layers alone, in 8-bit integers whatever the dtype.
+        """Read texts with the first layers alone.
 
         :param texts: The texts.
         :param depth: How many layers.
         :param side: Whose prompt.
-        :return: Shape (n, 2 d) (see `Int8Body.early`); zeros for a blank text.
-        :raises EmbedderError: The model cannot be run in integers.
+        :return: Shape (n, 2 d) (see `Body.early`); zeros for a blank text.
+        :raises EmbedderError: The model cannot be loaded, or run in part.
         """
-        body = self._integer_body()
+        body = self._load()
         full = [row for row, text in enumerate(texts) if text.strip()]
         prompted = self._prompter(side).encode([clean_text(texts[row]) for row in full], body.limit)
         filled = [(row, item) for row, item in zip(full, prompted, strict=True) if item.ids]
@@ -248,7 +244,7 @@ class TransformerEmbedder:
 
     def _load(self) -> Body:
         if self._body is None:
-            self._body = self._checked_integers() if self.dtype == INT8 else self._floats(self.dtype)
+            self._body = self._integers() if self.dtype == INT8 else self._floats(self.dtype)
         return self._body
 
     def _floats(self, dtype: str) -> Body:
@@ -256,17 +252,9 @@ class TransformerEmbedder:
         check_attention(model, self.spec.attention, self.spec.name)
         return TorchBody(model, self.spec, self.device)
 
-    def _checked_integers(self) -> Body:
+    def _integers(self) -> Body:
         if self.device != "cpu":
             raise EmbedderError(f"8-bit integers run on a CPU alone, not on {self.device}: pass --dtype auto")
-        return self._integer_body()
-
-    def _integer_body(self) -> "Int8Body":
-        if self._integers is None:
-            self._integers = self._opened_integers()
-        return self._integers
-
-    def _opened_integers(self) -> "Int8Body":
         from sparseembed.embedders.int8.opening import open_int8
 
         return open_int8(

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from sparseembed.data.corpus import Document
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.early import DEPTH, EarlyHead, Fidelity, fit_early_head, measure_fidelity
-from sparseembed.embedders.spec import INT8
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
+from sparseembed.errors import EmbedderError
 from sparseembed.files import digest
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
@@ -34,16 +34,18 @@ def fit_query_encoder(
     :param sample: Some of its documents.
     :param store: The collection's embeddings; those of the texts are kept beside them.
     :param embedder: What made them.
-    :return: The head; None where the embedder does not run in 8-bit integers, or the collection has too few texts.
+    :return: The head; None where the collection has too few texts, or the embedder cannot be run in part.
     """
-    if embedder.dtype != INT8:
-        return None
     texts = query_texts([sample.documents[place] for place in even_places(len(sample.documents), TEXTS).tolist()])
     if len(texts) < LEAST_TEXTS:
         return None
+    try:
+        features = embedder.early(texts, DEPTH)
+    except EmbedderError as error:
+        note(f"no small query encoder: {error}")
+        return None
     given = Texts(f"{name}, titles and sentences", digest(texts), [str(row) for row in range(len(texts))], texts)
     wanted = encode_to_store(store.folder.parent / "titles", given, embedder, "query", redo=True).matrix()
-    features = embedder.early(texts, DEPTH)
     fidelity = measure_fidelity(features, wanted, DEPTH)
     note(
         f"small query encoder: {DEPTH} layers, fitted to {len(texts):,} titles and sentences; mean cosine with the "

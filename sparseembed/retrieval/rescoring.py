@@ -148,8 +148,8 @@ class Rescorer:
         head = load_early(self._snapshot.statistics_files)
         if head is None:
             raise IndexFolderError(
-                f"{self._snapshot.path} has no small query encoder, which is fitted where embeddings are made in int8 "
-                "and carried: take the full one"
+                f"{self._snapshot.path} has no small query encoder, which takes some dozens of texts to be fitted to: "
+                "take the full one"
             )
         return EarlyEncoder(embedder, head)
 

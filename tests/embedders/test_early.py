@@ -1,10 +1,14 @@
 """The small query encoder: features against the whole model's states, the map against least squares."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from sparseembed.embedders.early import EarlyEncoder, fit_early_head, measure_fidelity
+from sparseembed.embedders.forward import FirstLayers
 from sparseembed.embedders.load import load_embedder
+from sparseembed.errors import EmbedderError
 
 TEXTS = ["cat", "the cat sat on the mat", "", "Rivers carry water from the mountains to the sea.", " \n", "A whale"]
 POOLINGS = ("last", "mean")
@@ -18,13 +22,52 @@ def floats(*shape):
 @pytest.mark.parametrize("kind", ["tied", "qwen3"])
 @pytest.mark.parametrize("dtype", ["int8", "float32"])
 def test_after_all_layers_the_features_are_the_whole_model_s_states(tiny_embedder, kind, dtype):
-    whole = {pooling: tiny_embedder(kind, dtype="int8", pooling=pooling).encode(TEXTS, "query") for pooling in POOLINGS}
+    whole = {pooling: tiny_embedder(kind, dtype=dtype, pooling=pooling).encode(TEXTS, "query") for pooling in POOLINGS}
     features = tiny_embedder(kind, dtype=dtype).early(TEXTS, 2)
     norm = tiny_embedder(kind, dtype="int8")._load()._weights.norm
-    np.testing.assert_allclose(features[:, :32] * norm, whole["last"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(features[:, :32] * norm, whole["last"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(features[:, 32:] * norm, whole["mean"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(tiny_embedder(kind, dtype=dtype).early(TEXTS, 99), features)
     assert not features[[2, 4]].any()
     assert np.abs(tiny_embedder(kind, dtype=dtype).early(TEXTS, 1) - features).max() > 0.1
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+def test_the_first_layers_are_run_alone_and_texts_do_not_touch_each_other(tiny_embedder, attention):
+    embedder = tiny_embedder("qwen3", attention=attention, dtype="float32")
+    together = embedder.early(TEXTS, 1)
+    runs = []
+    model = embedder._load()._model
+    for number, layer in enumerate(model.layers):
+        layer.register_forward_hook(lambda *_, number=number: runs.append(number))
+    alone = np.concatenate([embedder.early([text], 1) for text in TEXTS])
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+    assert set(runs) <= {0}
+    embedder.encode(["a cat"])
+    assert 1 in runs
+
+
+def test_threads_may_read_with_some_layers_and_with_all_at_once(tiny_embedder):
+    embedder = tiny_embedder(dtype="float32")
+    early, whole = embedder.early(TEXTS, 1), embedder.encode(TEXTS)
+    with ThreadPoolExecutor(4) as pool:
+        some = [pool.submit(embedder.early, TEXTS, 1) for _ in range(20)]
+        every = [pool.submit(embedder.encode, TEXTS) for _ in range(20)]
+        for found in some:
+            np.testing.assert_allclose(found.result(), early, atol=1e-6)
+        for found in every:
+            np.testing.assert_allclose(found.result(), whole, atol=1e-6)
+
+
+def test_a_model_without_a_list_of_layers_is_told():
+    class Odd:
+        config = type("Config", (), {"num_hidden_layers": 3})
+
+        def modules(self):
+            return []
+
+    with pytest.raises(EmbedderError, match="a Odd has no list of layers that could be run in part"):
+        FirstLayers(Odd())
 
 
 def test_the_map_is_ridge_regression_on_standardised_features():

@@ -171,10 +171,10 @@ def test_hits_are_those_of_plain_cosines_in_every_engine(embedder, tmp_path, ter
 
 @JVM
 @silent
-@pytest.mark.parametrize("terms", ["word", "folded"])
-def test_a_small_encoder_reads_queries_with_the_first_layers(tiny_embedder, tmp_path, monkeypatch, terms):
+@pytest.mark.parametrize(("terms", "dtype"), [("word", "int8"), ("folded", "int8"), ("word", "float32")])
+def test_a_small_encoder_reads_queries_with_the_first_layers(tiny_embedder, tmp_path, monkeypatch, terms, dtype):
     monkeypatch.setattr(early, "DEPTH", 1)
-    embedder = tiny_embedder(dtype="int8")
+    embedder = tiny_embedder(dtype=dtype)
     built = build_index(Corpus(documents(80), "eighty"), tmp_path / "index", embedder, terms, k=20)
     assert built.manifest.rescoring.keys() == {"none", "full", "small"}
     assert built.manifest.rescoring["small"]["depth"] == 1

@@ -94,13 +94,7 @@ class Int8Body:
             return self._states(items, np.cumsum([len(item.ids) for item in items]) - 1)
 
     def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
-        """Read texts with the first layers alone.
-
-        :param items: Prompted texts, n, none empty; few enough to go through the layers together.
-        :param depth: How many layers.
-        :return: Shape (n, 2 d): the state of each text's last token, and the mean of all its tokens' states, each state
-            brought to a mean square of 1.
-        """
+        """Read texts with the first layers alone; as they go through them together, in one thread."""
         import torch
 
         lengths = np.array([len(item.ids) for item in items])
