@@ -9,7 +9,6 @@ import numpy as np
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import Encoded, TransformerEmbedder
-
 from sparseembed.errors import EmbedderError
 
 
