@@ -75,6 +75,58 @@ def bars(series: Sequence[Series], x_name: str, y_name: str) -> str:
     return _svg(parts, [one.name for one in series], f"{y_name} by {x_name}")
 
 
+class Point(NamedTuple):
+    """A named point.
+
+    :param name: What it is.
+    :param x: Above 0 where x is on a logarithmic scale.
+    :param y: Its height.
+    :param group: Number of its colour, 0 to 3.
+    """
+
+    name: str
+    x: float
+    y: float
+    group: int = 0
+
+
+def points(given: Sequence[Point], groups: Sequence[str], x_name: str, y_name: str) -> str:
+    """Draw named points over a logarithmic x axis.
+
+    :param given: The points; names of near ones are moved apart.
+    :param groups: Names of the colours, at most four.
+    :param x_name: What x is.
+    :param y_name: What y is.
+    :return: An `<svg>` element.
+    """
+    exponents = [math.log10(point.x) for point in given] or [0.0]
+    across = _scale([math.floor(min(exponents)), math.ceil(max(exponents))], LEFT, WIDTH - RIGHT)
+    heights = [point.y for point in given] or [0.0]
+    spread = (max(heights) - min(heights)) or 1.0
+    up = _scale([min(heights) - spread / 12, max(heights) + spread / 12], HEIGHT - BOTTOM, TOP)
+    parts = []
+    for y in ticks(up.low, up.high):
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.at(y)}" y2="{up.at(y)}"/>')
+        parts.append(_text(LEFT - 6, up.at(y) + 4, _number(y), "end"))
+    for power in range(int(across.low), int(across.high) + 1):
+        parts.append(_text(across.at(power), HEIGHT - BOTTOM + 16, _number(10.0**power), "middle"))
+    base = HEIGHT - BOTTOM
+    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 34, x_name, "middle"))
+    parts.append(_text(LEFT, TOP - 8, y_name, "start"))
+    taken: list[tuple[float, float]] = []
+    for point in sorted(given, key=lambda each: -each.y):
+        x, y = across.at(math.log10(point.x)), up.at(point.y)
+        parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{COLOURS[point.group]}"/>')
+        left = x > (LEFT + WIDTH - RIGHT) / 2
+        beside, height = x + (-7 if left else 7), y + 4
+        while any(abs(height - other) < 11 and abs(beside - there) < 150 for there, other in taken):
+            height += 1
+        taken.append((beside, height))
+        parts.append(_text(beside, height, point.name, "end" if left else "start"))
+    return _svg(parts, list(groups), f"{y_name} by {x_name}")
+
+
 def named_bars(names: Sequence[str], values: Sequence[float], value_name: str) -> str:
     """Draw one horizontal bar a name.
 

@@ -1,7 +1,7 @@
 """Search an index: the Python API of the query side."""
 
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
@@ -12,11 +12,10 @@ from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
-from sparseembed.progress import note
-from sparseembed.retrieval.choosing import AUTO, choose_encoder
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
-from sparseembed.retrieval.rescoring import CANDIDATES, ENCODERS, FULL, NONE, Rescorer
+from sparseembed.retrieval.reading import Asked, Reading, expander
+from sparseembed.retrieval.rescoring import Rescorer
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
 
 if TYPE_CHECKING:
@@ -94,17 +93,6 @@ class _View:
         self.snapshot.close()
 
 
-class _Reading(NamedTuple):
-    """What is done with queries beside searching their words."""
-
-    expand: int
-    expansion_weight: float
-    rescore: int
-    encoder: str
-    feedback: bool
-    embedder: "TransformerEmbedder | None"
-
-
 class Searcher:
     """Searches an index folder. Open one with `Searcher.open`; close it, or use it in a `with` statement.
 
@@ -112,7 +100,7 @@ class Searcher:
     from the commit that it has opened, whatever is added, deleted or replaced in the folder, until `reload`.
     """
 
-    def __init__(self, path: Path, snapshot: Snapshot, engine: str, reading: _Reading | None, warm: bool) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, engine: str, reading: Reading | None, warm: bool) -> None:
         """Use `Searcher.open` instead."""
         self.path = path
         self._engine, self._reading, self._warm = engine, reading, warm
@@ -145,7 +133,7 @@ class Searcher:
             map that was fitted to the collection, in a seventh of the time; or `auto`, the cheapest of them that the
             collection's own sentences say is enough, with feedback. None is `full` with `rescore`, else `none`.
         :param feedback: Whether the hits most like a hit count for it, by the embeddings of documents: no model call.
-            Off all the same where it helped none of the collection's own sentences (`manifest.rescoring` says so).
+            As much as was chosen for the collection, which may be not at all (`manifest.rescoring` says why).
         :param budget: Milliseconds that encoding a query may take, for `auto`.
         :param embedder: The embedder that reads queries; the one that the manifest names when None, if a preset.
         :param engine: `native`, which needs no Java; `lucene`; or `exact`, the reference, which holds all in memory.
@@ -158,37 +146,10 @@ class Searcher:
             rescore by.
         :raises EngineError: Java or Lucene fails.
         """
-        if expand < 0:
-            raise ConfigError(f"expand, the aligned terms of a query, must be 0 or more, not {expand}")
-        if rescore < 0:
-            raise ConfigError(f"rescore, the hits that are rescored, must be 0 or more, not {rescore}")
-        asked = encoder if encoder is not None else FULL if rescore else NONE
-        if asked not in (AUTO, *ENCODERS):
-            raise ConfigError(f"unknown query encoder {asked!r}: query encoders are {', '.join((*ENCODERS, AUTO))}")
-        if budget is not None and asked != AUTO:
-            raise ConfigError("a budget of milliseconds is for the query encoder auto: take that, or leave it out")
-        if rescore and asked == NONE and not feedback:
-            raise ConfigError("there is nothing to rescore hits by: ask for a query encoder, or for feedback")
+        asked = Asked(expand, expansion_weight, rescore, encoder, feedback, budget)
 
         def opened(snapshot: Snapshot) -> "Searcher":
-            @cache
-            def checked() -> "TransformerEmbedder":
-                from sparseembed.retrieval.embedder import matching_embedder
-
-                return matching_embedder(snapshot.manifest, embedder)
-
-            chosen = asked
-            if asked == AUTO:
-                choice = choose_encoder(snapshot, checked, budget)
-                chosen = choice.encoder
-                note(f"query encoder {chosen}: {choice.why}")
-            fed = feedback or asked == AUTO
-            candidates = rescore or (CANDIDATES if fed or chosen != NONE else 0)
-            used = checked() if embedder is not None or expand or chosen != NONE else None
-            reading = (
-                _Reading(expand, expansion_weight, candidates, chosen, fed, used) if expand or candidates else None
-            )
-            return cls(Path(path), snapshot, engine, reading, warm)
+            return cls(Path(path), snapshot, engine, asked.of(snapshot, embedder), warm)
 
         return _on_last_commit(Path(path), opened)
 
@@ -216,19 +177,10 @@ class Searcher:
 
     def _viewed(self, snapshot: Snapshot) -> _View:
         view = _View(snapshot, self._engine, self._warm)
-        reading = self._reading
-        if reading is not None:
+        if self._reading is not None:
             try:
-                if reading.embedder is not None:
-                    from sparseembed.retrieval.embedder import matching_embedder
-
-                    matching_embedder(snapshot.manifest, reading.embedder)
-                if reading.expand and reading.embedder is not None:
-                    view.query_encoder = expander(snapshot, reading.expand, reading.expansion_weight, reading.embedder)
-                if reading.rescore:
-                    view.rescorer = Rescorer(
-                        snapshot, reading.rescore, reading.encoder, reading.feedback, reading.embedder
-                    )
+                view.query_encoder = self._reading.encoder_of(snapshot) or view.query_encoder
+                view.rescorer = self._reading.rescorer_of(snapshot)
             except BaseException:
                 view.close()
                 raise
@@ -374,22 +326,3 @@ def _on_last_commit(path: Path, use: Callable[[Snapshot], _Used]) -> _Used:
             snapshot.close()
             raise
     raise AssertionError("the last try returns or raises")
-
-
-def expander(snapshot: Snapshot, m: int, weight: float, embedder: "TransformerEmbedder") -> Expanded:
-    """Return an encoder of expanded queries.
-
-    :param snapshot: The index.
-    :param m: M, aligned terms of a query.
-    :param weight: Weight of the best of them, where a literal term's is 1.
-    :param embedder: The index's embedder.
-    """
-    from sparseembed.alignment.decoding import Decoder
-    from sparseembed.alignment.head import decoding_head
-
-    space, head = snapshot.space, decoding_head(embedder)
-    rows = space.rows(head.matrix, embedder.tokenizer)
-    adjustment = snapshot.adjustment("query").after(head.inputs)
-    return Expanded(
-        InferenceFree(space.literal), space, embedder, Decoder(rows, embedder.device), adjustment, m, weight
-    )

@@ -310,12 +310,14 @@ def test_an_explanation_names_the_neighbours_and_sums_to_the_score(embedder, tmp
 
 @JVM
 @silent
-def test_feedback_of_weight_none_is_the_order_by_terms(embedder, tmp_path, monkeypatch):
+def test_feedback_of_weight_none_is_the_order_by_terms(embedder, tmp_path, monkeypatch, capsys):
     set_feedback(monkeypatch, 0.0)
     path = build_index(Corpus(documents(40), "forty"), tmp_path / "index", embedder, k=20).path
     with Searcher.open(path, feedback=True) as searcher, Searcher.open(path) as plain:
         for query in QUERIES:
             assert [hit.id for hit in searcher.search(query)] == [hit.id for hit in plain.search(query)]
+    assert main(["search", str(path), "whale", "--feedback"]) == 0
+    assert "feedback is off in" in capsys.readouterr().err
 
 
 def told(none, small, full):

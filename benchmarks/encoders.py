@@ -1,0 +1,157 @@
+"""What feedback and each query encoder bring, and what they cost: a table and pictures from reports of `eval`.
+
+    python benchmarks/encoders.py
+    python benchmarks/encoders.py path/to/reports --out DIR
+
+Reads NAME.json of each collection in a folder (default: results/smollm2-135m-aligned-int8) and writes encoders.md,
+encoders-ms.svg and encoders-bytes.svg. Figures are nDCG@10; milliseconds of a query are medians, over the collections
+too; bytes a document are means.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, median
+from typing import Any, NamedTuple
+
+from compare import MEAN, MEASURE
+from script import RESULTS, status
+
+from sparseembed.charts import Point, points, standalone
+from sparseembed.errors import DataError
+from sparseembed.evaluation.harness import read_report
+from sparseembed.evaluation.table import row_name
+from sparseembed.progress import note
+
+DEFAULT = RESULTS / "smollm2-135m-aligned-int8"
+GROUPS = ("baselines", "no model", "first layers", "whole model")
+SYSTEMS = {
+    "bm25 flat": ("bm25", 0),
+    "bm25 rm3": ("bm25 + RM3", 0),
+    "bm25 rocchio": ("bm25 + Rocchio", 0),
+    "dense centred": ("dense", 0),
+    "fusion weighted": ("fusion", 0),
+    "fusion weighted-feedback": ("fusion + feedback", 0),
+    "sparse one-index": ("one index", 1),
+    "sparse one-index-feedback": ("+ feedback", 1),
+    "sparse one-index-small": ("+ small encoder", 2),
+    "sparse one-index-full": ("+ full encoder", 3),
+    "sparse one-index-pieces": ("pieces", 1),
+    "sparse one-index-pieces-feedback": ("pieces + feedback", 1),
+    "sparse one-index-pieces-small": ("pieces + small encoder", 2),
+    "sparse one-index-pieces-full": ("pieces + full encoder", 3),
+}
+FUSIONS = ("fusion rrf", "fusion weighted")
+
+
+class Line(NamedTuple):
+    """A system over all collections.
+
+    :param figures: Collection -> nDCG@10.
+    :param mean: Over the collections that means are over.
+    :param lead: `mean` less that of the better fusion of each collection.
+    :param encode: Milliseconds to encode a query.
+    :param search: Milliseconds to search with it.
+    :param bytes: A document.
+    """
+
+    name: str
+    group: int
+    figures: dict[str, float]
+    mean: float
+    lead: float
+    encode: float
+    search: float
+    bytes: float
+
+
+def main() -> int:
+    """Write the page.
+
+    :return: 0, or 2 for a user's mistake.
+    """
+    return status("encoders", run)
+
+
+def run() -> None:
+    """Read the reports and write the page and its pictures."""
+    parser = argparse.ArgumentParser("encoders", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("reports", nargs="?", type=Path, default=DEFAULT)
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR")
+    options = parser.parse_args()
+    contents = [read_report(path).content for path in sorted(options.reports.glob("*.json"))]
+    if not contents:
+        raise DataError(f"{options.reports}: no reports of sparseembed eval")
+    found = lines(contents)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, title, x in (("ms", "milliseconds a query", _milliseconds), ("bytes", "bytes a document", _bytes)):
+        drawn = points([Point(each.name, x(each), each.mean, each.group) for each in found], GROUPS, title, MEASURE)
+        (options.out / f"encoders-{name}.svg").write_text(standalone(drawn) + "\n", encoding="utf-8")
+    text = page(found, [content["dataset"] for content in contents])
+    (options.out / "encoders.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+    note(f"wrote {options.out / 'encoders.md'}")
+
+
+def _milliseconds(line: Line) -> float:
+    return line.encode + line.search
+
+
+def _bytes(line: Line) -> float:
+    return line.bytes
+
+
+def lines(contents: Sequence[Mapping[str, Any]], names: Sequence[str] = MEAN) -> list[Line]:
+    """Sum up each system that all reports have.
+
+    :param contents: The reports.
+    :param names: Collections that means are over; all, where one of them was not measured.
+    """
+    rows = {content["dataset"]: {row_name(row): row for row in content["rows"]} for content in contents}
+    over = list(names) if set(names) <= rows.keys() else list(rows)
+    documents = {content["dataset"]: content["documents"] for content in contents}
+
+    def figure(name: str, system: str) -> float:
+        return float(rows[name][system]["measures"][MEASURE])
+
+    fusion = mean(max(figure(name, each) for each in FUSIONS if each in rows[name]) for name in over)
+    found = []
+    for system, (title, group) in SYSTEMS.items():
+        if all(system in each for each in rows.values()):
+            own = {name: rows[name][system] for name in rows}
+            level = mean(figure(name, system) for name in over)
+            found.append(
+                Line(
+                    title,
+                    group,
+                    {name: figure(name, system) for name in rows},
+                    level,
+                    level - fusion,
+                    median(row["query_encode_ms"] for row in own.values()),
+                    median(row["search_ms"] for row in own.values()),
+                    mean(row["index_bytes"] / documents[name] for name, row in own.items()),
+                )
+            )
+    return found
+
+
+def page(found: Sequence[Line], names: Sequence[str]) -> str:
+    """Return the page as Markdown."""
+    best = {name: max(each.figures[name] for each in found) for name in names}
+    head = ["system", *names, "mean", "less the better fusion", "encode ms", "search ms", "bytes a document"]
+    rows = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for each in found:
+        figures = [
+            f"**{value:.4f}**" if value == best[name] else f"{value:.4f}"
+            for name, value in ((name, each.figures[name]) for name in names)
+        ]
+        costs = [f"{each.encode:.2f}", f"{each.search:.2f}", f"{each.bytes:,.0f}"]
+        rows.append([each.name, *figures, f"{each.mean:.4f}", f"{each.lead:+.4f}", *costs])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    pictures = "![nDCG@10 against milliseconds](encoders-ms.svg)\n![nDCG@10 against bytes](encoders-bytes.svg)"
+    return f"# Query encoders\n\n{__doc__.split(chr(10) * 2)[0]}\n\n{table}\n\n{pictures}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
