@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from efficiency_rows import decoding, encoding, growth, machine, opening, queries, writing
+from efficiency_rows import decoding, encoding, feedback, growth, machine, opening, queries, writing
 from efficiency_rows.page import NAME, draw, page
 from efficiency_rows.profiling import profile
 from efficiency_rows.row import Row
@@ -33,6 +33,7 @@ ROWS: dict[str, Callable[[Workplace], list[Row]]] = {
     "write": writing.measure,
     "encode": encoding.measure,
     "query": queries.measure,
+    "feedback": feedback.measure,
     "open": opening.measure_opening,
     "first-hit": opening.measure_first_hit,
     "text": opening.measure_texts,

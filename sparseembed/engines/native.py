@@ -161,9 +161,13 @@ class NativeEngine(Engine):
 
     def _call(self, reader: SegmentReader, dead: np.ndarray, wide: bool) -> None:
         """Call the kernels with arrays of a segment's types, for nothing."""
+        from sparseembed.index.segment import kernels
+
         nothing = np.empty(0, dtype=np.int64)
         self._compiled(reader, dead, nothing, nothing, 1, 1, wide, 0)
         reader.ids(np.zeros(min(reader.documents, 1), dtype=np.int64), compiled=True)
+        reader.numbers([""], compiled=True)
+        kernels.ready = True
 
     def _search_batch(self, queries: list[dict[str, int]], k: int, threads: int) -> list[list[Hit]]:
         if len(queries) > BATCH:

@@ -1,9 +1,13 @@
 """One commit of an index, open: what a reader sees until it opens another, whatever is done to the folder meanwhile."""
 
+import sys
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from sparseembed.errors import DataError, IndexFolderError
 from sparseembed.index.checked import REPAIR, CheckedFiles, own_folder
@@ -19,6 +23,7 @@ if TYPE_CHECKING:  # a search for words reads no statistics
     from sparseembed.sparse.terms import TermSpace
 
 LUCENE = "lucene"
+KERNELS = "sparseembed.index.segment.kernels"
 TRIES = 20  # to open a commit that is replaced at the same moment
 WAIT = 0.05  # seconds between them
 
@@ -99,6 +104,27 @@ class Snapshot:
         if found is None:
             raise DataError(f"the index {self.path} has no document {shown(doc_id)}: check the id")
         return found
+
+    def embeddings(self, doc_ids: Sequence[str]) -> np.ndarray:
+        """Return the embeddings of documents, int8 (n, d).
+
+        :param doc_ids: Their ids.
+        :raises DataError: The index has no such document.
+        :raises IndexFolderError: One is damaged.
+        """
+        compiled = getattr(sys.modules.get(KERNELS), "ready", False)  # loading them takes longer than this
+        rows = np.empty((len(doc_ids), self.segments[-1].dimension if self.segments else 0), dtype=np.int8)
+        left = np.arange(len(doc_ids))
+        for segment, deleted in zip(reversed(self.segments), reversed(self.deleted), strict=True):
+            numbers = segment.numbers([doc_ids[row] for row in left.tolist()], compiled)
+            alive = numbers >= 0
+            if deleted is not None:
+                alive[alive] = ~deleted[numbers[alive]]
+            rows[left[alive]] = segment.embeddings(numbers[alive])
+            left = left[~alive]
+        for row in left.tolist():
+            self.place(doc_ids[row])  # raises
+        return rows
 
     def text(self, doc_id: str) -> str:
         """Return the text of a document.

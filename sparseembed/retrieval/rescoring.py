@@ -206,7 +206,10 @@ class Rescorer:
         return [Hit(doc_id, score, rank) for rank, (score, doc_id) in enumerate(found[:k], start=1)]
 
     def _parts(self, hits: Sequence[Hit], vector: Vectors | None) -> _Parts:
-        rows, sparse = self._rows(hits), np.array([hit.score for hit in hits], dtype=np.float64)
+        rows, sparse = (
+            self._snapshot.embeddings([hit.id for hit in hits]),
+            np.array([hit.score for hit in hits], dtype=np.float64),
+        )
         cosine = None if vector is None else cosines(rows, vector, self._centre)
         nothing = np.zeros(len(hits))
         terms, embedding = (unit(sparse), nothing) if cosine is None else shares(sparse, cosine, self.weight)
@@ -214,13 +217,3 @@ class Rescorer:
             return _Parts(terms, embedding, nothing, cosine, None)
         weights, kept = neighbour_weights(rows), 1 - self.feedback
         return _Parts(kept * terms, kept * embedding, self.feedback * (weights @ (terms + embedding)), cosine, weights)
-
-    def _rows(self, hits: Sequence[Hit]) -> np.ndarray:
-        snapshot = self._snapshot
-        places = [snapshot.place(hit.id) for hit in hits]
-        rows = np.empty((len(hits), len(self._centre)), dtype=np.int8)
-        for number, segment in enumerate(snapshot.segments):
-            mine = [row for row, place in enumerate(places) if place.segment == number]
-            if mine:
-                rows[mine] = segment.embeddings(np.array([places[row].number for row in mine], dtype=np.int64))
-        return rows

@@ -53,9 +53,9 @@ def test_rows_of_steps(tiny_model, tmp_path, monkeypatch):
 
 @pytest.mark.jvm
 def test_rows_of_whole_indexes(tiny_model, tmp_path, monkeypatch):
-    rows = ("open", "first-hit", "text", "growth", "add", "profile")
+    rows = ("open", "first-hit", "text", "feedback", "growth", "add", "profile")
     content, page = call(monkeypatch, tmp_path, tiny_model("tied"), *rows)
-    check(content, page, tmp_path, {"open", "first-hit", "text", "growth", "add"})
+    check(content, page, tmp_path, {"open", "first-hit", "text", "feedback", "growth", "add"})
     before = {row["row"]: row for row in content["rows"]}
     again, page = call(monkeypatch, tmp_path, tiny_model("tied"), "text")
     check(again, page, tmp_path, set(before))

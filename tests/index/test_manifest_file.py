@@ -139,11 +139,11 @@ def test_what_is_no_manifest_is_one_line(tmp_path, text):
     ("version", "message"),
     [
         (1, "is an index of format 1, which is read no more: run the command that built it again with --overwrite"),
-        (3, "and this sparseembed reads format 2: build the index again"),
-        ("2", "reads format 2"),
-        ("x\n" * 99, "reads format 2"),
+        (2, "and this sparseembed reads format 3: build the index again"),
+        ("3", "reads format 3"),
+        ("x\n" * 99, "reads format 3"),
         (None, "manifest.json is damaged"),
-        ([2], "manifest.json is damaged"),
+        ([3], "manifest.json is damaged"),
         (2.5, "manifest.json is damaged"),
     ],
 )

@@ -98,6 +98,11 @@ def test_everything_comes_back(folder, documents, chunk_bits, size, memory, wind
         assert reader.vector(number) == vector
         assert reader.impacts(number, [*TERMS, "missing"]) == [vector.get(term, 0) for term in [*TERMS, "missing"]]
     assert reader.number("none") is None
+    asked = [*(doc_id for doc_id, _, _ in reversed(documents)), "none", "", "\ud800", "none"]
+    wanted = [-1 if reader.number(doc_id) is None else reader.number(doc_id) for doc_id in asked]
+    for compiled in (False, True):
+        assert reader.numbers(asked, compiled).tolist() == wanted
+        assert reader.numbers([], compiled).tolist() == []
     assert reader.document_frequency([*terms, "missing"]) == [
         *(sum(term in vector for _, _, vector in documents) for term in terms),
         0,

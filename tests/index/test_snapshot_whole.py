@@ -7,11 +7,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sparseembed import Searcher, build_index
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.errors import DataError, IndexFolderError
+from sparseembed.index.segment import kernels
 from sparseembed.index.snapshot import open_snapshot
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
@@ -163,7 +165,7 @@ def test_searches_in_threads_end_on_the_commit_that_they_began_on(build):
     assert found[-1] == answers[1]
 
 
-def test_a_snapshot_finds_documents_by_id(build):
+def test_a_snapshot_finds_documents_by_id(build, monkeypatch):
     path = build(TWO).path
     snapshot = open_snapshot(path)
     assert snapshot.documents == len(TWO)
@@ -176,6 +178,13 @@ def test_a_snapshot_finds_documents_by_id(build):
         with pytest.raises(DataError, match="has no document") as refusal:
             snapshot.place(unknown)
         assert str(refusal.value).isprintable()
+    for compiled in (False, True):
+        monkeypatch.setattr(kernels, "ready", compiled)
+        rows = snapshot.embeddings(["d3", "d0", "d3"])
+        np.testing.assert_array_equal(rows, snapshot.segments[0].embeddings(np.array([3, 0, 3])))
+        assert snapshot.embeddings([]).shape == (0, rows.shape[1])
+        with pytest.raises(DataError, match="has no document"):
+            snapshot.embeddings(["d0", "d4"])
     snapshot.close()
     snapshot.close()
 

@@ -312,7 +312,7 @@ def test_segments(tmp_path, name):
 
 
 def test_bytes_of_manifests(tmp_path):
-    (tmp_path / "manifest.json").write_text('{"format": 2, "build": "x", "checksum": "y"}')
+    (tmp_path / "manifest.json").write_text('{"format": 3, "build": "x", "checksum": "y"}')
     assert fuzz(tmp_path / "manifest.json", lambda: read_manifest(tmp_path), sound=False) == TRIES + len(STRANGE)
 
 

@@ -4,6 +4,9 @@ import numpy as np
 
 from sparseembed.jit import Array, kernel
 
+ready = False
+"""Whether those over packed strings have been loaded in this process, so that no call of them waits for that."""
+
 
 @kernel
 def scatter(
@@ -244,6 +247,34 @@ def gather(data: Array, offsets: Array, numbers: Array) -> tuple[Array, bool]:
             seen |= data[byte]
             place += 1
     return out, bool(seen < 128)
+
+
+@kernel
+def find_strings(data: Array, offsets: Array, order: Array, keys: Array, bounds: Array) -> Array:
+    """Find strings, packed in `keys`, among packed strings by binary search; `order` is that of their bytes.
+
+    Returns int64 (n,): their numbers, -1 for one that is not there.
+    """
+    found = np.full(len(bounds) - 1, -1, np.int64)
+    for wanted in range(len(found)):
+        begin, size = bounds[wanted], bounds[wanted + 1] - bounds[wanted]
+        low, high = 0, len(order)
+        while low < high:
+            middle = (low + high) >> 1
+            number = order[middle]
+            start = offsets[number]
+            length = offsets[number + 1] - start
+            at = 0
+            while at < size and at < length and data[start + at] == keys[begin + at]:
+                at += 1
+            if at == size and at == length:
+                found[wanted] = number
+                break
+            if at == length or (at < size and data[start + at] < keys[begin + at]):
+                low = middle + 1
+            else:
+                high = middle
+    return found
 
 
 @kernel

@@ -113,14 +113,27 @@ class SegmentReader:
 
     def number(self, doc_id: str) -> int | None:
         """Return the number of the document that has an id, or None."""
+        found = self._ids.find(doc_id, self._in_order())
+        return found if found >= 0 else None
+
+    def numbers(self, doc_ids: Sequence[str], compiled: bool = False) -> np.ndarray:
+        """Return the numbers of documents.
+
+        :param doc_ids: their ids, n.
+        :param compiled: whether a kernel looks for them.
+        :return: int64 (n,), -1 for an id that the segment has not.
+        """
+        return self._ids.find_many(doc_ids, self._in_order(), compiled)
+
+    def _in_order(self) -> np.ndarray:
+        """Return the numbers of all documents in the order of their ids."""
         if not len(self._order) and self.documents:
             order = np.full(self.documents, -1, dtype=np.int32)
             order[self.ranks] = np.arange(self.documents, dtype=np.int32)
             if np.any(order < 0):
                 raise damaged(self.folder / DOCUMENTS, "two ids have the same rank")
             self._order = order
-        found = self._ids.find(doc_id, self._order)
-        return found if found >= 0 else None
+        return self._order
 
     def text(self, number: int) -> str:
         """Return the text of a document.

@@ -1,6 +1,6 @@
 """Many strings as one array of UTF-8 bytes and offsets: packing, ordering, finding."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -149,3 +149,18 @@ class Strings:
             else:
                 return number
         return -1
+
+    def find_many(self, wanted: Sequence[str], order: np.ndarray, compiled: bool = False) -> np.ndarray:
+        """Find strings.
+
+        :param wanted: the strings, n.
+        :param order: as in `find`.
+        :param compiled: whether a kernel looks for them.
+        :return: int64 (n,): their numbers, -1 for one that is not there.
+        """
+        if not compiled:
+            return np.array([self.find(each, order) for each in wanted], dtype=np.int64)
+        from sparseembed.index.segment.kernels import find_strings
+
+        found: np.ndarray = find_strings(self.data, self.offsets, order, *pack(map(encode, wanted)))
+        return found

@@ -1,0 +1,36 @@
+"""Row 4b: a query with feedback, beside the same query without it."""
+
+from functools import partial
+
+from efficiency_rows.measure import each
+from efficiency_rows.row import Row
+from efficiency_rows.workplace import Workplace
+from sparseembed.progress import note
+from sparseembed.retrieval.searcher import Searcher
+
+WANTED = 2.0  # ms
+WEIGHT = 0.3  # the stub's embeddings know nothing, so that the index has none
+K = 10
+
+
+def measure(place: Workplace) -> list[Row]:
+    """Measure the row."""
+    documents = 200 if place.quick else 100_000
+    path = place.index(documents)
+    note("searching with feedback")
+    with Searcher.open(path) as plain, Searcher.open(path, feedback=True) as fed:
+        rescorer = fed.rescorer
+        if rescorer is None:
+            raise RuntimeError("the index carries no embeddings")
+        rescorer.feedback = WEIGHT
+        took = each({"feedback": partial(fed.search, k=K), "plain": partial(plain.search, k=K)}, place.queries,
+                    place.repeats)  # fmt: skip
+        candidates = rescorer.candidates
+    found = {name: one.times(1000) for name, one in took.items()}
+    return [
+        Row(
+            "feedback", f"p50 of a query with feedback from {candidates} hits, {documents:,} documents, k = {K}",
+            found["feedback"], "the same query without it", found["plain"], "ms", f"{WANTED} ms",
+            found["feedback"].median <= WANTED, {},
+        )
+    ]  # fmt: skip
