@@ -3,10 +3,10 @@
 The sentences that the mix is chosen on are searched among their collection's documents; the best hundred of each are
 rescored with every weight of embeddings, and then with every weight of neighbours. The weight that finds the sentences'
 own documents best is one of several as good as it: the middle of those around it that are not worse by more than one
-standard error is taken. Feedback stays off where no weight of neighbours finds the sentences better than none, or the
-neighbours of a sentence's document do not beyond doubt score higher than those of the hits ranked beside it: with one
-answer a sentence, the curve alone would take noise for a gain. For the same reason it is too timid where queries have
-many answers: half the way to the usual weight is gone, unless that does harm.
+standard error is taken. Sentences have one answer each, so that they are too timid about feedback where queries have
+many: from their weight half the way to the usual one is gone, unless that does harm. And they take noise for a gain:
+feedback is off where the neighbours of a sentence's document do not beyond doubt score higher than those of the hits
+ranked beside it.
 
 A small encoder comes near the full one's embeddings with a known cosine, and has the full one's weight times that: its
 own curve is too timid. On train and dev splits (one index with feedback; its own curve's weight -> this): NFCorpus .326
@@ -127,10 +127,10 @@ def choose_rescoring(
             known = round(found[FULL].cosine.weight * fidelity, 2) if encoder == SMALL and FULL in found else None
             cosine, scores = _choose_cosine(given, queries[encoder], centres[1], len(asked.pairs), known)
         mixed = partial(_fed_back, scores, weights)
-        gains = _gains(given, len(asked.pairs), mixed(FEEDBACK))
+        gains = _gains(given, len(asked.pairs), mixed(FEEDBACK), len(FEEDBACK))
         certain = agreement([each.own for each in given], scores, weights)
         feedback = Chosen(feedback_weight(gains) if certain >= BEYOND_DOUBT else 0.0, _curve(FEEDBACK, gains))
-        (gains,) = _gains(given, len(asked.pairs), mixed([feedback.weight]))
+        (gains,) = _gains(given, len(asked.pairs), mixed([feedback.weight]), 1)
         found[encoder] = RescoringChoice(cosine, feedback, gains, certain)
         _say(encoder, found[encoder], asked.whose)
     return {encoder: found[encoder] for encoder in encoders}
@@ -164,7 +164,7 @@ def _choose_cosine(
     def scores(weight: float) -> list[Floats]:
         return [np.add(*shares(each.scores, own, weight)) for each, own in zip(given, cosine, strict=True)]
 
-    gains = _gains(given, sentences, list(zip(*map(scores, WEIGHTS), strict=True)))
+    gains = _gains(given, sentences, list(zip(*map(scores, WEIGHTS), strict=True)), len(WEIGHTS))
     weight = middle(gains, WEIGHTS, USUAL) if known is None else known
     return Chosen(weight, _curve(WEIGHTS, gains)), scores(weight)
 
@@ -177,14 +177,15 @@ def _fed_back(scores: Sequence[Floats], near: Sequence[Floats], weights: Sequenc
     ]
 
 
-def _gains(given: Sequence["Candidates"], sentences: int, scores: Sequence[Sequence[Floats]]) -> Floats:
+def _gains(given: Sequence["Candidates"], sentences: int, scores: Sequence[Sequence[Floats]], weights: int) -> Floats:
     """Return nDCG@10 with each weight of each sentence, shape (weights, q); 0 where its document is no candidate.
 
     :param given: The candidates of sentences.
     :param sentences: q.
     :param scores: Their scores with each weight, in the same order.
+    :param weights: How many weights.
     """
-    gains = np.zeros((len(scores[0]) if scores else 1, sentences))
+    gains = np.zeros((weights, sentences))
     for each, by_weight in zip(given, scores, strict=True):
         gains[:, each.sentence] = [each.gain(new) for new in by_weight]
     return gains

@@ -185,6 +185,22 @@ def test_agreement_is_that_of_plain_loops_and_none_of_noise(seed):
     assert abs(found) < 6
 
 
+def test_sentences_whose_documents_are_no_candidates_choose_nothing(tiny_embedder, monkeypatch):
+    embedder = tiny_embedder(pooling="mean")
+    parts = parts_of(corpus_of(60), embedder, SparseConfig(k=20))
+    _, sample, _, store, *_ = parts
+    asked = ask(*parts)
+    nothing = asked._replace(literal=0 * asked.literal, expanded=0 * asked.expanded)
+    queries = sentence_embeddings(asked, sample, store, embedder)
+    centres = np.stack([store.matrix().mean(axis=0)] * 2)
+    found = choose_rescoring(nothing, {"full": queries}, 0.5, sample, store, centres)
+    for choice in found.values():
+        assert choice.feedback.weight == 0
+        assert not any(choice.feedback.curve.values())
+        assert not choice.gains.any()
+    assert found["full"].cosine.weight == 0.5  # the usual one
+
+
 def test_a_small_encoder_has_the_weight_of_the_full_one_times_its_fidelity(tiny_embedder):
     embedder = tiny_embedder(pooling="mean")
     parts = parts_of(corpus_of(60), embedder, SparseConfig(k=20))
