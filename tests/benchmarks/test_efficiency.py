@@ -69,7 +69,7 @@ def test_rows_of_whole_indexes(tiny_model, tmp_path, monkeypatch):
     for build in growth["builds"]:
         assert build["seconds"] == pytest.approx(sum(build["phases"].values()), rel=0.2)
         assert sum(build["bytes"].values()) == build["index_bytes"]
-    assert not content["rows"][0]["more"]["loaded"]["native"]["java"]
+    assert not before["open"]["more"]["loaded"]["native"]["java"]
     assert "## index: " in (tmp_path / "efficiency-profile.md").read_text()
 
 

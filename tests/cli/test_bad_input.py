@@ -353,7 +353,7 @@ def no_statistics(folder):
 
 MANIFESTS = [
     *(no_manifest, broken_manifest, binary_manifest, list_manifest, lacking_manifest, deep_manifest, changed_by_hand),
-    *(changed_manifest(format=1), changed_manifest(format=3), changed_manifest(format="2")),
+    *(changed_manifest(format=1), changed_manifest(format=99), changed_manifest(format="2")),
     *(changed_manifest(sparse=None), changed_manifest(counts={}), changed_manifest(sparse={})),
     *(changed_manifest(embedder=3), changed_manifest(more=1)),
 ]
