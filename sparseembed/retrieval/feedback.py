@@ -21,6 +21,10 @@ TEMPERATURE = 0.1
 """Of the softmax of their cosines, which weighs them."""
 
 _EXACT = 2**24  # whole numbers below it are exact in float32
+_ALONE = (
+    2**18
+)  # multiplications that OpenBLAS does in one thread: others would go on spinning after it for milliseconds
+_LEAST_STEP = 8  # columns at once, which are worth that
 
 
 def neighbour_weights(rows: npt.NDArray[np.int8]) -> Floats:
@@ -32,9 +36,7 @@ def neighbour_weights(rows: npt.NDArray[np.int8]) -> Floats:
     count = len(rows)
     if count < 2:
         return np.ones((count, count))
-    kind: type[Any] = np.float32 if rows.shape[1] * 127 * 127 < _EXACT else np.float64
-    wide: npt.NDArray[Any] = rows.astype(kind)
-    dots: Floats = (wide @ wide.T).astype(np.float64)  # exact, so that no order of the hits changes a bit
+    dots = inner_products(rows)
     norms = np.sqrt(np.diagonal(dots))
     norms = np.where(norms > 0, norms, 1.0)
     cosines = dots / (norms[:, None] * norms)
@@ -46,3 +48,22 @@ def neighbour_weights(rows: npt.NDArray[np.int8]) -> Floats:
     )
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
+
+
+def inner_products(rows: npt.NDArray[np.int8]) -> Floats:
+    """Return the inner products of rows with each other: exact, so that no order of the rows changes a bit.
+
+    :param rows: Shape (n, d).
+    :return: Shape (n, n).
+    """
+    count, length = rows.shape
+    kind: type[Any] = np.float32 if length * 127 * 127 < _EXACT else np.float64
+    wide: npt.NDArray[Any] = rows.astype(kind)
+    step = _ALONE // max(count * count, 1)
+    if step < _LEAST_STEP:
+        return (wide @ wide.T).astype(np.float64)
+    dots = np.zeros((count, count), dtype=kind)
+    for start in range(0, length, step):
+        part = wide[:, start : start + step]
+        dots += part @ np.ascontiguousarray(part).T
+    return dots.astype(np.float64)

@@ -22,7 +22,7 @@ from sparseembed.indexing import early, fit, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval import choosing
-from sparseembed.retrieval.feedback import neighbour_weights
+from sparseembed.retrieval.feedback import inner_products, neighbour_weights
 from sparseembed.retrieval.rescoring import shares
 
 WORDS = [*("cat", "dog", "whale", "river", "water", "sand", "light", "sun"), *("earth", "green", "milk", "air", "fish")]
@@ -254,6 +254,13 @@ def test_neighbour_weights_are_those_of_plain_loops_in_any_order(count, dimensio
     order = chance.permutation(count)
     np.testing.assert_allclose(neighbour_weights(rows[order]), weights[np.ix_(order, order)], rtol=1e-12)
     assert neighbour_weights(rows[:1]).tolist() == [[1.0]] * min(count, 1)
+
+
+@pytest.mark.parametrize(("count", "length"), [(0, 8), (1, 576), (100, 576), (181, 100), (400, 64), (7, 5000)])
+def test_inner_products_are_exact(count, length):
+    rows = np.random.default_rng(1).integers(-127, 128, (count, length)).astype(np.int8)
+    rows[:2] = 127
+    np.testing.assert_array_equal(inner_products(rows), rows.astype(np.int64) @ rows.astype(np.int64).T)
 
 
 def test_weights_of_long_rows_do_not_overflow():
