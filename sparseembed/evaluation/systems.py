@@ -11,7 +11,7 @@ from sparseembed.arrays import Vectors
 from sparseembed.engines.base import Hit, Run
 from sparseembed.engines.ties import as_trec_eval_reads
 from sparseembed.evaluation.anserini import K1, B, FeedbackSearcher
-from sparseembed.evaluation.bench import DENSE_KINDS, Bench, as_run
+from sparseembed.evaluation.bench import DENSE_KINDS, DEPTH, Bench, as_run
 from sparseembed.evaluation.fusion import choose_weight, rrf, weighted
 from sparseembed.evaluation.timing import Latency, measure_latency
 from sparseembed.files import folder_bytes
@@ -164,8 +164,9 @@ def rescored(bench: Bench, variant: str, terms: str, encoder: str) -> Row | None
             if encoder == FULL
             else dict(zip(bench.queries, rescorer.encode(list(bench.queries.values())), strict=True))
         )
-        found = searcher.engine.search_batch(_impact_queries(bench, searcher), 1001, threads=2)
-        hits = [rescorer.ordered(each, known[query], 1001) for query, each in zip(bench.queries, found, strict=True)]
+        # Without the query's own document, where it has one: its neighbours would be found as by the query's embedding.
+        found = as_run(bench.queries, searcher.engine.search_batch(_impact_queries(bench, searcher), 1001, threads=2))
+        run = {query: rescorer.ordered(hits, known[query], DEPTH) for query, hits in found.items()}
 
         def encode(text: str) -> tuple[dict[str, int], Vectors | None]:
             return searcher.encode_query(text), rescorer.encode([text])[0]
@@ -183,7 +184,7 @@ def rescored(bench: Bench, variant: str, terms: str, encoder: str) -> Row | None
             "feedback": rescorer.feedback,
             "rescoring": (built.manifest.rescoring or {})[encoder],
         }
-    return Row("sparse", variant, as_run(bench.queries, hits), latency, searched_bytes(built, True), calls, about)
+    return Row("sparse", variant, run, latency, searched_bytes(built, True), calls, about)
 
 
 def sparse(bench: Bench, variant: str, terms: str, expand: int = 0) -> Row:
