@@ -3,16 +3,16 @@
     python benchmarks/encoders.py
     python benchmarks/encoders.py path/to/reports --out DIR
 
-Reads NAME.json of each collection in a folder (default: results/smollm2-135m-aligned-int8) and writes encoders.md,
-encoders-ms.svg and encoders-bytes.svg. Figures are nDCG@10; milliseconds of a query are medians, over the collections
-too; bytes a document are means.
+Reads NAME.json of each collection in a folder (default: results/encoders) and writes encoders.md,
+encoders-ms.svg and encoders-bytes.svg. Figures are nDCG@10; milliseconds are medians of a query of the collection that
+--times names; bytes a document are means.
 """
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any, NamedTuple
 
 from compare import MEAN, MEASURE
@@ -24,7 +24,7 @@ from sparseembed.evaluation.harness import read_report
 from sparseembed.evaluation.table import row_name
 from sparseembed.progress import note
 
-DEFAULT = RESULTS / "smollm2-135m-aligned-int8"
+DEFAULT = RESULTS / "encoders"
 GROUPS = ("baselines", "no model", "first layers", "whole model")
 SYSTEMS = {
     "bm25 flat": ("bm25", 0),
@@ -51,7 +51,7 @@ class Line(NamedTuple):
     :param figures: Collection -> nDCG@10.
     :param mean: Over the collections that means are over.
     :param lead: `mean` less that of the better fusion of each collection.
-    :param encode: Milliseconds to encode a query.
+    :param encode: Milliseconds to encode a query of one collection.
     :param search: Milliseconds to search with it.
     :param bytes: A document.
     """
@@ -79,11 +79,14 @@ def run() -> None:
     parser = argparse.ArgumentParser("encoders", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("reports", nargs="?", type=Path, default=DEFAULT)
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR")
+    parser.add_argument("--times", default="pydocs", metavar="NAME", help="collection whose milliseconds are shown")
     options = parser.parse_args()
     contents = [read_report(path).content for path in sorted(options.reports.glob("*.json"))]
     if not contents:
         raise DataError(f"{options.reports}: no reports of sparseembed eval")
-    found = lines(contents)
+    if options.times not in {content["dataset"] for content in contents}:
+        raise DataError(f"{options.reports}: no report of {options.times}, whose times are to be shown: name another")
+    found = lines(contents, options.times)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, title, x in (("ms", "milliseconds a query", _milliseconds), ("bytes", "bytes a document", _bytes)):
         drawn = points([Point(each.name, x(each), each.mean, each.group) for each in found], GROUPS, title, MEASURE)
@@ -102,10 +105,11 @@ def _bytes(line: Line) -> float:
     return line.bytes
 
 
-def lines(contents: Sequence[Mapping[str, Any]], names: Sequence[str] = MEAN) -> list[Line]:
+def lines(contents: Sequence[Mapping[str, Any]], times: str, names: Sequence[str] = MEAN) -> list[Line]:
     """Sum up each system that all reports have.
 
     :param contents: The reports.
+    :param times: The collection whose milliseconds are taken.
     :param names: Collections that means are over; all, where one of them was not measured.
     """
     rows = {content["dataset"]: {row_name(row): row for row in content["rows"]} for content in contents}
@@ -128,8 +132,8 @@ def lines(contents: Sequence[Mapping[str, Any]], names: Sequence[str] = MEAN) ->
                     {name: figure(name, system) for name in rows},
                     level,
                     level - fusion,
-                    median(row["query_encode_ms"] for row in own.values()),
-                    median(row["search_ms"] for row in own.values()),
+                    own[times]["query_encode_ms"],
+                    own[times]["search_ms"],
                     mean(row["index_bytes"] / documents[name] for name, row in own.items()),
                 )
             )
@@ -150,7 +154,8 @@ def page(found: Sequence[Line], names: Sequence[str]) -> str:
         rows.append([each.name, *figures, f"{each.mean:.4f}", f"{each.lead:+.4f}", *costs])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     pictures = "![nDCG@10 against milliseconds](encoders-ms.svg)\n![nDCG@10 against bytes](encoders-bytes.svg)"
-    return f"# Query encoders\n\n{__doc__.split(chr(10) * 2)[0]}\n\n{table}\n\n{pictures}\n"
+    about = f"{(__doc__ or '').split(chr(10) * 2)[0]} Made by `python benchmarks/encoders.py`."
+    return f"# Query encoders\n\n{about}\n\n{table}\n\n{pictures}\n"
 
 
 if __name__ == "__main__":

@@ -47,6 +47,17 @@ def test_a_folder_without_reports_is_told(tmp_path, monkeypatch, capsys):
     assert "no reports of sparseembed eval" in capsys.readouterr().err
 
 
+def test_times_of_a_collection_that_was_not_measured_are_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "scifact.json").write_text(json.dumps(report("scifact", 10)))
+    monkeypatch.setattr("sys.argv", ["encoders.py", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert encoders.main() == 2
+    assert "no report of pydocs" in capsys.readouterr().err
+    monkeypatch.setattr(
+        "sys.argv", ["encoders.py", str(tmp_path), "--out", str(tmp_path / "out"), "--times", "scifact"]
+    )
+    assert encoders.main() == 0
+
+
 def test_points_stay_in_the_frame_and_their_names_apart():
     given = [Point(f"system {n}", 10 ** (n / 5 - 2), 0.3 + n % 3 / 1000, n % 4) for n in range(14)]
     root = ET.fromstring(points(given, ["a", "b", "c", "d"], "ms", "nDCG@10"))
