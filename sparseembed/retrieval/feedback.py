@@ -21,9 +21,7 @@ TEMPERATURE = 0.1
 """Of the softmax of their cosines, which weighs them."""
 
 _EXACT = 2**24  # whole numbers below it are exact in float32
-_ALONE = (
-    2**18
-)  # multiplications that OpenBLAS does in one thread: others would go on spinning after it for milliseconds
+_ALONE = 2**18  # multiplications that OpenBLAS does in one thread: others would go on spinning after it
 _LEAST_STEP = 8  # columns at once, which are worth that
 
 
