@@ -9,8 +9,8 @@ feedback is off where the neighbours of a sentence's document do not beyond doub
 ranked beside it.
 
 A small encoder comes near the full one's embeddings with a known cosine, and has the full one's weight times that: its
-own curve is too timid. On train and dev splits, with feedback, its own curve's weight -> the two weights of a grid around
-this: NFCorpus .326 -> .326 and .319, pydocs .311 -> .324 and .335, SciFact .704 -> .702 and .708.
+own curve is too timid. On train and dev splits, with feedback, its own curve's weight -> the two weights of a grid
+around this: NFCorpus .326 -> .326 and .319, pydocs .311 -> .324 and .335, SciFact .704 -> .702 and .708.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
