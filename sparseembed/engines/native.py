@@ -8,14 +8,11 @@ import numpy as np
 
 from sparseembed.engines import native_numpy
 from sparseembed.engines.base import Engine, Hit
-from sparseembed.engines.native_loading import Kind, has, load, load_soon
+from sparseembed.engines.native_loading import BATCH, Kind, has, load, load_soon
 from sparseembed.engines.native_scratch import ScratchPool
 from sparseembed.errors import ConfigError
 from sparseembed.index.segment.format import SEEDS
 from sparseembed.index.segment.reader import SegmentReader
-
-BATCH = 16
-"""More queries at once wait for the kernels to be loaded, which then pays off."""
 
 _INT32 = 2**31 - 1
 _ALIVE = np.empty(0, dtype=bool)

@@ -1,4 +1,4 @@
-"""When the kernels of the native engine are loaded: importing numba and loading machine code takes most of a second.
+"""When the kernels of searches are loaded: importing numba and loading machine code takes most of a second.
 
 Kernels are loaded once a process, by a thread in the background or by one that cannot do without them. A fork waits
 until nothing is being loaded. So does the end of the interpreter, which stops a loading that is under way.
@@ -8,7 +8,7 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
@@ -20,12 +20,15 @@ from sparseembed.errors import EngineError, SparseEmbedError
 DELAY = 0.1
 """Seconds before the background thread begins: a process that ends by then has lost nothing."""
 
+BATCH = 16
+"""More queries at once wait for the kernels to be loaded, which then pays off."""
+
 PATIENCE = 60
 """Seconds that a fork waits for a loading."""
 
 
 class Kind(NamedTuple):
-    """What machine code is made for: the bytes of an impact, and whether scores may exceed int32."""
+    """What the native engine's are made for: the bytes of an impact, and whether scores may exceed int32."""
 
     width: int
     wide: bool
@@ -39,9 +42,9 @@ class _State:
     """What has been loaded in this process, and what loads."""
 
     def __init__(self) -> None:
-        self.loaded: set[Kind] = set()
+        self.loaded: set[Hashable] = set()
         self.usable = True
-        self.threads: dict[Kind, threading.Thread] = {}
+        self.threads: dict[Hashable, threading.Thread] = {}
         self.ends = threading.Event()
         self.lock = threading.RLock()
         self.held_by_fork = False
@@ -50,16 +53,17 @@ class _State:
 _state = _State()
 
 
-def has(kind: Kind) -> bool:
+def has(kind: Hashable) -> bool:
     """Say whether the kernels of a kind are loaded."""
     return kind in _state.loaded
 
 
-def load(kind: Kind, call: Callable[[], None]) -> bool:
+def load(kind: Hashable, call: Callable[[], None]) -> bool:
     """Load the kernels of a kind, now; nothing where that is done, or was tried in vain.
 
-    :param kind: the kind.
-    :param call: calls each kernel with arrays of that kind: numba loads it then, or compiles and stores it.
+    :param kind: the kind: a `Kind`, or a name.
+    :param call: imports each kernel and calls it with arrays of that kind: numba loads it then, or compiles and stores
+        it.
     :return: whether they are loaded; False without numba.
     """
     if kind in _state.loaded or not _state.usable:
@@ -69,7 +73,7 @@ def load(kind: Kind, call: Callable[[], None]) -> bool:
             return True
         try:
             _check()
-            import_module("sparseembed.engines.native_kernels")
+            import_module("sparseembed.jit")
             with _stoppable():
                 call()
         except EngineError:  # no numba
@@ -86,7 +90,7 @@ def load(kind: Kind, call: Callable[[], None]) -> bool:
         return True
 
 
-def load_soon(kind: Kind, call: Callable[[], None]) -> None:
+def load_soon(kind: Hashable, call: Callable[[], None]) -> None:
     """Load the kernels of a kind in the background, unless that is under way.
 
     :param kind: the kind.
@@ -102,7 +106,7 @@ def load_soon(kind: Kind, call: Callable[[], None]) -> None:
         thread.start()
 
 
-def _work(kind: Kind, call: Callable[[], None]) -> None:
+def _work(kind: Hashable, call: Callable[[], None]) -> None:
     with suppress(_Stopped, SparseEmbedError):  # the engine may have been closed meanwhile
         if not _state.ends.wait(DELAY):
             load(kind, call)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Floats
+from sparseembed.engines import native_loading
+from sparseembed.engines.native_loading import has, load_soon
 
 NEIGHBOURS = 5
 """Nearest hits whose scores count; as many more as are just as near."""
@@ -20,20 +22,45 @@ NEIGHBOURS = 5
 TEMPERATURE = 0.1
 """Of the softmax of their cosines, which weighs them."""
 
+KERNEL = "feedback"
+"""What is loaded by `engines.native_loading`."""
+
+_LONGEST = 2**17 - 1  # numbers of a row whose inner products fit int32 for sure
 _EXACT = 2**24  # whole numbers below it are exact in float32
 _ALONE = 2**18  # multiplications that OpenBLAS does in one thread: others would go on spinning after it
 _LEAST_STEP = 8  # columns at once, which are worth that
 
 
-def neighbour_weights(rows: npt.NDArray[np.int8]) -> Floats:
+def neighbour_weights(rows: npt.NDArray[np.int8], warm: bool = False) -> Floats:
     """Return how much each hit's score counts for each hit.
 
+    A kernel finds the neighbours where `load` has loaded it, else numpy does: the same to the last bit.
+
     :param rows: The hits' embeddings, as `eight_bits` made them, shape (n, d).
+    :param warm: Whether to begin to load the kernel in the background, for later calls.
     :return: Shape (n, n): the rows sum to 1, and the diagonal is 0; of a single hit, which has no neighbour, [[1]].
     """
     count = len(rows)
     if count < 2:
         return np.ones((count, count))
+    compiled = has(KERNEL) and rows.shape[1] <= _LONGEST
+    if warm and not compiled:
+        load_soon(KERNEL, _call)
+    places, gaps = (compiled_neighbours if compiled else neighbours)(rows)
+    weights: Floats = np.zeros(count * count)
+    weights[places] = np.exp(gaps / TEMPERATURE)
+    weights = weights.reshape(count, count)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def neighbours(rows: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Find the hits nearest to each hit, with numpy.
+
+    :param rows: Two or more, shape (n, d).
+    :return: Both of shape (m,): places in a flat (n, n) table, ascending; and each one's cosine less the nearest's.
+    """
+    count = len(rows)
     dots = inner_products(rows)
     norms = np.sqrt(np.diagonal(dots))
     norms = np.where(norms > 0, norms, 1.0)
@@ -41,11 +68,31 @@ def neighbour_weights(rows: npt.NDArray[np.int8]) -> Floats:
     np.fill_diagonal(cosines, -np.inf)
     nearest = min(NEIGHBOURS, count - 1)
     least = np.partition(cosines, count - nearest, axis=1)[:, count - nearest, None]
-    weights: Floats = np.where(
-        cosines >= least, np.exp((cosines - cosines.max(axis=1, keepdims=True)) / TEMPERATURE), 0
-    )
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights
+    places = np.flatnonzero(cosines >= least)
+    return places, (cosines - cosines.max(axis=1, keepdims=True)).ravel()[places]
+
+
+def compiled_neighbours(rows: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Find what `neighbours` finds, with the kernel; d must be at most 2^17 - 1."""
+    from sparseembed.retrieval.feedback_kernels import nearest_others
+
+    count = len(rows)
+    places, gaps = np.empty(count * count, dtype=np.int64), np.empty(count * count)
+    # A copy is of one type however the rows came, so that nothing is compiled anew.
+    found = nearest_others(rows.astype(np.int16, order="C"), min(NEIGHBOURS, count - 1), places, gaps)
+    return places[:found], gaps[:found]
+
+
+def load() -> bool:
+    """Load the kernel now, unless it is: importing numba takes most of a second.
+
+    :return: Whether it is loaded; False without numba, where numpy goes on to find the neighbours.
+    """
+    return native_loading.load(KERNEL, _call)
+
+
+def _call() -> None:
+    compiled_neighbours(np.zeros((2, 1), dtype=np.int8))
 
 
 def inner_products(rows: npt.NDArray[np.int8]) -> Floats:

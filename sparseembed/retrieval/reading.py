@@ -41,14 +41,16 @@ class Reading(NamedTuple):
             return None
         return expander(snapshot, self.expand, self.expansion_weight, self.embedder)
 
-    def rescorer_of(self, snapshot: Snapshot) -> Rescorer | None:
+    def rescorer_of(self, snapshot: Snapshot, warm: bool) -> Rescorer | None:
         """Return what puts the best hits of a commit in a new order; None where nothing does.
 
+        :param snapshot: The commit.
+        :param warm: Whether the first query begins to load, in the background, what makes later ones fast.
         :raises IndexFolderError: The commit carries no embeddings, or no small query encoder.
         """
         if not self.rescore:
             return None
-        rescorer = Rescorer(snapshot, self.rescore, self.encoder, self.feedback, self.embedder)
+        rescorer = Rescorer(snapshot, self.rescore, self.encoder, self.feedback, self.embedder, warm)
         if self.feedback and not rescorer.feedback:
             note(f"feedback is off in {snapshot.path}: its own sentences did not speak for it when it was fitted")
         return rescorer

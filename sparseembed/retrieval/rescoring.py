@@ -17,7 +17,7 @@ from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines
 from sparseembed.index.snapshot import Snapshot
-from sparseembed.retrieval.feedback import neighbour_weights
+from sparseembed.retrieval.feedback import load, neighbour_weights
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
@@ -106,6 +106,7 @@ class Rescorer:
         encoder: str = NONE,
         feedback: bool = False,
         embedder: "TransformerEmbedder | None" = None,
+        warm: bool = False,
     ) -> None:
         """Take the parts.
 
@@ -115,6 +116,7 @@ class Rescorer:
             that was fitted to the collection.
         :param feedback: Whether the candidates most like a candidate count for it.
         :param embedder: The index's embedder, which reads queries; not needed without an encoder.
+        :param warm: Whether the first query begins to load, in the background, what makes later feedback fast.
         :raises ConfigError: There are to be fewer than one candidates; unknown encoder.
         :raises IndexFolderError: The index carries no embeddings, or no small query encoder.
         """
@@ -122,7 +124,7 @@ class Rescorer:
             raise ConfigError(f"unknown query encoder {encoder!r}: query encoders are {', '.join(ENCODERS)}")
         if candidates < 1:
             raise ConfigError(f"the hits to rescore must be 1 or more, not {candidates}")
-        self.candidates, self.encoder = candidates, encoder
+        self.candidates, self.encoder, self._warm = candidates, encoder, warm
         from sparseembed.index.statistics import load_rescoring
 
         self._snapshot = snapshot
@@ -160,6 +162,11 @@ class Rescorer:
         :return: For each, shape (d,); zeros for a blank one. None without an encoder.
         """
         return [None] * len(texts) if self._encoder is None else list(self._encoder.encode(texts, "query"))
+
+    def load(self) -> None:
+        """Load now what makes feedback fast, unless it is loaded or off."""
+        if self.feedback:
+            load()
 
     def explained(self, hits: Sequence[Hit], row: int, vector: Vectors | None) -> Rescored:
         """Give one candidate its new score, and say why.
@@ -215,5 +222,5 @@ class Rescorer:
         terms, embedding = (unit(sparse), nothing) if cosine is None else shares(sparse, cosine, self.weight)
         if not self.feedback:
             return _Parts(terms, embedding, nothing, cosine, None)
-        weights, kept = neighbour_weights(rows), 1 - self.feedback
+        weights, kept = neighbour_weights(rows, self._warm), 1 - self.feedback
         return _Parts(kept * terms, kept * embedding, self.feedback * (weights @ (terms + embedding)), cosine, weights)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
 from sparseembed.engines.base import Engine, Hit, check_count
+from sparseembed.engines.native_loading import BATCH
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
@@ -81,6 +82,8 @@ class _View:
             return self.engine.search_batch(queries, k, threads)
         check_count("k", k)
         found = self.engine.search_batch(queries, max(k, rescorer.candidates), threads)
+        if len(queries) > BATCH:
+            rescorer.load()
         vectors = rescorer.encode(texts)
         return [rescorer.ordered(hits, vector, k) for hits, vector in zip(found, vectors, strict=True)]
 
@@ -180,7 +183,7 @@ class Searcher:
         if self._reading is not None:
             try:
                 view.query_encoder = self._reading.encoder_of(snapshot) or view.query_encoder
-                view.rescorer = self._reading.rescorer_of(snapshot)
+                view.rescorer = self._reading.rescorer_of(snapshot, self._warm)
             except BaseException:
                 view.close()
                 raise

@@ -11,8 +11,8 @@ import pytest
 
 from sparseembed.engines import native_loading
 from sparseembed.engines.base import Hit
-from sparseembed.engines.native import BATCH, NativeEngine
-from sparseembed.engines.native_loading import Kind
+from sparseembed.engines.native import NativeEngine
+from sparseembed.engines.native_loading import BATCH, Kind
 from sparseembed.index.block import Block
 from sparseembed.index.segment import SegmentReader, SegmentWriter
 

@@ -22,7 +22,6 @@ from sparseembed.indexing import early, fit, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval import choosing
-from sparseembed.retrieval.feedback import inner_products, neighbour_weights
 from sparseembed.retrieval.rescoring import shares
 
 WORDS = [*("cat", "dog", "whale", "river", "water", "sand", "light", "sun"), *("earth", "green", "milk", "air", "fish")]
@@ -237,37 +236,6 @@ def test_an_explanation_sums_to_the_score(path, embedder):
                 else:
                     assert why.rescored is None
                     assert why.score == why.by_terms
-
-
-@given(st.integers(0, 12), st.integers(2, 40), st.integers(0, 10**6))
-def test_neighbour_weights_are_those_of_plain_loops_in_any_order(count, dimension, seed):
-    chance = np.random.default_rng(seed)
-    rows = chance.integers(-127, 128, (count, dimension)).astype(np.int8)
-    rows[chance.random(count) < 0.1] = 0  # blank texts
-    rows[chance.random(count) < 0.2] = rows[:1]  # duplicates
-    weights = neighbour_weights(rows)
-    scores = chance.random(count)
-    if count > 1:
-        assert not np.diagonal(weights).any()
-        np.testing.assert_allclose(weights.sum(axis=1), 1)
-        np.testing.assert_allclose(weights @ scores, neighbours(rows.astype(np.float64), scores), atol=1e-6)
-    order = chance.permutation(count)
-    np.testing.assert_allclose(neighbour_weights(rows[order]), weights[np.ix_(order, order)], rtol=1e-12)
-    assert neighbour_weights(rows[:1]).tolist() == [[1.0]] * min(count, 1)
-
-
-@pytest.mark.parametrize(("count", "length"), [(0, 8), (1, 576), (100, 576), (181, 100), (400, 64), (7, 5000)])
-def test_inner_products_are_exact(count, length):
-    rows = np.random.default_rng(1).integers(-127, 128, (count, length)).astype(np.int8)
-    rows[:2] = 127
-    np.testing.assert_array_equal(inner_products(rows), rows.astype(np.int64) @ rows.astype(np.int64).T)
-
-
-def test_weights_of_long_rows_do_not_overflow():
-    rows = np.full((3, 4096), 127, dtype=np.int8)
-    rows[2, ::2] = -127
-    weights = neighbour_weights(rows)
-    np.testing.assert_allclose(weights[0], [0, 1 / (1 + np.exp(-10)), 1 / (1 + np.exp(10))])
 
 
 @JVM

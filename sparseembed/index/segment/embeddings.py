@@ -87,9 +87,10 @@ class EmbeddingsReader:
         :raises IndexFolderError: if one is damaged.
         """
         found: np.ndarray = self._rows[numbers]
-        for number, row in zip(numbers.tolist(), found, strict=True):
-            if zlib.crc32(row) != self._crcs[number]:
-                raise damaged(self._path, f"the checksum of its row {number:,} is off")
+        crcs = list(map(zlib.crc32, found))
+        if crcs != self._crcs[numbers].tolist():
+            off = int(numbers[np.array(crcs, dtype=np.uint32) != self._crcs[numbers]][0])
+            raise damaged(self._path, f"the checksum of its row {off:,} is off")
         return found
 
     def blocks(self) -> Iterator[np.ndarray]:
