@@ -166,7 +166,7 @@ def rescored(bench: Bench, variant: str, terms: str, encoder: str) -> Row | None
         )
         # Without the query's own document, where it has one: its neighbours would be found as by the query's embedding.
         found = as_run(bench.queries, searcher.engine.search_batch(_impact_queries(bench, searcher), 1001, threads=2))
-        run = {query: rescorer.ordered(hits, known[query], DEPTH) for query, hits in found.items()}
+        run = {query: rescorer.ordered(hits, known[query], DEPTH, without=query) for query, hits in found.items()}
 
         def encode(text: str) -> tuple[dict[str, int], Vectors | None]:
             return searcher.encode_query(text), rescorer.encode([text])[0]

@@ -29,6 +29,7 @@ from sparseembed.indexing.mixing import DEPTH, Asked
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
 from sparseembed.retrieval.feedback import neighbour_weights
+from sparseembed.retrieval.nearest import best, closeness_to, row_lengths
 from sparseembed.retrieval.rescoring import CANDIDATES, ENCODERS, FULL, NONE, SMALL, shares, unit
 
 WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
@@ -117,10 +118,10 @@ def choose_rescoring(
     if not asked.pairs:
         note(f"feedback is off: too few of {asked.whose} have several sentences to choose its weight on")
         return {encoder: usual(encoder) for encoder in encoders}
-    given = list(candidates(asked, mix, sample, store, centres[0]))
-    weights = [neighbour_weights(each.rows) for each in given]
     found: dict[str, RescoringChoice] = {}
     for encoder in reversed(encoders):  # the small one after the full one
+        given = list(candidates(asked, mix, sample, store, centres, queries.get(encoder)))
+        weights = [neighbour_weights(each.rows) for each in given]
         if encoder == NONE:
             cosine, scores = Chosen(0.0, {}), [unit(each.scores) for each in given]
         else:
@@ -211,11 +212,11 @@ def _say(encoder: str, choice: RescoringChoice, whose: str) -> None:
 
 
 class Candidates(NamedTuple):
-    """The best documents for a sentence, that it was taken out of among them.
+    """The best documents for a sentence by terms, and those nearest to it by embedding; its own is among them.
 
     :param sentence: Number of the sentence.
     :param own: Place of its document among the n candidates.
-    :param scores: Their scores by terms, shape (n,), falling.
+    :param scores: Their scores by terms, shape (n,), falling; 0 for what the embedding alone has found.
     :param rows: Their embeddings in 8 bits, shape (n, d).
     """
 
@@ -231,7 +232,12 @@ class Candidates(NamedTuple):
 
 
 def candidates(
-    asked: Asked, mix: float, sample: Sample, store: EmbeddingStore, centre: Vectors
+    asked: Asked,
+    mix: float,
+    sample: Sample,
+    store: EmbeddingStore,
+    centres: Vectors,
+    queries: Vectors | None = None,
 ) -> Iterator[Candidates]:
     """Yield the candidates of each sentence whose document is among them.
 
@@ -239,19 +245,26 @@ def candidates(
     :param mix: The index's mix.
     :param sample: The documents that were searched.
     :param store: The collection's embeddings.
-    :param centre: The mean of the documents', shape (d,).
+    :param centres: As in `Statistics`.
+    :param queries: Embeddings of the sentences, shape (q, d), whose nearest documents are candidates too.
     """
     places = np.asarray(list(asked.pairs))
     vectors = np.array(store.take(sample.rows))
     vectors[places] = asked.rests  # as they were searched: without their sentence
-    rows = eight_bits(vectors, centre)
+    rows = eight_bits(vectors, centres[0])
+    lengths = row_lengths(rows) if queries is not None else None
     for sentence, place in enumerate(places.tolist()):
         scores = asked.literal[:, sentence] + mix * asked.expanded[:, sentence]
-        best = np.argsort(-scores, kind="stable")[:CANDIDATES]
-        best = best[scores[best] > 0]
-        own = np.flatnonzero(best == place)
+        found = np.argsort(-scores, kind="stable")[:CANDIDATES]
+        found = found[scores[found] > 0]
+        given = scores[found]
+        if queries is not None and lengths is not None:
+            near = best(closeness_to(rows, lengths, queries[sentence] - centres[1]), CANDIDATES)
+            near = near[~np.isin(near, found)]
+            found, given = np.concatenate([found, near]), np.concatenate([given, np.zeros(len(near))])
+        own = np.flatnonzero(found == place)
         if len(own):
-            yield Candidates(sentence, int(own[0]), scores[best], rows[best])
+            yield Candidates(sentence, int(own[0]), given, rows[found])
 
 
 def agreement(own: Sequence[int], scores: Sequence[Floats], near: Sequence[Floats]) -> float:

@@ -1,9 +1,10 @@
 """The best hits of an index put in a new order by embeddings: what a query means is in no single word of it.
 
 The index finds candidates by terms, and carries each document's embedding in 8 bits. Two things can be made of them:
-each candidate's embedding is compared with the query's, which takes a model call; and each candidate's score is mixed
-with those of the candidates most like it, which takes none (`retrieval.feedback`). All scores are brought to 0..1 over
-the candidates first; how much each counts was chosen for the collection when its statistics were fitted.
+each document's embedding is compared with the query's, which takes a model call, and finds candidates that no word of
+the query does (`retrieval.nearest`); and each candidate's score is mixed with those of the candidates most like it,
+which takes none (`retrieval.feedback`). All scores are brought to 0..1 first; how much each counts was chosen for the
+collection when its statistics were fitted.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines
 from sparseembed.index.snapshot import Snapshot
 from sparseembed.retrieval.feedback import load, neighbour_weights
+from sparseembed.retrieval.nearest import Nearest
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
@@ -83,9 +85,12 @@ def shares(sparse: Floats, cosine: Vectors, weight: float) -> tuple[Floats, Floa
     :param sparse: Their scores by terms, shape (n,).
     :param cosine: Their cosines, shape (n,).
     :param weight: The cosine's weight, 0 to 1.
-    :return: Both of shape (n,), from 0 to `1 - weight` and from 0 to `weight`.
+    :return: Both of shape (n,), at most `1 - weight` and `weight`. A document without terms of the query has 0 of the
+        first, and the farthest one 0 of the second.
     """
-    return (1 - weight) * unit(sparse), weight * unit(cosine.astype(np.float64))
+    largest = sparse.max(initial=0)
+    scaled = sparse / largest if largest > 0 else np.zeros(len(sparse))
+    return (1 - weight) * scaled, weight * unit(cosine.astype(np.float64))
 
 
 def unit(scores: Floats) -> Floats:
@@ -137,6 +142,7 @@ class Rescorer:
         self.weight = fitted.weight if self._encoder is not None else 0.0
         self.feedback = fitted.feedback if feedback else 0.0
         self._centre = fitted.centres[1]
+        self._nearest = None if self._encoder is None else Nearest(snapshot, self._centre)
 
     def _query_encoder(
         self, encoder: str, embedder: "TransformerEmbedder | None"
@@ -168,14 +174,34 @@ class Rescorer:
         if self.feedback:
             load()
 
-    def explained(self, hits: Sequence[Hit], row: int, vector: Vectors | None) -> Rescored:
-        """Give one candidate its new score, and say why.
+    def joined(self, hits: Sequence[Hit], vector: Vectors | None, without: str | None = None) -> list[Hit]:
+        """Return the candidates: the best hits, and after them the nearest documents that are not among these.
 
-        :param hits: The candidates, with their scores by terms.
-        :param row: The place of one among them.
-        :param vector: The query's embedding, shape (d,), not centred.
-        :return: Its parts.
+        :param hits: Hits by terms, best first.
+        :param vector: The query's embedding, shape (d,), not centred; of zeros for a blank query.
+        :param without: A document that is none, such as one that is the query itself.
+        :return: At most twice as many as are rescored. What the embedding alone has found has a score of 0 by terms.
         """
+        found = [hit for hit in hits[: self.candidates] if hit.id != without]
+        if self._nearest is None or vector is None:
+            return found
+        own = {hit.id for hit in found}
+        near = self._nearest.find(vector, self.candidates + (without is not None))
+        others = [doc_id for doc_id in near if doc_id not in own and doc_id != without][: self.candidates]
+        return found + [Hit(doc_id, 0, rank) for rank, doc_id in enumerate(others, len(found) + 1)]
+
+    def explained(self, hits: Sequence[Hit], doc_id: str, vector: Vectors | None) -> Rescored | None:
+        """Say why a candidate has its new score.
+
+        :param hits: Hits by terms, best first.
+        :param doc_id: A document.
+        :param vector: As in `joined`.
+        :return: Its parts; None where it is no candidate.
+        """
+        hits = self.joined(hits, vector)
+        row = next((row for row, hit in enumerate(hits) if hit.id == doc_id), None)
+        if row is None:
+            return None
         parts = self._parts(hits, vector)
         near: list[Neighbour] = []
         if parts.weights is not None and len(hits) > 1:
@@ -194,20 +220,23 @@ class Rescorer:
             tuple(sorted(near, key=lambda each: (-each.weight, each.id))),
         )
 
-    def ordered(self, hits: Sequence[Hit], vector: Vectors | None, k: int) -> list[Hit]:
+    def ordered(self, hits: Sequence[Hit], vector: Vectors | None, k: int, without: str | None = None) -> list[Hit]:
         """Put hits in their new order.
 
-        :param hits: All hits, best first; those beyond the candidates stay behind them, in their order, below 0.
-        :param vector: The query's embedding, shape (d,); of zeros for a blank query.
+        :param hits: All hits by terms, best first; those that are no candidates stay behind, in their order, below 0.
+        :param vector: As in `joined`.
         :param k: Hits wanted.
+        :param without: As in `joined`.
         :return: At most k hits with their new scores; equal ones by ascending id.
         """
-        candidates, rest = hits[: self.candidates], hits[self.candidates :]
+        candidates = self.joined(hits, vector, without)
         scores = self._parts(candidates, vector).scores.tolist()
         found = [(score, hit.id) for score, hit in zip(scores, candidates, strict=True)]
         found.sort(key=lambda item: (-item[0], item[1]))
+        taken = {without, *(hit.id for hit in candidates)}
+        rest = [hit for hit in hits[self.candidates :] if hit.id not in taken]
         if rest:
-            low, high = candidates[-1].score, candidates[0].score
+            low, high = hits[self.candidates - 1].score, hits[0].score
             step = 1 / (high - low) if high > low else 1.0
             found += [((hit.score - low) * step - 1, hit.id) for hit in rest]
         return [Hit(doc_id, score, rank) for rank, (score, doc_id) in enumerate(found[:k], start=1)]

@@ -283,11 +283,8 @@ class Searcher:
         if view.rescorer is None:
             return told
         hits = view.engine.search(query, view.rescorer.candidates)
-        row = next((row for row, hit in enumerate(hits) if hit.id == doc_id), None)
-        if row is None:
-            return told
-        rescored = view.rescorer.explained(hits, row, view.rescorer.encode([text])[0])
-        return told._replace(score=rescored.score, rescored=rescored)
+        rescored = view.rescorer.explained(hits, doc_id, view.rescorer.encode([text])[0])
+        return told if rescored is None else told._replace(score=rescored.score, rescored=rescored)
 
     def label(self, term: str) -> str:
         """Return a term as people read it: pieces stand in the index as decimal ids."""

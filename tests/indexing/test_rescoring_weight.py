@@ -32,7 +32,7 @@ from sparseembed.sparse.config import SparseConfig
 pytestmark = pytest.mark.usefixtures("silence")
 
 
-def plain_curves(asked, mix, sample, store, embedder, centres, candidates, chosen):
+def plain_curves(asked, mix, sample, store, embedder, centres, candidates, chosen, encoder):
     """Rescore each sentence's candidates in plain Python; `chosen` is the cosine's weight that feedback starts from."""
     vectors = store.matrix()[sample.rows].astype(np.float64)
     places = list(asked.pairs)
@@ -44,17 +44,24 @@ def plain_curves(asked, mix, sample, store, embedder, centres, candidates, chose
         scores = asked.literal[:, column] + mix * asked.expanded[:, column]
         best = sorted((row for row in range(len(scores)) if scores[row] > 0), key=lambda row: (-scores[row], row))
         best = best[:candidates]
-        cosine = {row: rows[row] @ query / np.linalg.norm(rows[row]) / np.linalg.norm(query) for row in best}
+        cosine = {
+            row: rows[row] @ query / np.linalg.norm(rows[row]) / np.linalg.norm(query) for row in range(len(rows))
+        }
+        scores = {row: scores[row] for row in best}
+        if encoder == "full":
+            nearest = sorted(cosine, key=lambda row: (-cosine[row], row))[:candidates]
+            best += [row for row in nearest if row not in best]
+        cosine = {row: cosine[row] for row in best}
         if place not in best:
             for each in (*gains.values(), *fed.values()):
                 each.append(0.0)
             continue
 
         def mixed(weight, best=best, scores=scores, cosine=cosine):
-            low, high = min(scores[best]), max(scores[best])
+            low, high = min(scores.values()) if encoder == "none" else 0, max(scores.values())
             least, most = min(cosine.values()), max(cosine.values())
             return {
-                row: (1 - weight) * (scores[row] - low) / ((high - low) or 1)
+                row: (1 - weight) * (scores.get(row, 0) - low) / ((high - low) or 1)
                 + weight * (cosine[row] - least) / ((most - least) or 1)
                 for row in best
             }
@@ -104,7 +111,7 @@ def test_the_curve_is_that_of_plain_loops(tiny_embedder, monkeypatch, candidates
     assert list(found) == ["none", "full"]
     for encoder, choice in found.items():
         weight = choice.cosine.weight
-        curve, fed = plain_curves(asked, 0.7, sample, store, embedder, centres, candidates, weight)
+        curve, fed = plain_curves(asked, 0.7, sample, store, embedder, centres, candidates, weight, encoder)
         assert choice.feedback.curve == pytest.approx(fed, abs=1e-3)
         assert len(choice.gains) == len(asked.pairs)
         if encoder == "full":
@@ -193,7 +200,7 @@ def test_sentences_whose_documents_are_no_candidates_choose_nothing(tiny_embedde
     nothing = asked._replace(literal=0 * asked.literal, expanded=0 * asked.expanded)
     queries = sentence_embeddings(asked, sample, store, embedder)
     centres = np.stack([store.matrix().mean(axis=0)] * 2)
-    found = choose_rescoring(nothing, {"full": queries}, 0.5, sample, store, centres)
+    found = choose_rescoring(nothing, {"full": 0 * queries + centres[1]}, 0.5, sample, store, centres)
     for choice in found.values():
         assert choice.feedback.weight == 0
         assert not any(choice.feedback.curve.values())

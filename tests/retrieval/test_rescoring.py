@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from sparseembed import Searcher, build_index
 from sparseembed.cli import main
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.engines.base import Hit
 from sparseembed.engines.registry import ENGINES
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines, eight_bits
@@ -67,22 +68,45 @@ def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False
     head = load_early(snapshot.statistics_files)
     snapshot.close()
     best, rest = hits[:candidates], hits[candidates:]
-    if not best:
-        return []
-    rows = [embedding_of(path, hit.id).astype(np.float64) for hit in best]
-    total = unit([hit.score for hit in best])
-    if encoder != "none":
+    if encoder != "none" and query:
         if encoder == "full":
             vector = embedder.encode([query], "query")[0]
         else:
             features = embedder.early([query], head.depth)[0].astype(np.float64)
             vector = (features - head.mean) / head.scale @ head.weights + head.offset
         asked = vector.astype(np.float64) - fitted.centres[1]
+        best += [Hit(doc_id, 0, 0) for doc_id in nearest(path, asked, candidates) if doc_id not in ids_of(best)]
+        rest = [hit for hit in rest if hit.id not in ids_of(best)]
+    if not best:
+        return []
+    rows = [embedding_of(path, hit.id).astype(np.float64) for hit in best]
+    total = unit([hit.score for hit in best])
+    if encoder != "none":
+        total = np.array([hit.score for hit in best]) / max(1, *(hit.score for hit in best))
         total = (1 - fitted.weight) * total + fitted.weight * unit([cosine(row, asked) for row in rows])
     if feedback and fitted.feedback and len(best) > 1:
         total = (1 - fitted.feedback) * total + fitted.feedback * neighbours(rows, total)
     order = sorted(range(len(best)), key=lambda row: (-round(total[row], 6), best[row].id))
     return [(best[row].id, total[row]) for row in order][:k] + [(hit.id, None) for hit in rest][: max(0, k - len(best))]
+
+
+def nearest(path, asked, count):
+    """Return the ids of the documents nearest to a query, of equal ones the earlier in the index."""
+    snapshot = open_snapshot(path)
+    ids = snapshot.ids()
+    snapshot.close()
+    query = [int(value) for value in np.rint(asked * (2047 / np.abs(asked).max()))]
+    found = []
+    for number, doc_id in enumerate(ids):
+        row = embedding_of(path, doc_id).tolist()
+        if any(row):
+            dot = sum(one * other for one, other in zip(query, row, strict=True))
+            found.append((-np.float32(dot) / np.float32(np.sqrt(sum(value**2 for value in row))), number, doc_id))
+    return [doc_id for *_, doc_id in sorted(found)[:count]]
+
+
+def ids_of(hits):
+    return {hit.id for hit in hits}
 
 
 def cosine(one, other):
@@ -140,10 +164,11 @@ def test_eight_bits_keep_directions(vectors, centre):
 def test_shares_are_in_the_order_of_both_scores(sparse, weight, data):
     cosine = data.draw(arrays.arrays(np.float32, len(sparse), elements=st.floats(-1, 1, width=32)))
     terms, embedding = shares(np.array(sparse, dtype=np.float64), cosine, weight)
-    for part, scores, most in ((terms, sparse, 1 - weight), (embedding, cosine.tolist(), weight)):
-        assert part.min() == 0
-        assert part.max() == pytest.approx(most if max(scores) > min(scores) else 0)
-        assert (np.diff(part[np.argsort(scores, kind="stable")]) >= 0).all()
+    assert terms.max() == pytest.approx(1 - weight)
+    np.testing.assert_allclose(terms * max(sparse), (1 - weight) * np.array(sparse, dtype=np.float64), rtol=1e-9)
+    assert embedding.min() == 0
+    assert embedding.max() == pytest.approx(weight if cosine.max() > cosine.min() else 0)
+    assert (np.diff(embedding[np.argsort(cosine, kind="stable")]) >= 0).all()
 
 
 @JVM

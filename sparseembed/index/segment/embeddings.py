@@ -60,7 +60,7 @@ class EmbeddingsWriter:
 
 
 class EmbeddingsReader:
-    """Reads rows by document number."""
+    """Reads rows by document number; `all_rows`, int8 (documents, d), is the file itself, unchecked."""
 
     def __init__(self, folder: Path, documents: int) -> None:
         """Map the files and check that they fit each other.
@@ -77,7 +77,7 @@ class EmbeddingsReader:
             raise damaged(folder / ROWS, "its numbers of documents do not agree")
         if len(data) != documents * self.dimension:
             raise damaged(self._path, f"it has {len(data):,} bytes, not {documents * self.dimension:,}")
-        self._rows = data.view(np.int8).reshape(documents, self.dimension)
+        self.all_rows = data.view(np.int8).reshape(documents, self.dimension)
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """Return rows.
@@ -86,7 +86,7 @@ class EmbeddingsReader:
         :return: int8 (n, d).
         :raises IndexFolderError: if one is damaged.
         """
-        found: np.ndarray = self._rows[numbers]
+        found: np.ndarray = self.all_rows[numbers]
         crcs = list(map(zlib.crc32, found))
         if crcs != self._crcs[numbers].tolist():
             off = int(numbers[np.array(crcs, dtype=np.uint32) != self._crcs[numbers]][0])
@@ -98,5 +98,5 @@ class EmbeddingsReader:
 
         :raises IndexFolderError: if one is damaged.
         """
-        for first in range(0, len(self._rows), _READ):
-            yield self.rows(np.arange(first, min(first + _READ, len(self._rows))))
+        for first in range(0, len(self.all_rows), _READ):
+            yield self.rows(np.arange(first, min(first + _READ, len(self.all_rows))))

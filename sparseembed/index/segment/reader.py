@@ -215,6 +215,10 @@ class SegmentReader:
         """
         return np.empty((len(numbers), 0), np.int8) if self._embeddings is None else self._embeddings.rows(numbers)
 
+    def embedding_rows(self) -> np.ndarray:
+        """Return the embeddings of all documents where they lie, int8 (documents, d), without comparing checksums."""
+        return np.empty((self.documents, 0), np.int8) if self._embeddings is None else self._embeddings.all_rows
+
     def embedding_blocks(self) -> Iterator[np.ndarray]:
         """Yield the embeddings of all documents, in order, some at a time; nothing where the segment has none."""
         return iter(()) if self._embeddings is None else self._embeddings.blocks()
