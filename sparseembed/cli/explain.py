@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     if explanation.rescored is not None:
         sys.stdout.write(f"\n{_rescored(explanation.rescored)}\n")
     elif candidates:
-        sys.stdout.write(f"\nnot rescored: it is not among the {candidates:,} best hits\n")
+        sys.stdout.write(f"\nnot rescored: it is neither among the {candidates:,} best hits nor as near to the query\n")
     if explanation.unmatched:
         sys.stdout.write(f"\nnot in the document: {', '.join(map(visible, explanation.unmatched))}\n")
 

@@ -115,7 +115,8 @@ def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "rescoring",
         "The best hits are put in a new order by the embeddings that the index carries: each hit gains where the hits\n"
-        "most like it have high scores (feedback, no model), or where it is like the query's own embedding (encoder).",
+        "most like it have high scores (feedback, no model), or where it is like the query's own embedding (encoder),\n"
+        "which also finds documents that share no word with the query.",
     )
     group.add_argument(
         "--feedback",
@@ -137,7 +138,8 @@ def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="hits that are rescored (default: 100 with an encoder or --feedback, else none)",
+        help="hits that are rescored, and with an encoder nearest documents that join them (default: 100 with an encoder "
+        "or --feedback, else none)",
     )
 
 

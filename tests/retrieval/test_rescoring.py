@@ -465,7 +465,7 @@ def test_the_command_line_rescores_and_explains(path, embedder, capsys):
     assert "its terms" in told
     assert ["sum", f"{float(first[1]):.4f}"] in [line.split() for line in told.splitlines()]
     assert main(["explain", str(path), "whale river sand", "blank0", "--rescore", "2", *named]) == 0
-    assert "not rescored: it is not among the 2 best hits" in capsys.readouterr().out
+    assert "not rescored: it is neither among the 2 best hits nor as near to the query" in capsys.readouterr().out
 
 
 @JVM
