@@ -20,7 +20,7 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.files import cache_folder, digest
 from sparseembed.index.snapshot import Snapshot
-from sparseembed.index.statistics import LAYERS, Statistics, load_rescoring
+from sparseembed.index.statistics import LAYERS, Rescoring, Statistics, load_rescoring
 from sparseembed.indexing.candidates import candidates_in_index
 from sparseembed.indexing.early import LEAST_TEXTS, TEXTS, FittedEarly, fit_query_encoder, sample_texts
 from sparseembed.indexing.fit import sparsifier_of
@@ -30,7 +30,7 @@ from sparseembed.indexing.rescoring import RescoringChoice, choose_on, usual
 from sparseembed.indexing.sample import Sample
 from sparseembed.pseudo.pairs import Pair
 from sparseembed.pseudo.queries import sentence_pairs
-from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, SMALL
+from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, SMALL, without_embeddings
 
 
 def check_layers(layers: int) -> None:
@@ -55,8 +55,9 @@ def fit_small_encoder(
     :return: The index's statistics, with the encoder and what is told of it; all else as it was.
     :raises DataError: The texts are too few.
     :raises EmbedderError: The embedder cannot be run in part.
+    :raises IndexFolderError: The index carries no embeddings, or is damaged.
     """
-    statistics, place = snapshot.statistics(), _Place(corpus, embedder)
+    statistics, stay, place = snapshot.statistics(), _staying(snapshot), _Place(corpus, embedder)
     filled = np.flatnonzero([bool(document.contents) for document in corpus])
     sample = Sample.of(corpus, filled, held_out_documents(embedder.adapters, corpus.has_id))
     asked = [query for query in dict.fromkeys(map(str.strip, queries)) if query]
@@ -69,7 +70,7 @@ def fit_small_encoder(
     early = fit_query_encoder(
         corpus.name, texts, embedder.early(texts, layers), layers, place.folder("query", "titles"), embedder
     )
-    chosen, sentences = _chosen(snapshot, statistics, sample, early, embedder, place)
+    chosen, sentences = _chosen(snapshot, statistics, sample, early, stay, embedder, place)
     told = choices_told(chosen, sentences, early)
     before = statistics.rescoring or {}
     kept = {encoder: before[encoder] | {"behind": told[encoder]["behind"]} for encoder in (NONE, FULL)}
@@ -82,6 +83,7 @@ def _chosen(
     statistics: Statistics,
     sample: Sample,
     early: FittedEarly,
+    stay: dict[str, Rescoring],
     embedder: TransformerEmbedder,
     place: "_Place",
 ) -> tuple[dict[str, RescoringChoice], list[str]]:
@@ -99,12 +101,22 @@ def _chosen(
         SMALL: EarlyEncoder(embedder, early.head).encode(sentences),
         FULL: place.encode("sentences", sentences, "query"),
     }
-    stay = {encoder: load_rescoring(snapshot.statistics_files, encoder) for encoder in (NONE, FULL)}
-    known = {encoder: weights for encoder, weights in stay.items() if weights is not None}
     whose = asked_of(snapshot.manifest.corpus["name"], sample)
     fidelity = max(early.fidelity.cosine, 0.0)
-    chosen = choose_on(given, len(sentences), whose, queries, statistics.centres[1], fidelity, known)
+    chosen = choose_on(given, len(sentences), whose, queries, statistics.centres[1], fidelity, stay)
     return chosen, sentences
+
+
+def _staying(snapshot: Snapshot) -> dict[str, Rescoring]:
+    """Return the weights of the encoders that stay as they are.
+
+    :raises IndexFolderError: The index carries no embeddings, or is damaged.
+    """
+    found = {encoder: load_rescoring(snapshot.statistics_files, encoder) for encoder in (NONE, FULL)}
+    stay = {encoder: weights for encoder, weights in found.items() if weights is not None}
+    if len(stay) < len(found) or not all(segment.dimension for segment in snapshot.segments):
+        raise without_embeddings(snapshot.path)
+    return stay
 
 
 class _Place:
