@@ -18,6 +18,7 @@ from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 COMMANDS = {
     **{name: name for name in ("index", "encode", "search", "explain", "inspect")},
     **{name: name for name in ("add", "delete", "compact", "merge", "verify", "export")},
+    "fit-query-encoder": "fit_query_encoder",
     **{"eval": "evaluate", "analyze": "analyze", "embedders": "embedders", "adapt": "adapt", "train": "train"},
 }
 EPILOG = """\

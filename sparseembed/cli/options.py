@@ -127,8 +127,8 @@ def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         metavar="E",
         help="what encodes queries: none; full, the whole embedder; small, its first layers and a map fitted to the "
-        "collection, in a seventh of the time; or auto, the cheapest that the collection's own sentences say is "
-        "enough, with feedback (default: full with --rescore, else none)",
+        "collection (see fit-query-encoder), in a seventh of the time; or auto, the cheapest that the collection's own "
+        "sentences say is enough, with feedback (default: full with --rescore, else none)",
     )
     group.add_argument(
         "--budget", type=float, metavar="MS", help="milliseconds that encoding a query may take, for --encoder auto"
@@ -138,8 +138,8 @@ def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="hits that are rescored, and with an encoder nearest documents that join them (default: 100 with an encoder "
-        "or --feedback, else none)",
+        help="hits that are rescored, and with an encoder nearest documents that join them (default: 100 with an "
+        "encoder or --feedback, else none)",
     )
 
 

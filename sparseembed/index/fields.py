@@ -84,6 +84,13 @@ def _updates(value: Any) -> bool:
     return value == {} or _having({"added": _count, "deleted": _count, "drift": _or_none(_DRIFT)})(value)
 
 
+_ENCODER = _having({}, {"behind": _mapping, "refused": _text}, open_=True)
+
+
+def _rescoring(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_ENCODER, value.values()))
+
+
 _MANIFEST = _having(
     {
         "format": _count,
@@ -103,7 +110,7 @@ _MANIFEST = _having(
     },
     {
         "mix": _or_none(_mapping),
-        "rescoring": _or_none(_mapping),
+        "rescoring": _or_none(_rescoring),
         "embeddings": _list_of(_text),
         "updates": _updates,
         "shard": _or_none(_having({"number": _count, "of": _count}, open_=True)),

@@ -40,8 +40,10 @@ class Manifest:
     :param mix: Where the weight of aligned terms was chosen for the collection: mix, sentences that it was chosen on,
         curve (nDCG@10 by mix), unseen (whether the embedder was adapted to the collection, and only documents that it
         was not adapted on gave sentences). Else None.
-    :param rescoring: The weight of embeddings where hits are rescored, sentences that it was chosen on and curve
-        (nDCG@10 by weight); None where the index carries no embeddings.
+    :param rescoring: For each query encoder the weight of embeddings where hits are rescored, sentences that it was
+        chosen on and curve (nDCG@10 by weight); of the small one also its depth, mean cosine with the whole model's
+        embeddings, share of the first ten hits that it has in common with it (overlap), and why it is refused where
+        none is named (refused), if it is. None where the index carries no embeddings.
     :param embeddings: Where the embeddings of its documents are kept, the latest last: names below the user's cache.
     :param updates: What was changed since the fit: added, deleted, and drift; empty where nothing was.
     :param shard: Where it is one part of a collection: number, of (parts), first and last (places of its documents).

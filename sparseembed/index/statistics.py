@@ -34,6 +34,9 @@ ABOUT, TERMS, SURFACES, PIECES, FREQUENCY, MEAN, CENTRES = (
     "centres.f32",
 )
 EARLY = "early.f32"
+LAYERS = 10_000
+"""Layers that a small query encoder may run, at most: more are taken for damage."""
+
 TOKENIZER = "tokenizer.json"
 SIDES = ("document", "query")
 _NO_CENTRES = np.zeros((2, 0), dtype=np.float32)
@@ -170,7 +173,7 @@ def load_early(files: CheckedFiles) -> EarlyHead | None:
     stored = _array(files, EARLY, "<f4").astype(np.float32)
     size = _array(files, MEAN, "<f4").size
     features = 2 * size
-    if len(stored) != 1 + 2 * features + size + features * size or not 1 <= stored[0] <= 10_000:
+    if len(stored) != 1 + 2 * features + size + features * size or not 1 <= stored[0] <= LAYERS:
         raise IndexFolderError(f"{files.folder / EARLY} is damaged (it holds {len(stored):,} numbers): {REPAIR}")
     depth, mean, scale, offset, weights = np.split(stored, np.cumsum([1, features, features, size]))
     return EarlyHead(int(depth[0]), mean, scale, weights.reshape(features, size), offset)

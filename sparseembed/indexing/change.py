@@ -16,6 +16,7 @@ from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.segment.merge import merge_segments
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.snapshot import Snapshot, open_snapshot
+from sparseembed.index.statistics import Statistics
 from sparseembed.index.tombstones import Flags, write_tombstones
 from sparseembed.index.transaction import Transaction
 from sparseembed.indexing.build import write_index
@@ -170,9 +171,12 @@ class Change:
         )
         return self._transaction.publish(manifest)
 
-    def refit(self, embedder: TransformerEmbedder) -> Manifest:
-        """Fit and write anew what the index holds."""
-        snapshot, manifest = self.snapshot, self.manifest
+    def corpus(self) -> Corpus:
+        """Return what the index holds, without the deleted documents; titles stand in the texts.
+
+        :raises DataError: It holds nothing.
+        """
+        snapshot = self.snapshot
 
         def documents() -> Iterable[Document]:
             for segment, deleted in zip(snapshot.segments, snapshot.deleted, strict=True):
@@ -181,7 +185,21 @@ class Change:
                     if deleted is None or not deleted[number]:
                         yield Document(doc_id.decode(), "", text.decode())
 
-        corpus = Corpus(documents, manifest.corpus["name"], f"index:{manifest.build}")
+        return Corpus(documents, self.manifest.corpus["name"], f"index:{self.manifest.build}")
+
+    def publish_statistics(self, statistics: Statistics) -> Manifest:
+        """Put statistics that differ in the small query encoder alone in the place of the others."""
+        folder = self._transaction.new_folder("fit")
+        folder.mkdir()
+        fitted = {"folder": folder.name, "files": statistics.save(folder)}
+        manifest = self.manifest.but(
+            generation=self._transaction.generation, statistics=fitted, rescoring=statistics.rescoring
+        )
+        return self._transaction.publish(manifest)
+
+    def refit(self, embedder: TransformerEmbedder) -> Manifest:
+        """Fit and write anew what the index holds."""
+        manifest, corpus = self.manifest, self.corpus()
         recalling = Recalling.of(manifest, embedder)
         encoded = EncodedCorpus(encode_added(corpus, recalling), encode_query_like(corpus, embedder))
         config = SparseConfig(**manifest.sparse)

@@ -1,8 +1,10 @@
 """The small query encoder of an index, fitted to the collection's own titles and sentences."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from sparseembed.data.corpus import Document
+from sparseembed.arrays import Vectors
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.early import DEPTH, EarlyHead, Fidelity, fit_early_head, measure_fidelity
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
@@ -11,24 +13,24 @@ from sparseembed.errors import EmbedderError
 from sparseembed.files import digest
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
-from sparseembed.pseudo.sentences import split_sentences
+from sparseembed.pseudo.query_like import any_sentence, query_like
 
 TEXTS = 2048  # texts that a head is fitted to, at most
 LEAST_TEXTS = 64  # fewer tell nothing
-WORDS = 32  # of a text, at most
 
 
 class FittedEarly(NamedTuple):
-    """A head and how near it comes to the whole model."""
+    """A head, how near it comes to the whole model, and the texts that it was fitted to."""
 
     head: EarlyHead
     fidelity: Fidelity
+    texts: Sequence[str]
 
 
-def fit_query_encoder(
+def fit_to_sample(
     name: str, sample: Sample, store: EmbeddingStore, embedder: TransformerEmbedder
 ) -> FittedEarly | None:
-    """Fit a small query encoder.
+    """Fit a small query encoder to a collection.
 
     :param name: What the collection is called.
     :param sample: Some of its documents.
@@ -36,7 +38,7 @@ def fit_query_encoder(
     :param embedder: What made them.
     :return: The head; None where the collection has too few texts, or the embedder cannot be run in part.
     """
-    texts = query_texts([sample.documents[place] for place in even_places(len(sample.documents), TEXTS).tolist()])
+    texts = sample_texts(sample)
     if len(texts) < LEAST_TEXTS:
         return None
     try:
@@ -44,26 +46,33 @@ def fit_query_encoder(
     except EmbedderError as error:
         note(f"no small query encoder: {error}")
         return None
-    given = Texts(f"{name}, titles and sentences", digest(texts), [str(row) for row in range(len(texts))], texts)
-    wanted = encode_to_store(store.folder.parent / "titles", given, embedder, "query", redo=True).matrix()
-    fidelity = measure_fidelity(features, wanted, DEPTH)
-    note(
-        f"small query encoder: {DEPTH} layers, fitted to {len(texts):,} titles and sentences; mean cosine with the "
-        f"whole model's {fidelity.cosine:.2f} on others"
-    )
-    return FittedEarly(fit_early_head(features, wanted, DEPTH), fidelity)
+    return fit_query_encoder(name, texts, features, DEPTH, store.folder.parent / "titles", embedder)
 
 
-def query_texts(documents: list[Document]) -> list[str]:
-    """Return texts that look like queries, one a document: titles of every other, sentences of the rest.
+def fit_query_encoder(
+    name: str, texts: Sequence[str], features: Vectors, depth: int, folder: Path, embedder: TransformerEmbedder
+) -> FittedEarly:
+    """Fit a small query encoder to texts.
 
-    :param documents: The documents.
-    :return: At most as many texts, each of at most 32 words, none blank.
+    :param name: What the texts' collection is called.
+    :param texts: The texts, none blank.
+    :param features: What the first layers make of them, shape (n, f), by `TransformerEmbedder.early`.
+    :param depth: How many layers made them.
+    :param folder: Where the texts' embeddings by the whole model are kept.
+    :param embedder: The whole model.
+    :return: The head.
     """
-    texts = []
-    for number, document in enumerate(documents):
-        title, sentences = document.title.strip(), split_sentences(document.text)
-        sentence = sentences[number // 2 % len(sentences)] if sentences else ""
-        chosen = (title or sentence) if number % 2 == 0 else (sentence or title)
-        texts.append(" ".join(chosen.split()[:WORDS]))
-    return [text for text in texts if text]
+    given = Texts(f"{name}, titles and sentences", digest(texts), [str(row) for row in range(len(texts))], texts)
+    wanted = encode_to_store(folder, given, embedder, "query", redo=True).matrix()
+    fidelity = measure_fidelity(features, wanted, depth)
+    note(
+        f"small query encoder: {depth} layers, fitted to {len(texts):,} texts; mean cosine with the whole model's "
+        f"{fidelity.cosine:.2f} on others"
+    )
+    return FittedEarly(fit_early_head(features, wanted, depth), fidelity, texts)
+
+
+def sample_texts(sample: Sample) -> list[str]:
+    """Return titles and sentences of a sample's documents, at most 2,048, none blank."""
+    places = even_places(len(sample.documents), TEXTS).tolist()
+    return [text for _, text in query_like((sample.documents[place] for place in places), any_sentence)]

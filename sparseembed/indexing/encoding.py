@@ -1,6 +1,5 @@
 """Where a corpus's embeddings are kept, and how they get there."""
 
-import re
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -11,10 +10,9 @@ from sparseembed.data.sampling import stepped_places
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import cache_folder, digest
+from sparseembed.pseudo.query_like import first_sentence, query_like
 
 QUERY_SAMPLE = 512  # texts that the query side's adjustment is fitted on, at most
-QUERY_WORDS = 32  # words of such a text, at most
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
 
 
 class EncodedCorpus(NamedTuple):
@@ -100,10 +98,4 @@ def query_like_texts(corpus: Corpus) -> dict[str, str]:
     """
     places = stepped_places(len(corpus) - corpus.blanks, QUERY_SAMPLE)
     filled = (document for document in corpus if document.contents)
-    texts = {}
-    for number, document in enumerate(islice(filled, 0, None, places.step)):
-        title, text = document.title.strip(), document.text.strip()
-        sentence = _SENTENCE_END.split(text, maxsplit=1)[0]
-        chosen = (title or sentence) if number % 2 == 0 else (sentence or title)
-        texts[document.id] = " ".join(chosen.split()[:QUERY_WORDS])
-    return {key: text for key, text in texts.items() if text}
+    return dict(query_like(islice(filled, 0, None, places.step), first_sentence))

@@ -16,10 +16,11 @@ from sparseembed.embedders.early import EarlyEncoder
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.index.statistics import SIDES, Statistics
-from sparseembed.indexing.early import FittedEarly, fit_query_encoder
+from sparseembed.indexing.early import FittedEarly, fit_to_sample
 from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.indexing.mixing import Asked, ask, choose_mix
-from sparseembed.indexing.rescoring import behind, choose_rescoring, sentence_embeddings, usual
+from sparseembed.indexing.refusal import choices_told
+from sparseembed.indexing.rescoring import choose_rescoring, sentence_embeddings, usual
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
 from sparseembed.progress import track
 from sparseembed.retrieval.rescoring import ENCODERS, FULL, SMALL
@@ -61,7 +62,7 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
     sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier) if len(sample.rows) else []
-    early = fit_query_encoder(corpus.name, sample, encoded.documents, embedder) if config.carried else None
+    early = fit_to_sample(corpus.name, sample, encoded.documents, embedder) if config.carried else None
     mix, asked = None, None
     if config.literal and (config.mix == AUTO or config.carried):
         asked = ask(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
@@ -106,11 +107,7 @@ def _rescoring(
             queries[SMALL] = EarlyEncoder(embedder, early.head).encode(asked.sentences)
         fidelity = early.fidelity.cosine if early is not None else 1.0
         chosen = choose_rescoring(asked, queries, config.weight, sample, store, centres, max(fidelity, 0.0))
-    short = behind(chosen)
-    told = {encoder: choice.as_dict() | {"behind": short[encoder]} for encoder, choice in chosen.items()}
-    if early is not None:
-        told[SMALL] |= {"depth": early.head.depth, "cosine": early.fidelity.cosine}
-    return told
+    return choices_told(chosen, asked.sentences if asked is not None else [], early)
 
 
 def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Sparsifier:

@@ -107,8 +107,7 @@ def ask(
     :return: What was found, the same each time.
     """
     pairs = sentence_pairs(sample.documents, SENTENCES, sample.asked)
-    unseen = sample.asked is not None
-    whose = f"{name}'s documents" + (" that the adapter was not trained on" if unseen else "")
+    unseen, whose = sample.asked is not None, asked_of(name, sample)
     if len(pairs) < LEAST_SENTENCES:
         nothing = np.zeros((0, 0))
         return Asked({}, np.zeros((0, embedder.dimension), dtype=np.float32), nothing, nothing, unseen, whose)
@@ -116,6 +115,15 @@ def ask(
     texts = Texts(f"{name}, documents without a sentence", digest([ids, rests]), ids, rests)
     vectors = encode_to_store(store.folder.parent / "rests", texts, embedder, redo=True).matrix()
     return Asked(pairs, vectors, *Trial(sample, pairs, space, sparsifier).scores(aligned, vectors), unseen, whose)
+
+
+def asked_of(name: str, sample: Sample) -> str:
+    """Say whose sentences are asked, for a message.
+
+    :param name: What the collection is called.
+    :param sample: Some of its documents.
+    """
+    return f"{name}'s documents" + (" that the adapter was not trained on" if sample.asked is not None else "")
 
 
 def choose_mix(asked: Asked) -> MixChoice:

@@ -13,24 +13,25 @@ own curve is too timid. On train and dev splits, with feedback, its own curve's 
 around this: NFCorpus .326 -> .326 and .319, pydocs .311 -> .324 and .335, SciFact .704 -> .702 and .708.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sparseembed.arrays import Floats, Vectors
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
-from sparseembed.index.eight_bits import cosines, eight_bits
+from sparseembed.index.eight_bits import cosines
+from sparseembed.index.statistics import Rescoring
+from sparseembed.indexing.candidates import Candidates, candidates
 from sparseembed.indexing.mixing import DEPTH, Asked
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
 from sparseembed.retrieval.feedback import neighbour_weights
-from sparseembed.retrieval.nearest import best, closeness_to, row_lengths
-from sparseembed.retrieval.rescoring import CANDIDATES, ENCODERS, FULL, NONE, SMALL, shares, unit
+from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, SMALL, shares, unit
 
 WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
 FEEDBACK = WEIGHTS[:7]
@@ -59,12 +60,14 @@ class RescoringChoice(NamedTuple):
     :param gains: Each sentence's nDCG@10 with both, shape (q,).
     :param agreement: By how many standard errors the neighbours of the sentences' documents score higher than those of
         the hits ranked beside them.
+    :param firsts: Number of a sentence -> places of its ten best candidates, for those whose document is a candidate.
     """
 
     cosine: Chosen
     feedback: Chosen
     gains: Floats
     agreement: float = 0.0
+    firsts: Mapping[int, frozenset[Hashable]] = MappingProxyType({})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as plain values, for a manifest."""
@@ -114,27 +117,65 @@ def choose_rescoring(
     :param fidelity: Cosine of the small encoder's embeddings with the full one's.
     :return: Query encoder, also `none` -> the choice, the same each time.
     """
+    given = {
+        encoder: list(candidates(asked, mix, sample, store, centres, queries.get(encoder)))
+        for encoder in (NONE, *queries)
+        if asked.pairs
+    }
+    return choose_on(given, len(asked.pairs), asked.whose, queries, centres[1], fidelity)
+
+
+def choose_on(
+    given: Mapping[str, Sequence[Candidates]],
+    sentences: int,
+    whose: str,
+    queries: Mapping[str, Vectors],
+    centre: Vectors,
+    fidelity: float,
+    known: Mapping[str, Rescoring] = MappingProxyType({}),
+) -> dict[str, RescoringChoice]:
+    """Choose the weights of a collection on what was found.
+
+    :param given: Query encoder, also `none` -> the candidates of sentences.
+    :param sentences: How many sentences there are, q; 0 where there are too few to choose on.
+    :param whose: Whose they are, for a message.
+    :param queries: As in `choose_rescoring`.
+    :param centre: Mean embedding of texts like queries, shape (d,).
+    :param fidelity: As in `choose_rescoring`.
+    :param known: Query encoder -> weights that were chosen before and stay.
+    :return: As `choose_rescoring`.
+    """
     encoders = [encoder for encoder in ENCODERS if encoder == NONE or encoder in queries]
-    if not asked.pairs:
-        note(f"feedback is off: too few of {asked.whose} have several sentences to choose its weight on")
+    if not sentences:
+        note(f"feedback is off: too few of {whose} have several sentences to choose its weight on")
         return {encoder: usual(encoder) for encoder in encoders}
     found: dict[str, RescoringChoice] = {}
     for encoder in reversed(encoders):  # the small one after the full one
-        given = list(candidates(asked, mix, sample, store, centres, queries.get(encoder)))
-        weights = [neighbour_weights(each.rows) for each in given]
+        stays, each_given = known.get(encoder), given[encoder]
+        weights = [neighbour_weights(each.rows) for each in each_given]
         if encoder == NONE:
-            cosine, scores = Chosen(0.0, {}), [unit(each.scores) for each in given]
+            cosine, scores = Chosen(0.0, {}), [unit(each.scores) for each in each_given]
         else:
-            known = round(found[FULL].cosine.weight * fidelity, 2) if encoder == SMALL and FULL in found else None
-            cosine, scores = _choose_cosine(given, queries[encoder], centres[1], len(asked.pairs), known)
+            set_to = round(found[FULL].cosine.weight * fidelity, 2) if encoder == SMALL and FULL in found else None
+            set_to = stays.weight if stays is not None else set_to
+            cosine, scores = _choose_cosine(each_given, queries[encoder], centre, sentences, set_to)
         mixed = partial(_fed_back, scores, weights)
-        gains = _gains(given, len(asked.pairs), mixed(FEEDBACK), len(FEEDBACK))
-        certain = agreement([each.own for each in given], scores, weights)
-        feedback = Chosen(feedback_weight(gains) if certain >= BEYOND_DOUBT else 0.0, _curve(FEEDBACK, gains))
-        (gains,) = _gains(given, len(asked.pairs), mixed([feedback.weight]), 1)
-        found[encoder] = RescoringChoice(cosine, feedback, gains, certain)
-        _say(encoder, found[encoder], asked.whose)
+        gains = _gains(each_given, sentences, mixed(FEEDBACK), len(FEEDBACK))
+        certain = agreement([each.own for each in each_given], scores, weights)
+        helps = feedback_weight(gains) if certain >= BEYOND_DOUBT else 0.0
+        feedback = Chosen(stays.feedback if stays is not None else helps, _curve(FEEDBACK, gains))
+        final = mixed([feedback.weight])
+        (gains,) = _gains(each_given, sentences, final, 1)
+        firsts = {each.sentence: first_ten(each, new) for each, (new,) in zip(each_given, final, strict=True)}
+        found[encoder] = RescoringChoice(cosine, feedback, gains, certain, firsts)
+        if stays is None:
+            _say(encoder, found[encoder], whose)
     return {encoder: found[encoder] for encoder in encoders}
+
+
+def first_ten(given: Candidates, scores: Floats) -> frozenset[Hashable]:
+    """Return the documents with the ten highest scores; of equal ones the first."""
+    return frozenset(given.documents[np.argsort(-scores, kind="stable")[:DEPTH]].tolist())
 
 
 def behind(chosen: Mapping[str, RescoringChoice]) -> dict[str, dict[str, dict[str, float]]]:
@@ -157,7 +198,7 @@ def behind(chosen: Mapping[str, RescoringChoice]) -> dict[str, dict[str, dict[st
 
 
 def _choose_cosine(
-    given: Sequence["Candidates"], queries: Vectors, centre: Vectors, sentences: int, known: float | None
+    given: Sequence[Candidates], queries: Vectors, centre: Vectors, sentences: int, known: float | None
 ) -> tuple[Chosen, list[Floats]]:
     """Choose the cosine's weight, unless it is known already; also return the candidates' scores with it."""
     cosine = [cosines(each.rows, queries[each.sentence], centre) for each in given]
@@ -178,7 +219,7 @@ def _fed_back(scores: Sequence[Floats], near: Sequence[Floats], weights: Sequenc
     ]
 
 
-def _gains(given: Sequence["Candidates"], sentences: int, scores: Sequence[Sequence[Floats]], weights: int) -> Floats:
+def _gains(given: Sequence[Candidates], sentences: int, scores: Sequence[Sequence[Floats]], weights: int) -> Floats:
     """Return nDCG@10 with each weight of each sentence, shape (weights, q); 0 where its document is no candidate.
 
     :param given: The candidates of sentences.
@@ -209,62 +250,6 @@ def _say(encoder: str, choice: RescoringChoice, whose: str) -> None:
     told = f"feedback {weight:g}" if weight else f"feedback is off, for {why}"
     parts.append(f"{told}: {curve[0.0]:.3f} -> {choice.gains.mean():.3f}")
     note("; ".join(parts) + f"; chosen on {len(choice.gains)} sentences of {whose}")
-
-
-class Candidates(NamedTuple):
-    """The best documents for a sentence by terms, and those nearest to it by embedding; its own is among them.
-
-    :param sentence: Number of the sentence.
-    :param own: Place of its document among the n candidates.
-    :param scores: Their scores by terms, shape (n,), falling; 0 for what the embedding alone has found.
-    :param rows: Their embeddings in 8 bits, shape (n, d).
-    """
-
-    sentence: int
-    own: int
-    scores: Floats
-    rows: npt.NDArray[np.int8]
-
-    def gain(self, scores: Floats) -> float:
-        """Return nDCG@10 with new scores; the sentence's document comes after others of the same score."""
-        rank = int((scores >= scores[self.own]).sum())
-        return float(1 / np.log2(1 + rank)) if rank <= DEPTH else 0.0
-
-
-def candidates(
-    asked: Asked,
-    mix: float,
-    sample: Sample,
-    store: EmbeddingStore,
-    centres: Vectors,
-    queries: Vectors | None = None,
-) -> Iterator[Candidates]:
-    """Yield the candidates of each sentence whose document is among them.
-
-    :param asked: The sentences, and their scores.
-    :param mix: The index's mix.
-    :param sample: The documents that were searched.
-    :param store: The collection's embeddings.
-    :param centres: As in `Statistics`.
-    :param queries: Embeddings of the sentences, shape (q, d), whose nearest documents are candidates too.
-    """
-    places = np.asarray(list(asked.pairs))
-    vectors = np.array(store.take(sample.rows))
-    vectors[places] = asked.rests  # as they were searched: without their sentence
-    rows = eight_bits(vectors, centres[0])
-    lengths = row_lengths(rows) if queries is not None else None
-    for sentence, place in enumerate(places.tolist()):
-        scores = asked.literal[:, sentence] + mix * asked.expanded[:, sentence]
-        found = np.argsort(-scores, kind="stable")[:CANDIDATES]
-        found = found[scores[found] > 0]
-        given = scores[found]
-        if queries is not None and lengths is not None:
-            near = best(closeness_to(rows, lengths, queries[sentence] - centres[1]), CANDIDATES)
-            near = near[~np.isin(near, found)]
-            found, given = np.concatenate([found, near]), np.concatenate([given, np.zeros(len(near))])
-        own = np.flatnonzero(found == place)
-        if len(own):
-            yield Candidates(sentence, int(own[0]), given, rows[found])
 
 
 def agreement(own: Sequence[int], scores: Sequence[Floats], near: Sequence[Floats]) -> float:

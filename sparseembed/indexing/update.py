@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.embedders.early import DEPTH
 from sparseembed.embedders.load import EmbedderLike
 from sparseembed.errors import DataError
 from sparseembed.files import digest
@@ -13,8 +14,10 @@ from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import Snapshot
 from sparseembed.indexing.change import Change, encode_added
 from sparseembed.indexing.drift import Drift
+from sparseembed.indexing.small import check_layers, fit_small_encoder
 from sparseembed.progress import note
 from sparseembed.retrieval.embedder import Named, matching_embedder
+from sparseembed.retrieval.rescoring import without_embeddings
 from sparseembed.text import shown
 
 Documents = Corpus | str | Path | Iterable[Document]
@@ -124,6 +127,31 @@ class Index:
             embedder = matching_embedder(change.manifest, self._embedder) if refit else None
             manifest = change.compact() if embedder is None else change.refit(embedder)
         note(f"compacted {self.path}: {manifest.counts['documents']:,} documents in {len(manifest.segments)} segment")
+        return manifest
+
+    def fit_query_encoder(self, queries: Sequence[str] = (), layers: int = DEPTH) -> Manifest:
+        """Fit the small query encoder to what the index holds now, in the place of the one that it has, if any.
+
+        Nothing else changes: words, impacts and the weights of other query encoders stay. `manifest.rescoring["small"]`
+        says how near it comes to the whole embedder, and whether it is refused where no encoder is named.
+
+        :param queries: Further texts to fit it to, such as queries that users asked; an even sample of 2,048 at most.
+        :param layers: Layers of the embedder that it runs.
+        :return: The manifest of the new commit.
+        :raises ConfigError: `layers` is out of range.
+        :raises DataError: The texts are too few.
+        :raises EmbedderError: The embedder cannot be run in part.
+        :raises IndexFolderError: The index carries no embeddings, the embedder is not the index's, or another process
+            writes to the index.
+        """
+        check_layers(layers)
+        with Change(self.path, "a query encoder") as change:
+            if change.manifest.rescoring is None:
+                raise without_embeddings(self.path)
+            embedder = matching_embedder(change.manifest, self._embedder)
+            statistics = fit_small_encoder(change.snapshot, change.corpus(), embedder, queries, layers)
+            manifest = change.publish_statistics(statistics)
+        note(f"fitted the small query encoder of {self.path}")
         return manifest
 
     def __enter__(self) -> Self:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sparseembed.errors import ConfigError, IndexFolderError
+from sparseembed.errors import ConfigError
 from sparseembed.index.snapshot import Snapshot
-from sparseembed.retrieval.rescoring import ENCODERS, NONE, Rescorer
+from sparseembed.retrieval.rescoring import ENCODERS, NONE, SMALL, Rescorer, without_embeddings
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
@@ -48,10 +48,8 @@ def choose_encoder(
         raise ConfigError(f"the budget must be more than 0 milliseconds a query, not {budget:g}")
     told: Mapping[str, Any] | None = snapshot.manifest.rescoring
     if told is None:
-        raise IndexFolderError(
-            f"{snapshot.path} carries no embeddings to rescore with: build it again without --no-embeddings"
-        )
-    known = [encoder for encoder in ENCODERS if encoder in told]
+        raise without_embeddings(snapshot.path)
+    known = [encoder for encoder in ENCODERS if encoder in told and refused(told, encoder) is None]
     if _enough(told, NONE, known):
         return Choice(NONE, {}, "no encoder finds more of the collection's sentences beyond doubt")
     took = {}
@@ -61,9 +59,21 @@ def choose_encoder(
     chosen = next((encoder for encoder in within if _enough(told, encoder, within)), within[-1])
     times = ", ".join(f"{encoder} {time:.1f} ms" for encoder, time in took.items())
     limit = "" if budget is None else f" within {budget:g} ms"
+    why, reason = refused(told, SMALL), ""
+    if why is not None:
+        reason = f"; the small one is refused, for {why}"
     return Choice(
-        chosen, took, f"the cheapest that finds as many of the collection's sentences as any{limit} ({times})"
+        chosen, took, f"the cheapest that finds as many of the collection's sentences as any{limit} ({times}){reason}"
     )
+
+
+def refused(told: Mapping[str, Any] | None, encoder: str) -> str | None:
+    """Say why a query encoder is not taken where the user does not name it; None where it is.
+
+    :param told: What the manifest says of rescoring.
+    :param encoder: The query encoder.
+    """
+    return (told or {}).get(encoder, {}).get("refused")
 
 
 def milliseconds(rescorer: Rescorer) -> float:

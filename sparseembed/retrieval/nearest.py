@@ -23,7 +23,7 @@ class Nearest:
         :param snapshot: The commit.
         :param centre: Mean embedding of texts like queries, shape (d,).
         """
-        self._snapshot, self._centre = snapshot, centre
+        self._snapshot, self.centre = snapshot, centre
         self._lengths: dict[int, npt.NDArray[np.float32]] = {}
 
     def find(self, vector: Vectors, count: int) -> list[str]:
@@ -36,7 +36,7 @@ class Nearest:
         """
         if not vector.any():
             return []
-        segments, apart = self._snapshot.segments, vector - self._centre
+        segments, apart = self._snapshot.segments, vector - self.centre
         scores = np.concatenate([self._closeness(place, apart) for place in range(len(segments))])
         found = best(scores, count)
         firsts = np.cumsum([0, *(segment.documents for segment in segments)])

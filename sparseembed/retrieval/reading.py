@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sparseembed.errors import ConfigError
 from sparseembed.index.snapshot import Snapshot
 from sparseembed.progress import note
-from sparseembed.retrieval.choosing import AUTO, choose_encoder
+from sparseembed.retrieval.choosing import AUTO, choose_encoder, refused
 from sparseembed.retrieval.query import Expanded, InferenceFree
 from sparseembed.retrieval.rescoring import CANDIDATES, ENCODERS, FULL, NONE, Rescorer
 
@@ -51,6 +51,9 @@ class Reading(NamedTuple):
         if not self.rescore:
             return None
         rescorer = Rescorer(snapshot, self.rescore, self.encoder, self.feedback, self.embedder, warm)
+        why = refused(snapshot.manifest.rescoring, self.encoder)
+        if why is not None:
+            note(f"the {self.encoder} query encoder of {snapshot.path} is refused as a default, for {why}")
         if self.feedback and not rescorer.feedback:
             note(f"feedback is off in {snapshot.path}: its own sentences did not speak for it when it was fitted")
         return rescorer

@@ -8,6 +8,7 @@ collection when its statistics were fitted.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -101,6 +102,11 @@ def unit(scores: Floats) -> Floats:
     return (scores - low) / (high - low) if high > low else np.zeros(len(scores))
 
 
+def without_embeddings(path: Path) -> IndexFolderError:
+    """Return the error for an index that carries no embeddings."""
+    return IndexFolderError(f"{path} carries no embeddings to rescore with: build it again without --no-embeddings")
+
+
 class Rescorer:
     """Rescores the candidates of queries in one commit of an index."""
 
@@ -136,9 +142,7 @@ class Rescorer:
         self._encoder = self._query_encoder(encoder, embedder)
         fitted = load_rescoring(snapshot.statistics_files, encoder)
         if fitted is None or not all(segment.dimension for segment in snapshot.segments):
-            raise IndexFolderError(
-                f"{snapshot.path} carries no embeddings to rescore with: build it again without --no-embeddings"
-            )
+            raise without_embeddings(snapshot.path)
         self.weight = fitted.weight if self._encoder is not None else 0.0
         self.feedback = fitted.feedback if feedback else 0.0
         self._centre = fitted.centres[1]
@@ -157,7 +161,7 @@ class Rescorer:
         if head is None:
             raise IndexFolderError(
                 f"{self._snapshot.path} has no small query encoder, which takes some dozens of texts to be fitted to: "
-                "take the full one"
+                "take the full one, or fit it with sparseembed fit-query-encoder"
             )
         return EarlyEncoder(embedder, head)
 

@@ -130,9 +130,9 @@ class Searcher:
         :param expand: M, aligned terms added to each query by one model call; 0 for inference-free queries, which load
             neither torch nor a model.
         :param expansion_weight: Weight of the best of them, where a literal term's is 1.
-        :param rescore: Best hits that are put in a new order by embeddings, and with an encoder as many of the documents
-            nearest to the query beside them; 0 for none, or where an encoder or feedback is asked for 100, which is a
-            good number.
+        :param rescore: Best hits that are put in a new order by embeddings, and with an encoder as many of the
+            documents nearest to the query beside them; 0 for none, or where an encoder or feedback is asked for 100,
+            which is a good number.
         :param encoder: What encodes queries for it: `none`; `full`, the whole embedder; `small`, its first layers and a
             map that was fitted to the collection, in a seventh of the time; or `auto`, the cheapest of them that the
             collection's own sentences say is enough, with feedback. None is `full` with `rescore`, else `none`.

@@ -10,6 +10,7 @@ from test_mixing import corpus_of, parts_of
 
 from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.snapshot import open_snapshot
+from sparseembed.indexing import candidates as candidates_module
 from sparseembed.indexing import rescoring
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.mixing import ask
@@ -100,7 +101,7 @@ def neighbours_of(rows, best):
 
 @pytest.mark.parametrize("candidates", [7, 100])
 def test_the_curve_is_that_of_plain_loops(tiny_embedder, monkeypatch, candidates):
-    monkeypatch.setattr(rescoring, "CANDIDATES", candidates)
+    monkeypatch.setattr(candidates_module, "CANDIDATES", candidates)
     embedder = tiny_embedder(pooling="mean")
     parts = parts_of(corpus_of(60), embedder, SparseConfig(k=20))
     _, sample, _, store, *_ = parts

@@ -95,6 +95,9 @@ def recorded(root, states):
     recorder.moment()
 
 
+ASKED = [f"which document says {word} {number}" for word in ("whale", "river", "sand") for number in range(25)]
+
+
 def build(index, embedder):
     build_index(Corpus(OLD, "old"), index, embedder, k=12)
 
@@ -115,6 +118,7 @@ OPERATIONS = {
     "delete": lambda index, embedder: Index(index, embedder).delete(["d01", "d03"]),
     "compact": lambda index, embedder: Index(index, embedder).compact(),
     "refit": lambda index, embedder: Index(index, embedder).compact(refit=True),
+    "encoder": lambda index, embedder: Index(index, embedder).fit_query_encoder(ASKED, layers=1),
     "merge": merge,
 }
 
