@@ -1,9 +1,11 @@
 """Strings made fit for files and for messages."""
 
 import re
+from collections.abc import Sequence
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_CHARACTERS = 60
+_SHOWN_NAMES = 20
 
 
 def clean_text(text: str) -> str:
@@ -38,3 +40,9 @@ def one_line(text: object) -> str:
     :return: The text with every run of white space as one space and surrogates replaced.
     """
     return clean_text(" ".join(str(text).split()))
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """List names for a message: on one line, and not all of very many."""
+    listed = ", ".join(one_line(shown(name)[1:-1]) for name in names[:_SHOWN_NAMES])
+    return listed if len(names) <= _SHOWN_NAMES else f"{listed} and {len(names) - _SHOWN_NAMES:,} more"

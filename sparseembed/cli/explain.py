@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sparseembed.cli.options import (
     add_engine_option,
+    add_filter_option,
     add_naming_options,
     add_rescoring_options,
     named_embedder,
     rescoring_options,
     start_java_quickly,
 )
-from sparseembed.cli.text import columns, snippet, visible
+from sparseembed.cli.text import columns, printable, snippet, visible
 
 if TYPE_CHECKING:
     from sparseembed.retrieval.rescoring import Rescored
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("document", metavar="DOC_ID", help="the document's id")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
+    add_filter_option(parser)
     add_rescoring_options(parser)
     add_engine_option(parser)
     add_naming_options(parser)
@@ -58,8 +60,8 @@ def run(options: argparse.Namespace) -> None:
         engine=options.engine,
         warm=False,
     ) as searcher:
-        explanation = searcher.explain(options.query, options.document)
-        text = searcher.text(options.document)
+        explanation = searcher.explain(options.query, options.document, options.filters)
+        text, metadata = searcher.text(options.document), searcher.metadata(options.document)
         candidates = 0 if searcher.rescorer is None else searcher.rescorer.candidates
     if options.json:
         value = {**explanation._asdict(), "terms": [term._asdict() for term in explanation.terms]}
@@ -68,6 +70,8 @@ def run(options: argparse.Namespace) -> None:
         else:
             near = [each._asdict() for each in explanation.rescored.neighbours]
             value["rescored"] = {**explanation.rescored._asdict(), "neighbours": near}
+        if metadata:
+            value["metadata"] = metadata
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         return
     rows: list[tuple[object, ...]] = [
@@ -75,11 +79,15 @@ def run(options: argparse.Namespace) -> None:
     ]
     rows.append(("sum", "", "", "", explanation.by_terms))
     table = columns(rows, ("term", "origin", "query", "impact", "score"), right=frozenset({2, 3, 4}))
-    sys.stdout.write(f"{visible(explanation.id)}: {snippet(text)}\n\n{table}\n")
+    about = f"{printable(json.dumps(metadata, ensure_ascii=False))}\n" if metadata else ""
+    sys.stdout.write(f"{visible(explanation.id)}: {snippet(text)}\n{about}\n{table}\n")
     if explanation.rescored is not None:
         sys.stdout.write(f"\n{_rescored(explanation.rescored)}\n")
     elif candidates:
-        sys.stdout.write(f"\nnot rescored: it is neither among the {candidates:,} best hits nor as near to the query\n")
+        among = " that meet the filter" if options.filters else ""
+        sys.stdout.write(
+            f"\nnot rescored: it is neither among the {candidates:,} best hits{among} nor as near to the query\n"
+        )
     if explanation.unmatched:
         sys.stdout.write(f"\nnot in the document: {', '.join(map(visible, explanation.unmatched))}\n")
 

@@ -110,6 +110,19 @@ def add_engine_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_filter_option(parser: argparse.ArgumentParser) -> None:
+    """Add --filter."""
+    parser.add_argument(
+        "--filter",
+        action="append",
+        dest="filters",
+        metavar="F",
+        help="search documents whose metadata meets a condition: FIELD=VALUE, != < <= > >=, a|b for one of several, "
+        "2010..2015 for a range, * for whatever value; what holds one of these characters stands in double quotes; "
+        "again for more conditions, all of which are to be met",
+    )
+
+
 def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
     """Add --feedback, --encoder, --budget and --rescore."""
     group = parser.add_argument_group(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sparseembed.cli.options import (
     add_engine_option,
+    add_filter_option,
     add_naming_options,
     add_rescoring_options,
     named_embedder,
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
 NAME = "search"
 HELP = "search an index"
 DESCRIPTION = """\
-Search an index with a query, or with a file of queries. No model is loaded, unless --encoder or --rescore asks for the
+Search an index with a query, or with a file of queries. With --filter, the hits are the best of the documents whose
+metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the
 best hits to be compared with the query's embedding, or --expand for the query's own aligned terms.
 """
 EPILOG = """\
 examples:
   sparseembed search indexes/pydocs "turn a list upside down"
   sparseembed search indexes/pydocs "turn a list upside down" -k 3 --json
+  sparseembed search indexes/mine "how do tides come about" --filter 'year>=2019' --filter 'lang=de|fr'
   sparseembed search indexes/pydocs "turn a list upside down" --feedback
   sparseembed search indexes/pydocs "turn a list upside down" --encoder full --feedback
   sparseembed search indexes/pydocs "turn a list upside down" --encoder auto --budget 20
@@ -47,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("index", metavar="INDEX", help="an index folder")
     parser.add_argument("query", metavar="QUERY", nargs="?", help="the query's text")
     parser.add_argument("-k", type=int, default=10, help="hits wanted (default: 10)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a hit, texts included")
+    parser.add_argument("--json", action="store_true", help="one JSON object a hit, text and metadata included")
     parser.add_argument("--queries", metavar="FILE", help='many queries, one JSON object a line: {"_id", "text"}')
     parser.add_argument("--run", dest="run_file", metavar="OUT.trec", help="TREC run file for --queries")
     parser.add_argument(
@@ -55,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep hits whose id is the query's own in the run file; without it they are left out, as eval does",
     )
+    add_filter_option(parser)
     parser.add_argument("--threads", type=int, default=1, help="queries searched at the same time (default: 1)")
     add_engine_option(parser)
     parser.add_argument(
@@ -103,7 +107,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
-    hits = searcher.search(options.query, options.k)
+    hits = searcher.search(options.query, options.k, options.filters)
 
     def score(hit: "Hit") -> float:
         return round(hit.score, 4) if searcher.rescorer is not None else int(hit.score)
@@ -111,10 +115,13 @@ def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
     if options.json:
         for hit in hits:
             record = {"rank": hit.rank, "id": hit.id, "score": score(hit), "text": searcher.text(hit.id)}
+            if hit.metadata:
+                record["metadata"] = hit.metadata
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
         return
     if not hits:
-        note("no hits: no document shares a term with the query")
+        among = " that meets the filter" if options.filters else ""
+        note(f"no hits: no document{among} shares a term with the query")
         return
     rows = [(hit.rank, score(hit), visible(hit.id), snippet(searcher.text(hit.id))) for hit in hits]
     sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
@@ -126,7 +133,7 @@ def _search_many(searcher: "Searcher", options: argparse.Namespace) -> None:
 
     queries = read_queries(Path(options.queries))
     own = 0 if options.keep_self else 1  # one more hit, for the query's own document gives way
-    hits = searcher.search_batch(list(queries.values()), options.k + own, options.threads)
+    hits = searcher.search_batch(list(queries.values()), options.k + own, options.threads, options.filters)
     run = dict(zip(queries, hits, strict=True))
     if not options.keep_self:
         run = drop_self(run, options.k)

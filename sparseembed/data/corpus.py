@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +14,14 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from sparseembed.data.metadata import NONE, Metadata, metadata_of, packed
 from sparseembed.data.opening import Spool
 from sparseembed.errors import DataError
 from sparseembed.text import clean_text, one_line, shown
 
 MEMORY = 32 << 20  # bytes of documents that are kept in memory; of more, the ids alone
 _DOCUMENT_BYTES = 128  # what a document takes beside its texts
+_VALUE_BYTES = 4  # what metadata takes, for each byte of it packed
 # Run files separate their columns by white space, and C code ends a string at NUL.
 _BAD_IN_ID = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 _BAD_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -27,16 +29,23 @@ _BAD_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document; lone surrogates in its strings become U+FFFD, so that all of them can be written as UTF-8."""
+    """One document; lone surrogates in its strings become U+FFFD, so that all of them can be written as UTF-8.
+
+    :param metadata: What else its source says of it, by name; kept flat and read-only (see `metadata_of`).
+    :raises DataError: Its metadata cannot be kept.
+    """
 
     id: str
     title: str
     text: str
+    metadata: Mapping[str, Any] = NONE
 
     def __post_init__(self) -> None:
+        if not isinstance(self.metadata, Metadata):
+            object.__setattr__(self, "metadata", metadata_of(self.metadata))
         if not (self.id.isascii() and self.title.isascii() and self.text.isascii()):
-            for field in ("id", "title", "text"):
-                object.__setattr__(self, field, clean_text(getattr(self, field)))
+            for name in ("id", "title", "text"):
+                object.__setattr__(self, name, clean_text(getattr(self, name)))
 
     @property
     def contents(self) -> str:
@@ -70,6 +79,7 @@ class Corpus(Sequence[Document]):
         self._ids: list[str] = []
         self.blanks = 0  # documents with no character but white space
         self.fingerprint = ""  # SHA-256 over ids and contents, as hexadecimal digits; the order counts
+        self.metadata_fingerprint = ""  # the same over ids and metadata; "" where no document has any
         self._scan()
         if not self._ids:
             raise DataError(f"{one_line(self.identity)}: the corpus has no documents: give it at least one")
@@ -77,7 +87,7 @@ class Corpus(Sequence[Document]):
 
     def _scan(self) -> None:
         """Read all documents; keep them if they are few, or stand in memory already."""
-        digest, size = hashlib.sha256(), 0
+        digest, size = _Digest(), 0
         listed = isinstance(self._source, list | tuple)
         kept: list[Document] | None = []
         documents = iter(self._source)
@@ -87,17 +97,18 @@ class Corpus(Sequence[Document]):
             if problem := id_problem(document.id):
                 raise DataError(f"{one_line(self.identity)}: document number {len(self._ids) + 1}: {problem}")
             self._ids.append(document.id)
-            self.blanks += not _digested(digest, document)
+            self.blanks += not digest.add(document)
             if kept is not None:
                 kept.append(document)
                 size += _DOCUMENT_BYTES + getsizeof(document.title) + getsizeof(document.text)
+                size += _VALUE_BYTES * digest.metadata_bytes
                 if size > MEMORY and not listed:
                     if spool is not None:
                         spool.extend(kept)
                     kept = None
             elif spool is not None:
                 spool.extend([document])
-        self.fingerprint = digest.hexdigest()
+        self.fingerprint, self.metadata_fingerprint = digest.fingerprints()
         self._documents = kept
         self._source = spool if spool is not None and kept is None else self._source
 
@@ -133,14 +144,14 @@ class Corpus(Sequence[Document]):
         return iter(self._documents) if self._documents is not None else self._read()
 
     def _read(self) -> Iterator[Document]:
-        digest, position = hashlib.sha256(), 0
+        digest, position = _Digest(), 0
         for document in self._source:
             if position >= len(self) or document.id != self._ids[position]:
                 raise self._changed(position)
             position += 1
-            _digested(digest, document)
+            digest.add(document)
             yield document
-        if position < len(self) or digest.hexdigest() != self.fingerprint:
+        if position < len(self) or digest.fingerprints() != (self.fingerprint, self.metadata_fingerprint):
             raise self._changed(position)
 
     def _changed(self, position: int) -> DataError:
@@ -265,7 +276,8 @@ class _DocumentSpool:
 
     def extend(self, documents: Iterable[Document]) -> None:
         for document in documents:
-            line = json.dumps([document.id, document.title, document.text], ensure_ascii=False)
+            row = [document.id, document.title, document.text, *([document.metadata] if document.metadata else [])]
+            line = json.dumps(row, ensure_ascii=False)
             self._file.write(line.encode() + b"\n")
 
     def __iter__(self) -> Iterator[Document]:
@@ -274,14 +286,35 @@ class _DocumentSpool:
                 yield Document(*json.loads(line))
 
 
-def _digested(digest: "hashlib._Hash", document: Document) -> str:
-    """Add a document to a fingerprint; return its contents."""
-    contents = document.contents
-    for part in (document.id.encode(), contents.encode()):
+class _Digest:
+    """The fingerprints of a corpus, document by document."""
+
+    def __init__(self) -> None:
+        self._contents, self._metadata = hashlib.sha256(), hashlib.sha256()
+        self._any = False
+        self.metadata_bytes = 0  # of the last document, packed
+
+    def add(self, document: Document) -> str:
+        """Add a document; return its contents."""
+        contents, doc_id = document.contents, document.id.encode()
+        _framed(self._contents, doc_id, contents.encode())
+        data = packed(document.metadata)
+        if data:
+            _framed(self._metadata, doc_id, data)
+            self._any = True
+        self.metadata_bytes = len(data)
+        return contents
+
+    def fingerprints(self) -> tuple[str, str]:
+        """Return those of the contents and of the metadata, the latter "" where there is none."""
+        return self._contents.hexdigest(), self._metadata.hexdigest() if self._any else ""
+
+
+def _framed(digest: "hashlib._Hash", *parts: bytes) -> None:
+    for part in parts:
         # The length keeps ("ab", "c") and ("a", "bc") apart.
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
-    return contents
 
 
 def id_problem(identifier: str) -> str:

@@ -1,7 +1,9 @@
 """Collections by their ir_datasets id, such as "beir/scifact", in short "scifact"."""
 
 import itertools
+from collections.abc import Collection as Container
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any
 
 from sparseembed.data.collection import Collection
@@ -13,6 +15,7 @@ from sparseembed.errors import DataError
 from sparseembed.text import clean_text, shown
 
 _BLOCK = 1_000  # documents fetched at once
+_KEPT = (str, int, float, date)  # types of fields that become metadata
 
 
 def full_id(name: str) -> str | None:
@@ -110,9 +113,21 @@ def _documents(rows: Iterable[Any]) -> Iterator[Document]:
     for row in rows:
         title, text = getattr(row, "title", None), getattr(row, "text", None)
         if isinstance(title, str) and isinstance(text, str):
-            yield Document(str(row.doc_id), title, text)
+            yield Document(str(row.doc_id), title, text, _metadata_of(row, ("title", "text"), ""))
         else:
-            yield Document(str(row.doc_id), "", _text_of(row))
+            contents = _text_of(row)
+            yield Document(str(row.doc_id), "", contents, _metadata_of(row, (), contents))
+
+
+def _metadata_of(row: Any, used: Container[str], contents: str) -> dict[str, Any]:
+    """Give the other fields of a document, but for bytes, such as whole pages, and text that its contents hold."""
+    fields = getattr(row, "_fields", ())[1:]
+    found = {name: getattr(row, name) for name in fields if name not in used}
+    return {name: value for name, value in found.items() if isinstance(value, _KEPT) and not _within(value, contents)}
+
+
+def _within(value: Any, contents: str) -> bool:
+    return isinstance(value, str) and value in contents
 
 
 def _text_of(row: Any) -> str:

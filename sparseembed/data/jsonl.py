@@ -7,11 +7,14 @@ from typing import Any
 
 from sparseembed.data.corpus import Document, id_problem
 from sparseembed.data.lines import JSON_TYPES, located, parse_object, read_lines
+from sparseembed.data.metadata import NONE, Metadata, extra_fields, metadata_of
 from sparseembed.errors import DataError
 from sparseembed.text import clean_text, one_line, shown
 
 _ID_FIELDS = ("_id", "id")
 _TEXT_FIELDS = ("text", "contents")
+# What is no metadata where it is not read either: `vector` are the impacts of Pyserini's form.
+_OTHER_FIELDS = frozenset({*_ID_FIELDS, *_TEXT_FIELDS, "title", "vector"})
 _EXAMPLE = 'write one object a line, such as {"_id": "1", "text": "..."}'
 
 
@@ -45,6 +48,8 @@ class JsonlDocuments:
 def read_documents(source: Traversable) -> Iterator[Document]:
     """Read documents: objects with "_id" or "id", "text" or "contents", and perhaps "title".
 
+    All else that an object has is metadata; where it has an object "metadata", what that has.
+
     :param source: A JSONL file, perhaps compressed. Blank lines are skipped.
     :return: The documents one by one, in the file's order; blank ones are kept. Whoever gathers them makes sure that
         ids are unique.
@@ -57,9 +62,18 @@ def read_documents(source: Traversable) -> Iterator[Document]:
         if title is not None and not isinstance(title, str):
             raise _wrong_type(source, number, "title", title, _name_of("document", doc_id))
         empty = False
-        yield Document(doc_id, title or "", text)
+        yield Document(doc_id, title or "", text, _metadata_of(source, number, record, doc_id))
     if empty:
         raise DataError(f"{one_line(source)}: no documents in it: {_EXAMPLE}")
+
+
+def _metadata_of(source: Traversable, number: int, record: dict[str, Any], doc_id: str) -> Metadata:
+    if record.keys() <= _OTHER_FIELDS:
+        return NONE
+    try:
+        return metadata_of(extra_fields(record, _OTHER_FIELDS))
+    except DataError as error:
+        raise located(source, number, f"{_name_of('document', doc_id)}: {error}") from None
 
 
 def read_queries(source: Traversable) -> dict[str, str]:

@@ -3,9 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
+from sparseembed.data.metadata import NONE, Metadata
 from sparseembed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sparseembed.index.selection import Selection
 
 MAX_WEIGHT = 2**24 - 1
 """The largest query weight: above it, float32 scores stop being exact."""
@@ -17,6 +21,11 @@ class Hit(NamedTuple):
     id: str
     score: float
     rank: int
+
+    @property
+    def metadata(self) -> Metadata:
+        """The document's metadata, in the hits of a searcher whose index has any; else empty."""
+        return NONE
 
 
 Run = dict[str, list[Hit]]
@@ -37,30 +46,34 @@ class Engine(ABC):
     def documents(self) -> int:
         """Number of documents, those without terms included."""
 
-    def search(self, query: ImpactQuery, k: int) -> list[Hit]:
+    def search(self, query: ImpactQuery, k: int, selection: "Selection | None" = None) -> list[Hit]:
         """Find the k best documents for one query.
 
         :param query: term -> positive integer weight; terms that the index lacks are ignored.
         :param k: number of hits wanted, 1 or more.
+        :param selection: the documents to search, of the commit that the engine has opened; all when None.
         :return: at most k hits, best first; none for an empty query.
         :raises ConfigError: for k < 1, or a weight that is no positive integer.
         """
         check_count("k", k)
         checked = check_query(query)
-        return self._search(checked, int(k)) if checked else []
+        return self._search(checked, int(k), selection) if checked else []
 
-    def search_batch(self, queries: Sequence[ImpactQuery], k: int, threads: int = 1) -> list[list[Hit]]:
+    def search_batch(
+        self, queries: Sequence[ImpactQuery], k: int, threads: int = 1, selection: "Selection | None" = None
+    ) -> list[list[Hit]]:
         """Find the k best documents for each of many queries; the same hits as one `search` a query.
 
         :param queries: the queries.
         :param k: number of hits wanted for each, 1 or more.
         :param threads: number of queries searched at the same time.
+        :param selection: as in `search`.
         :return: one list of hits a query, in the order of the queries.
         :raises ConfigError: for k or threads < 1, or a weight that is no positive integer.
         """
         check_count("k", k)
         check_count("threads", threads)
-        return self._search_batch([check_query(query) for query in queries], int(k), int(threads))
+        return self._search_batch([check_query(query) for query in queries], int(k), int(threads), selection)
 
     def close(self) -> None:  # noqa: B027 (an engine without open files has nothing to do)
         """Release files and memory; closing twice is no error."""
@@ -72,12 +85,14 @@ class Engine(ABC):
         self.close()
 
     @abstractmethod
-    def _search(self, query: dict[str, int], k: int) -> list[Hit]:
+    def _search(self, query: dict[str, int], k: int, selection: "Selection | None") -> list[Hit]:
         """Search for a checked query that is not empty."""
 
-    def _search_batch(self, queries: list[dict[str, int]], k: int, threads: int) -> list[list[Hit]]:
+    def _search_batch(
+        self, queries: list[dict[str, int]], k: int, threads: int, selection: "Selection | None"
+    ) -> list[list[Hit]]:
         """Search for checked queries, one after the other unless the engine knows better."""
-        return [self._search(query, k) if query else [] for query in queries]
+        return [self._search(query, k, selection) if query else [] for query in queries]
 
 
 def check_count(name: str, value: int) -> None:

@@ -2,13 +2,16 @@
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from sparseembed.engines.base import Engine, Hit
 from sparseembed.errors import DataError
 from sparseembed.sparse.impacts import check_id, check_vector
+
+if TYPE_CHECKING:
+    from sparseembed.index.selection import Selection
 
 
 class ExactEngine(Engine):
@@ -26,7 +29,7 @@ class ExactEngine(Engine):
         for before, after in zip(self._ids, self._ids[1:], strict=False):
             if before == after:
                 raise DataError(f"the document id {after!r} occurs twice: give each document its own")
-        number = np.empty(len(ids), dtype=np.int32)
+        self._numbers = number = np.empty(len(ids), dtype=np.int32)  # in the order in which documents were given
         number[order] = np.arange(len(ids), dtype=np.int32)
         self._terms: dict[str, int] = {}
         self._starts, self._docs, self._weights = self._invert(ids, vectors, number)
@@ -61,8 +64,10 @@ class ExactEngine(Engine):
                 total[self._docs[span]] += weight * self._weights[span].astype(np.int64)
         return total
 
-    def _search(self, query: dict[str, int], k: int) -> list[Hit]:
+    def _search(self, query: dict[str, int], k: int, selection: "Selection | None") -> list[Hit]:
         scores = self.scores(query)
+        if selection is not None:
+            scores[self._numbers[~selection.live]] = 0
         found = np.flatnonzero(scores)
         best = found[np.argsort(-scores[found], kind="stable")[:k]]
         return [Hit(self._ids[doc], float(scores[doc]), rank) for rank, doc in enumerate(best.tolist(), start=1)]

@@ -1,9 +1,13 @@
 """The Lucene engine: an impact index that stock Pyserini reads, searched exactly."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparseembed.engines.base import Engine, Hit
 from sparseembed.index.lucene_reader import Found, LuceneReader
+
+if TYPE_CHECKING:
+    from sparseembed.index.selection import Selection
 
 
 class LuceneEngine(Engine):
@@ -33,11 +37,15 @@ class LuceneEngine(Engine):
         """Close the index; closing twice is no error."""
         self._reader.close()
 
-    def _search(self, query: dict[str, int], k: int) -> list[Hit]:
-        return as_hits(self._reader.search([query], k)[0])
+    def _search(self, query: dict[str, int], k: int, selection: "Selection | None") -> list[Hit]:
+        return self._search_batch([query], k, 1, selection)[0]
 
-    def _search_batch(self, queries: list[dict[str, int]], k: int, threads: int) -> list[list[Hit]]:
-        return [as_hits(found) for found in self._reader.search(queries, k, threads)]
+    def _search_batch(
+        self, queries: list[dict[str, int]], k: int, threads: int, selection: "Selection | None"
+    ) -> list[list[Hit]]:
+        # Lucene's documents stand in the order of the segments', so that one bit for each live one names them.
+        bits = None if selection is None else selection.bits
+        return [as_hits(found) for found in self._reader.search(queries, k, threads, bits)]
 
 
 def as_hits(found: Found) -> list[Hit]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from sparseembed.engines.native_scratch import ScratchPool
 from sparseembed.errors import ConfigError
 from sparseembed.index.segment.format import SEEDS
 from sparseembed.index.segment.reader import SegmentReader
+
+if TYPE_CHECKING:
+    from sparseembed.index.selection import Selection
 
 _INT32 = 2**31 - 1
 _ALIVE = np.empty(0, dtype=bool)
@@ -87,15 +90,15 @@ class NativeEngine(Engine):
         for reader, _ in self._segments:
             reader.close()
 
-    def _search(self, query: dict[str, int], k: int) -> list[Hit]:
-        k = min(k, self._documents)
+    def _search(self, query: dict[str, int], k: int, selection: "Selection | None") -> list[Hit]:
+        k = min(k, self._documents if selection is None else selection.documents)
         if not k:
             return []
         terms = list(query)
         weights = np.array(list(query.values()), dtype=np.int64)
         found: list[_Found] = []
         threshold = 1
-        for reader, dead in self._segments:
+        for reader, dead in self._searched(selection):
             numbers = reader.lookup(terms)
             has = numbers >= 0
             part = self._segment(reader, dead, numbers[has], weights[has], k, threshold)
@@ -104,6 +107,15 @@ class NativeEngine(Engine):
             if len(part.scores):
                 found.append(part)
         return found[0].hits() if len(found) == 1 else _merged(found, k)
+
+    def _searched(self, selection: "Selection | None") -> list[tuple[SegmentReader, np.ndarray]]:
+        """Return the segments that may have hits, each with what is hidden there."""
+        if selection is None:
+            return self._segments
+        rows = zip(self._segments, selection.hidden, selection.counts, strict=True)
+        return [
+            (reader, _ALIVE if count == reader.documents else hidden) for (reader, _), hidden, count in rows if count
+        ]
 
     def _segment(
         self, reader: SegmentReader, dead: np.ndarray, terms: np.ndarray, weights: np.ndarray, k: int, threshold: int
@@ -166,15 +178,17 @@ class NativeEngine(Engine):
         reader.numbers([""], compiled=True)
         kernels.ready = True
 
-    def _search_batch(self, queries: list[dict[str, int]], k: int, threads: int) -> list[list[Hit]]:
+    def _search_batch(
+        self, queries: list[dict[str, int]], k: int, threads: int, selection: "Selection | None"
+    ) -> list[list[Hit]]:
         if len(queries) > BATCH:
             self.load()
         if threads == 1 or len(queries) < 2:
-            return super()._search_batch(queries, k, threads)
+            return super()._search_batch(queries, k, threads, selection)
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(lambda query: self._search(query, k) if query else [], queries))
+            return list(pool.map(lambda query: self._search(query, k, selection) if query else [], queries))
 
 
 def _seed(largest: np.ndarray, weights: np.ndarray, k: int) -> int:

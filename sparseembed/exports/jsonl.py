@@ -1,4 +1,5 @@
-"""Impact vectors in Pyserini's JSONL form: {"id", "contents", "vector": {term: impact}}, one document a line.
+"""Impact vectors in Pyserini's JSONL form: {"id", "contents", "vector": {term: impact}}, one document a line;
+with an object "metadata" where a document has any.
 
 Anserini's `IndexCollection -collection JsonVectorCollection -impact -pretokenized` reads the folder, and so do other
 programs that take learned sparse vectors.
@@ -37,6 +38,8 @@ class JsonlSink:
             self._shard = (self._part / f"{self._count // SHARD:05d}.jsonl").open("wb")
         assert self._shard is not None
         record = {"id": document.id, "contents": document.text, "vector": document.impacts}
+        if document.metadata:
+            record["metadata"] = document.metadata
         self._shard.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
         self._count += 1
 

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol, Self
 
+from sparseembed.data.metadata import NONE, Metadata, unpacked
 from sparseembed.index.snapshot import Snapshot
 
 
 class Exported(NamedTuple):
-    """A document on its way out: its id, its text, and its impacts by term, largest first."""
+    """A document on its way out: its id, its text, its impacts by term, largest first, and its metadata."""
 
     id: str
     text: str
     impacts: dict[str, int]
+    metadata: Metadata = NONE
 
 
 class Sink(Protocol):
@@ -31,8 +33,8 @@ def documents_of(snapshot: Snapshot) -> Iterator[Exported]:
     :param snapshot: The index.
     """
     for segment, deleted in zip(snapshot.segments, snapshot.deleted, strict=True):
-        rows = zip(segment.raw_ids(), segment.raw_texts(), segment.vectors(), strict=True)
-        for doc_id, text, (number, vector) in rows:
+        rows = zip(segment.raw_ids(), segment.raw_texts(), segment.vectors(), segment.raw_metadata(), strict=True)
+        for doc_id, text, (number, vector), metadata in rows:
             if deleted is None or not deleted[number]:
                 ordered = sorted(vector.items(), key=lambda item: (-item[1], item[0]))
-                yield Exported(doc_id.decode(), text.decode(), dict(ordered))
+                yield Exported(doc_id.decode(), text.decode(), dict(ordered), unpacked(metadata))

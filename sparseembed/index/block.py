@@ -19,6 +19,7 @@ class Block(NamedTuple):
     :param vocabulary: the known terms; the same object in all blocks of one writer.
     :param extra: the terms of this block that are not in the vocabulary; may be empty.
     :param embeddings: int8 (n, d) by `eight_bits`, where the index carries them.
+    :param metadata: n packed metadata, empty for a document without; None where no document has any.
     """
 
     ids: Sequence[str]
@@ -29,3 +30,4 @@ class Block(NamedTuple):
     vocabulary: Sequence[str]
     extra: Sequence[str]
     embeddings: np.ndarray | None = None
+    metadata: Sequence[bytes] | None = None

@@ -96,7 +96,7 @@ _MANIFEST = _having(
         "format": _count,
         "build": _text,
         "generation": _count,
-        "corpus": _having({"name": _text, "fingerprint": _text}),
+        "corpus": _having({"name": _text, "fingerprint": _text}, {"metadata": _text}),
         "embedder": _having({"name": _text, "weights": _text}, open_=True),
         "embedder_identity": _having({"dtype": _text}, open_=True),
         "sparse": _having({"terms": _text, "adjustment": _text}, open_=True),

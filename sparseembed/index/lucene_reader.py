@@ -45,12 +45,16 @@ class LuceneReader:
         self.commit = name
         self.user_data = dict(zip(pairs[::2], pairs[1::2], strict=True))
 
-    def search(self, queries: Sequence[Mapping[str, int]], k: int, threads: int = 1) -> list[Found]:
+    def search(
+        self, queries: Sequence[Mapping[str, int]], k: int, threads: int = 1, chosen: bytes | None = None
+    ) -> list[Found]:
         """Find the documents with the largest dot products: exact ones, also where a float cannot hold them.
 
         :param queries: Each term -> weight, from 1 to 2^24 - 1; terms that no index can hold are passed over.
         :param k: Hits wanted for each, 1 or more.
         :param threads: Queries searched at the same time.
+        :param chosen: A bit for each document that is not deleted, in the order in which they were added, the first one
+            the lowest of the first byte: whether it may be a hit. All may when None.
         :return: The hits of each query with a score above 0.
         :raises EngineError: The reader is closed, Lucene fails, or this is a forked process.
         """
@@ -59,7 +63,8 @@ class LuceneReader:
         counts = little([len(query) for query in kept], "<i4")
         weights = little([weight for query in kept for weight in query.values()], "<i4")
         with java_errors(f"searching {self.folder}"):
-            packed = helper("Reader", "search", self._opened(), counts, terms, weights, self._most(k), threads)
+            asked = (counts, terms, weights, chosen, self._most(k), threads)
+            packed = helper("Reader", "search", self._opened(), *asked)
         return _hits(packed, len(kept))
 
     def search_texts(self, texts: Sequence[str], k: int, threads: int, k1: float, b: float) -> list[Found]:

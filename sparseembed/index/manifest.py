@@ -25,7 +25,7 @@ class Manifest:
 
     :param build: Names what was fitted and first written; kept by additions and deletions, and in Lucene's commit.
     :param generation: Counts the commits, from 1.
-    :param corpus: name, fingerprint.
+    :param corpus: name, fingerprint, and where documents have metadata that of it, metadata.
     :param embedder: All parts of the embedder's spec.
     :param embedder_identity: What decides its vectors, weights fingerprint and dtype included.
     :param sparse: The choices between embedding and impact (`SparseConfig`) that were asked for.
@@ -89,6 +89,7 @@ def recipe(
     """Return a recipe as one flat mapping of field to value."""
     return {
         "corpus fingerprint": corpus["fingerprint"],
+        **({"metadata fingerprint": corpus["metadata"]} if "metadata" in corpus else {}),
         **{f"embedder {name}": value for name, value in embedder_identity.items()},
         "decoding": decoding,
         **sparse,

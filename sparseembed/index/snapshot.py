@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sparseembed.data.metadata import NONE, Metadata
 from sparseembed.errors import DataError, IndexFolderError
 from sparseembed.index.checked import REPAIR, CheckedFiles, own_folder
 from sparseembed.index.manifest import Manifest, read_manifest
-from sparseembed.index.segment.format import EMBEDDINGS, ROWS
+from sparseembed.index.segment.format import EMBEDDINGS, METADATA_FILES, ROWS
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.tombstones import Flags, read_tombstones
 from sparseembed.text import shown
@@ -72,6 +73,8 @@ class Snapshot:
         self.segments.append(segment)
         if segment.dimension and not {EMBEDDINGS, ROWS} <= about["files"].keys():  # type: ignore[attr-defined]
             raise IndexFolderError(f"{folder} holds embeddings that its manifest does not name: {REPAIR}")
+        if segment.metadata is not None and not set(METADATA_FILES) <= about["files"].keys():  # type: ignore[attr-defined]
+            raise IndexFolderError(f"{folder} holds metadata that its manifest does not name: {REPAIR}")
         if segment.documents != about["documents"]:
             raise IndexFolderError(
                 f"{folder} holds {segment.documents:,} documents, not {about['documents']}: {REPAIR}"
@@ -134,6 +137,21 @@ class Snapshot:
         """
         segment, number = self.place(doc_id)
         return self.segments[segment].text(number)
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether a document has metadata, perhaps a deleted one."""
+        return any(segment.metadata is not None for segment in self.segments)
+
+    def metadata(self, doc_id: str) -> Metadata:
+        """Return the metadata of a document.
+
+        :raises DataError: The index has no such document.
+        :raises IndexFolderError: It is damaged.
+        """
+        place = self.place(doc_id)
+        reader = self.segments[place.segment].metadata
+        return NONE if reader is None else reader.metadata(place.number)
 
     def ids(self) -> list[str]:
         """Return the ids of all documents, in their order."""

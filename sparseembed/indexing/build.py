@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sparseembed.alignment.head import check_head
 from sparseembed.data.corpus import Corpus
+from sparseembed.data.metadata import packed
 from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import IndexFolderError
@@ -135,7 +136,8 @@ def write_index(
     with new_segment(place, statistics) as segment, track("indexing", len(source.corpus), "documents") as bar:
         writer = DocumentWriter(statistics, sparsifier_of(statistics, embedder), segment, lucene)
         for documents, vectors in source.blocks():
-            writer.add([each.id for each in documents], [each.contents for each in documents], vectors)
+            metadata = [packed(each.metadata) for each in documents]
+            writer.add([each.id for each in documents], [each.contents for each in documents], vectors, metadata)
             bar.update(len(documents))
         info = segment.finish()
     lucene.merge()
@@ -184,7 +186,8 @@ def default_path(corpus: Corpus, config: SparseConfig) -> Path:
 
 def about_corpus(corpus: Corpus) -> dict[str, Any]:
     """Return what a manifest says of a corpus."""
-    return {"name": corpus.name, "fingerprint": corpus.fingerprint}
+    metadata = {"metadata": corpus.metadata_fingerprint} if corpus.metadata_fingerprint else {}
+    return {"name": corpus.name, "fingerprint": corpus.fingerprint, **metadata}
 
 
 def _open(dataset: str) -> Corpus:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.metadata import packed, unpacked
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
@@ -93,7 +94,8 @@ class Change:
         with new_segment(place, statistics) as segment, track("adding", len(corpus), "documents") as bar:
             writer = DocumentWriter(statistics, sparsifier_of(statistics, embedder), segment, self.lucene)
             for documents, vectors in Source(corpus, store).blocks():
-                writer.add([each.id for each in documents], [each.contents for each in documents], vectors)
+                metadata = [packed(each.metadata) for each in documents]
+                writer.add([each.id for each in documents], [each.contents for each in documents], vectors, metadata)
                 bar.update(len(documents))
             info = segment.finish()
         self._entries.append(segment_entry(place, info))
@@ -180,10 +182,10 @@ class Change:
 
         def documents() -> Iterable[Document]:
             for segment, deleted in zip(snapshot.segments, snapshot.deleted, strict=True):
-                pairs = zip(segment.raw_ids(), segment.raw_texts(), strict=True)
-                for number, (doc_id, text) in enumerate(pairs):
+                rows = zip(segment.raw_ids(), segment.raw_texts(), segment.raw_metadata(), strict=True)
+                for number, (doc_id, text, metadata) in enumerate(rows):
                     if deleted is None or not deleted[number]:
-                        yield Document(doc_id.decode(), "", text.decode())
+                        yield Document(doc_id.decode(), "", text.decode(), unpacked(metadata))
 
         return Corpus(documents, self.manifest.corpus["name"], f"index:{self.manifest.build}")
 

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.metadata import packed
 from sparseembed.embedders.early import DEPTH
 from sparseembed.embedders.load import EmbedderLike
 from sparseembed.errors import DataError
@@ -57,8 +58,9 @@ class Index:
         """Add documents.
 
         :param documents: Documents, a corpus, or what `build_index` takes.
-        :param replace: Whether a document whose id the index has replaces that one; else it is refused. Where the
-            texts are the same there is nothing to replace, so that a call that was interrupted can be made again.
+        :param replace: Whether a document whose id the index has replaces that one; else it is refused. Where
+            text and metadata are the same there is nothing to replace, so that a call that was interrupted can be made
+            again.
         :return: The manifest of the new commit.
         :raises DataError: A document cannot be read, or the index has one of its id; nothing is added then.
         :raises EmbedderError: The embedder fails.
@@ -164,12 +166,18 @@ class Index:
 
 
 def _known(corpus: Corpus, snapshot: Snapshot) -> tuple[list[str], set[str]]:
-    """Return the ids that an index has, and those of them whose texts are the same there."""
+    """Return the ids that an index has, and those of them whose texts and metadata are the same there."""
     known = [doc_id for doc_id in corpus.ids if snapshot.find(doc_id) is not None]
     if not known:
         return [], set()
     there = set(known)
-    same = {each.id for each in corpus if each.id in there and snapshot.text(each.id) == each.contents}
+    same = {
+        each.id
+        for each in corpus
+        if each.id in there
+        and snapshot.text(each.id) == each.contents
+        and packed(snapshot.metadata(each.id)) == packed(each.metadata)
+    }
     return known, same
 
 

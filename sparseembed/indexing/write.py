@@ -89,18 +89,21 @@ class DocumentWriter:
         self._sinks = (segment, lucene)
         self.written = Written()
 
-    def add(self, ids: Sequence[str], texts: Sequence[str], vectors: Vectors) -> None:
+    def add(
+        self, ids: Sequence[str], texts: Sequence[str], vectors: Vectors, metadata: Sequence[bytes] | None = None
+    ) -> None:
         """Write documents.
 
         :param ids: Their ids, n of them.
         :param texts: Their texts.
         :param vectors: Their embeddings, shape (n, d).
+        :param metadata: Their packed metadata; None where they have none.
         """
         counted = self._statistics.space.count(texts)
         weighted = self._sparsifier.block(counted.counts, vectors)
         indptr, terms, impacts = quantised(weighted, self._statistics)
         rows = eight_bits(vectors, self._statistics.centres[0]) if self._statistics.centres.size else None
-        block = Block(ids, texts, indptr, terms, impacts, self._statistics.space.terms, counted.unknown, rows)
+        block = Block(ids, texts, indptr, terms, impacts, self._statistics.space.terms, counted.unknown, rows, metadata)
         for sink in self._sinks:
             sink.add(block)
         self._sum(texts, counted, indptr, vectors)

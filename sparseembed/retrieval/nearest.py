@@ -4,11 +4,17 @@ Rows of 8-bit numbers are compared with a query in whole numbers, 2 ms of one co
 beside the model call that a query's embedding takes, no index of neighbours would save anything.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Vectors
 from sparseembed.index.snapshot import Snapshot
+from sparseembed.index.tombstones import Flags
+
+if TYPE_CHECKING:
+    from sparseembed.index.selection import Selection
 
 _STEPS = 2047  # of the query's largest number: the finest whose products with 8 bits fit int32 for any usual length
 _MOST = 2**31 - 1
@@ -26,18 +32,20 @@ class Nearest:
         self._snapshot, self.centre = snapshot, centre
         self._lengths: dict[int, npt.NDArray[np.float32]] = {}
 
-    def find(self, vector: Vectors, count: int) -> list[str]:
+    def find(self, vector: Vectors, count: int, selection: "Selection | None" = None) -> list[str]:
         """Return the ids of the nearest documents, nearest first; of equal ones the earlier in the index.
 
         :param vector: The query's embedding, shape (d,), not centred; of zeros for a blank query.
         :param count: Documents wanted.
+        :param selection: The documents that they are of; None for all.
         :return: At most so many: blank documents are near nothing, and nothing is near a blank query.
         :raises IndexFolderError: Embeddings are damaged.
         """
         if not vector.any():
             return []
         segments, apart = self._snapshot.segments, vector - self.centre
-        scores = np.concatenate([self._closeness(place, apart) for place in range(len(segments))])
+        hidden = self._snapshot.deleted if selection is None else selection.hidden
+        scores = np.concatenate([self._closeness(place, apart, flags) for place, flags in enumerate(hidden)])
         found = best(scores, count)
         firsts = np.cumsum([0, *(segment.documents for segment in segments)])
         places = np.searchsorted(firsts, found, side="right") - 1
@@ -47,15 +55,15 @@ class Nearest:
             ids.update(zip(own.tolist(), segments[place].ids(own - firsts[place], True), strict=True))
         return [ids[number] for number in found.tolist()]
 
-    def _closeness(self, place: int, apart: Vectors) -> npt.NDArray[np.float32]:
-        """Return the closeness of a segment's documents; -inf for blank and deleted ones."""
-        segment, deleted = self._snapshot.segments[place], self._snapshot.deleted[place]
+    def _closeness(self, place: int, apart: Vectors, hidden: Flags | None) -> npt.NDArray[np.float32]:
+        """Return the closeness of a segment's documents; -inf for blank and hidden ones."""
+        segment = self._snapshot.segments[place]
         if place not in self._lengths:  # once, also to see that no row is damaged
             blocks = [row_lengths(block) for block in segment.embedding_blocks()]
             self._lengths[place] = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
         scores = closeness_to(segment.embedding_rows(), self._lengths[place], apart)
-        if deleted is not None:
-            scores[deleted] = -np.inf
+        if hidden is not None:
+            scores[hidden] = -np.inf
         return scores
 
 

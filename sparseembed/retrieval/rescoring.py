@@ -24,6 +24,7 @@ from sparseembed.retrieval.nearest import Nearest
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
+    from sparseembed.index.selection import Selection
 
 NONE, SMALL, FULL = "none", "small", "full"
 ENCODERS = (NONE, SMALL, FULL)
@@ -178,11 +179,18 @@ class Rescorer:
         if self.feedback:
             load()
 
-    def joined(self, hits: Sequence[Hit], vector: Vectors | None, without: str | None = None) -> list[Hit]:
+    def joined(
+        self,
+        hits: Sequence[Hit],
+        vector: Vectors | None,
+        selection: "Selection | None" = None,
+        without: str | None = None,
+    ) -> list[Hit]:
         """Return the candidates: the best hits, and after them the nearest documents that are not among these.
 
         :param hits: Hits by terms, best first.
         :param vector: The query's embedding, shape (d,), not centred; of zeros for a blank query.
+        :param selection: The documents that hits were searched among; None for all.
         :param without: A document that is none, such as one that is the query itself.
         :return: At most twice as many as are rescored. What the embedding alone has found has a score of 0 by terms.
         """
@@ -190,19 +198,22 @@ class Rescorer:
         if self._nearest is None or vector is None:
             return found
         own = {hit.id for hit in found}
-        near = self._nearest.find(vector, self.candidates + (without is not None))
+        near = self._nearest.find(vector, self.candidates + (without is not None), selection)
         others = [doc_id for doc_id in near if doc_id not in own and doc_id != without][: self.candidates]
         return found + [Hit(doc_id, 0, rank) for rank, doc_id in enumerate(others, len(found) + 1)]
 
-    def explained(self, hits: Sequence[Hit], doc_id: str, vector: Vectors | None) -> Rescored | None:
+    def explained(
+        self, hits: Sequence[Hit], doc_id: str, vector: Vectors | None, selection: "Selection | None" = None
+    ) -> Rescored | None:
         """Say why a candidate has its new score.
 
         :param hits: Hits by terms, best first.
         :param doc_id: A document.
         :param vector: As in `joined`.
+        :param selection: As in `joined`.
         :return: Its parts; None where it is no candidate.
         """
-        hits = self.joined(hits, vector)
+        hits = self.joined(hits, vector, selection)
         row = next((row for row, hit in enumerate(hits) if hit.id == doc_id), None)
         if row is None:
             return None
@@ -224,16 +235,24 @@ class Rescorer:
             tuple(sorted(near, key=lambda each: (-each.weight, each.id))),
         )
 
-    def ordered(self, hits: Sequence[Hit], vector: Vectors | None, k: int, without: str | None = None) -> list[Hit]:
+    def ordered(
+        self,
+        hits: Sequence[Hit],
+        vector: Vectors | None,
+        k: int,
+        selection: "Selection | None" = None,
+        without: str | None = None,
+    ) -> list[Hit]:
         """Put hits in their new order.
 
         :param hits: All hits by terms, best first; those that are no candidates stay behind, in their order, below 0.
         :param vector: As in `joined`.
         :param k: Hits wanted.
+        :param selection: As in `joined`.
         :param without: As in `joined`.
         :return: At most k hits with their new scores; equal ones by ascending id.
         """
-        candidates = self.joined(hits, vector, without)
+        candidates = self.joined(hits, vector, selection, without)
         scores = self._parts(candidates, vector).scores.tolist()
         found = [(score, hit.id) for score, hit in zip(scores, candidates, strict=True)]
         found.sort(key=lambda item: (-item[0], item[1]))

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
+from sparseembed.data.metadata import NONE, Metadata
 from sparseembed.engines.base import Engine, Hit, check_count
 from sparseembed.engines.native_loading import BATCH
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
@@ -14,6 +15,7 @@ from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
+from sparseembed.retrieval.hits import with_metadata
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.retrieval.reading import Asked, Reading, expander
 from sparseembed.retrieval.rescoring import Rescorer
@@ -22,6 +24,8 @@ from sparseembed.sparse.literal import LiteralTerms, WordTerms
 if TYPE_CHECKING:
     from sparseembed.embedders.load import EmbedderLike
     from sparseembed.embedders.transformer import TransformerEmbedder
+    from sparseembed.index.filters import FilterLike
+    from sparseembed.index.selection import Selection, Selector
     from sparseembed.retrieval.embedder import Named
     from sparseembed.sparse.terms import TermSpace
 
@@ -32,11 +36,12 @@ _Used = TypeVar("_Used")
 
 
 class StoredDocument(NamedTuple):
-    """A document as the index holds it: its id, its text, and its impacts by term."""
+    """A document as the index holds it: its id, its text, its impacts by term, and its metadata."""
 
     id: str
     contents: str
     vector: dict[str, int]
+    metadata: Metadata = NONE
 
 
 class _View:
@@ -65,27 +70,48 @@ class _View:
         except ConfigError as error:
             raise IndexFolderError(f"{self.snapshot.path}: {error}") from None
 
-    def search(self, text: str, k: int) -> list[Hit]:
-        """Find the k best documents for a text."""
-        query = self.query_encoder.encode(text)
-        if self.rescorer is None:
-            return self.engine.search(query, k)
-        check_count("k", k)
-        hits = self.engine.search(query, max(k, self.rescorer.candidates))
-        return self.rescorer.ordered(hits, self.rescorer.encode([text])[0], k)
+    @cached_property
+    def _selector(self) -> "Selector":
+        from sparseembed.index.selection import Selector
 
-    def search_batch(self, texts: Sequence[str], k: int, threads: int) -> list[list[Hit]]:
+        return Selector(self.snapshot)
+
+    def selection(self, given: "FilterLike | None") -> "Selection | None":
+        """Return the documents that meet conditions; None for all."""
+        if given is None:
+            return None
+        from sparseembed.index.filters import filters_of
+
+        conditions = filters_of(given)
+        return self._selector.select(conditions) if conditions else None
+
+    def search(self, text: str, k: int, given: "FilterLike | None") -> list[Hit]:
+        """Find the k best documents for a text."""
+        query, selection = self.query_encoder.encode(text), self.selection(given)
+        if self.rescorer is None:
+            return self._told(self.engine.search(query, k, selection))
+        check_count("k", k)
+        hits = self.engine.search(query, max(k, self.rescorer.candidates), selection)
+        vector = self.rescorer.encode([text])[0]
+        return self._told(self.rescorer.ordered(hits, vector, k, selection))
+
+    def search_batch(self, texts: Sequence[str], k: int, threads: int, given: "FilterLike | None") -> list[list[Hit]]:
         """Find the k best documents for each of many texts."""
+        selection = self.selection(given)
         queries = [self.query_encoder.encode(text) for text in texts]
         rescorer = self.rescorer
         if rescorer is None:
-            return self.engine.search_batch(queries, k, threads)
+            return list(map(self._told, self.engine.search_batch(queries, k, threads, selection)))
         check_count("k", k)
-        found = self.engine.search_batch(queries, max(k, rescorer.candidates), threads)
+        found = self.engine.search_batch(queries, max(k, rescorer.candidates), threads, selection)
         if len(queries) > BATCH:
             rescorer.load()
         vectors = rescorer.encode(texts)
-        return [rescorer.ordered(hits, vector, k) for hits, vector in zip(found, vectors, strict=True)]
+        ordered = (rescorer.ordered(hits, vector, k, selection) for hits, vector in zip(found, vectors, strict=True))
+        return list(map(self._told, ordered))
+
+    def _told(self, hits: list[Hit]) -> list[Hit]:
+        return with_metadata(hits, self.snapshot.metadata) if self.snapshot.has_metadata else hits
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -223,27 +249,33 @@ class Searcher:
         """
         return expander(self._view.snapshot, m, weight, embedder)
 
-    def search(self, text: str, k: int = 10) -> list[Hit]:
+    def search(self, text: str, k: int = 10, filter: "FilterLike | None" = None) -> list[Hit]:
         """Find the k best documents.
 
         :param text: The query; an empty one, or one of unknown words only, has no hits.
         :param k: Hits wanted, at least 1.
-        :return: At most k hits (id, score, rank), best first; equal scores by ascending id. The scores are whole
-            numbers, or where hits are rescored from 0 to 1, and below 0 for hits beyond the candidates.
-        :raises ConfigError: k < 1.
+        :param filter: What the metadata of hits must meet: a condition such as `year>=2019` or `lang=de|fr` (see
+            `parse_filter`), a `Filter`, or several of these, all of which must be met. The hits are the k best of the
+            documents that meet it; so are the candidates where hits are rescored.
+        :return: At most k hits (id, score, rank; metadata), best first; equal scores by ascending id. The scores are
+            whole numbers, or where hits are rescored from 0 to 1, and below 0 for hits beyond the candidates.
+        :raises ConfigError: k < 1; a filter that cannot be read, or that does not fit the documents' fields.
         """
-        return self._view.search(text, k)
+        return self._view.search(text, k, filter)
 
-    def search_batch(self, texts: Sequence[str], k: int = 10, threads: int = 1) -> list[list[Hit]]:
+    def search_batch(
+        self, texts: Sequence[str], k: int = 10, threads: int = 1, filter: "FilterLike | None" = None
+    ) -> list[list[Hit]]:
         """Find the k best documents of each of many queries.
 
         :param texts: The queries.
         :param k: Hits wanted for each.
         :param threads: Queries searched at the same time.
+        :param filter: As in `search`, for all queries.
         :return: One list of hits a query, in the order of the queries.
-        :raises ConfigError: k or threads < 1.
+        :raises ConfigError: k or threads < 1; a filter as in `search`.
         """
-        return self._view.search_batch(texts, k, threads)
+        return self._view.search_batch(texts, k, threads, filter)
 
     def encode_query(self, text: str) -> dict[str, int]:
         """Return the impact query of a text: term -> weight."""
@@ -256,26 +288,37 @@ class Searcher:
         """
         return self._view.snapshot.text(doc_id)
 
+    def metadata(self, doc_id: str) -> Metadata:
+        """Return the metadata of a document; empty where it has none.
+
+        :raises DataError: The index has no such document.
+        """
+        return self._view.snapshot.metadata(doc_id)
+
     def document(self, doc_id: str) -> StoredDocument:
-        """Return a document's id, text and impact vector; for the vector its whole segment is gone through.
+        """Return a document's id, text, impact vector and metadata; for the vector its whole segment is gone through.
 
         :raises DataError: The index has no such document.
         """
         snapshot = self._view.snapshot
         place = snapshot.place(doc_id)
         segment = snapshot.segments[place.segment]
-        return StoredDocument(doc_id, segment.text(place.number), segment.vector(place.number))
+        metadata = snapshot.metadata(doc_id)
+        return StoredDocument(doc_id, segment.text(place.number), segment.vector(place.number), metadata)
 
-    def explain(self, text: str, doc_id: str) -> Explanation:
+    def explain(self, text: str, doc_id: str, filter: "FilterLike | None" = None) -> Explanation:
         """Say why a document has its score for a query.
 
         :param text: The query.
         :param doc_id: The document.
+        :param filter: As in `search`: where hits are rescored, it decides which documents are candidates.
         :return: The shared terms; their scores sum to the document's score, which is 0 if they share none. Where hits
             are rescored, what that makes of a candidate.
         :raises DataError: The index has no such document.
+        :raises ConfigError: A filter as in `search`.
         """
         view = self._view
+        selection = view.selection(filter)
         place = view.snapshot.place(doc_id)
         segment = view.snapshot.segments[place.segment]
         query = view.query_encoder.encode(text)
@@ -283,8 +326,8 @@ class Searcher:
         told = explain(doc_id, query, impacts, set(view.literal.of(segment.text(place.number))), self.label)
         if view.rescorer is None:
             return told
-        hits = view.engine.search(query, view.rescorer.candidates)
-        rescored = view.rescorer.explained(hits, doc_id, view.rescorer.encode([text])[0])
+        hits = view.engine.search(query, view.rescorer.candidates, selection)
+        rescored = view.rescorer.explained(hits, doc_id, view.rescorer.encode([text])[0], selection)
         return told if rescored is None else told._replace(score=rescored.score, rescored=rescored)
 
     def label(self, term: str) -> str:

@@ -8,6 +8,7 @@ import threading
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -304,6 +305,39 @@ class Row(tuple):
 )
 def test_rows_of_other_sets(row, document):
     assert list(irds._documents([row])) == [document]
+
+
+class Article(NamedTuple):
+    """A document of a set with more than a text."""
+
+    doc_id: str
+    title: str
+    text: str
+    url: str
+    year: int
+    page: bytes
+
+
+class Abstract(NamedTuple):
+    """A document whose text ir_datasets puts together."""
+
+    doc_id: str
+    head: str
+    body: str
+    doi: str
+    score: float
+    authors: tuple
+
+    def default_text(self):
+        return f"{self.head} {self.body}"
+
+
+def test_other_fields_of_rows_are_metadata():
+    rows = [Article("1", "T", "x", "u", 2019, b"<p>"), Abstract("2", "h", "b", "10/x", 0.5, ())]
+    assert list(irds._documents(rows)) == [
+        Document("1", "T", "x", {"url": "u", "year": 2019}),
+        Document("2", "", "h b", {"doi": "10/x", "score": 0.5}),
+    ]
 
 
 def test_quiet_gathers_messages_and_leaves_everything_as_it_was(capfd, monkeypatch):

@@ -17,7 +17,7 @@ class Recorder(Engine):
     def documents(self):
         return 3
 
-    def _search(self, query, k):
+    def _search(self, query, k, selection):
         self.seen.append((query, k))
         return [Hit("d", 1.0, 1)]
 

@@ -21,12 +21,22 @@ LARGEST_TEXT = 1 << 30
 SEEDS = (10, 100, 1000)
 """The k of the k-th largest impacts that are stored for each term, beside the largest one."""
 
+METADATA_BLOCK = 64
+"""Documents of a block of metadata."""
+
+COLUMN_ALIGN = 8
+"""A column of metadata begins at a multiple of so many bytes."""
+
 TERMS = "terms.tables"
 DOCUMENTS = "documents.tables"
 DOCS = "docs.u16"
 TEXTS = "texts.lz4"
 EMBEDDINGS = "embeddings.i8"
 ROWS = "embeddings.tables"
+METADATA = "metadata.lz4"
+COLUMNS = "metadata.columns"
+METADATA_ROWS = "metadata.tables"
+METADATA_FILES = (METADATA, COLUMNS, METADATA_ROWS)
 
 TERM_TABLES = {
     "term_bytes": "|u1",
@@ -51,9 +61,35 @@ EMBEDDING_TABLES = {"row_crcs": "<u4"}
 """The crc32 of each document's row of the embeddings, where the segment has them."""
 
 
+METADATA_TABLES = {
+    "row_places": "<i8",
+    "row_sizes": "<u4",
+    "row_crcs": "<u4",
+    "field_bytes": "|u1",
+    "field_offsets": "<i8",
+    "field_places": "<i8",
+    "field_keys": "<i8",
+    "field_entries": "<i8",
+    "field_key_bytes": "<i8",
+    "field_crcs": "<u4",
+}
+"""Where the segment has metadata: the place, unpacked size and crc32 of each block of rows; UTF-8 and offsets of the
+names of fields, which ascend; and of each field's column the place, the numbers of keys, of entries and of bytes of
+keys, and the crc32."""
+
+
 def impacts_name(bits: int) -> str:
     """Return the name of the file of impacts that have so many bits."""
     return "impacts.u8" if bits <= 8 else "impacts.u16"
+
+
+def column_width(keys: int, documents: int) -> np.dtype:
+    """Return the type of the offsets in a column of metadata.
+
+    :param keys: bytes of its keys.
+    :param documents: its entries.
+    """
+    return np.dtype("<u4" if max(keys, documents) < 1 << 32 else "<i8")
 
 
 class SegmentInfo(NamedTuple):

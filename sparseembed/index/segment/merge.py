@@ -75,6 +75,10 @@ def merge_segments(
             for doc_id, text, gone in zip(reader.raw_ids(), reader.raw_texts(), flags, strict=False):
                 if not gone:
                     output.documents.add(doc_id, text)
+            flags = repeat(False, reader.documents) if dead is None else dead.tolist()
+            for row, gone in zip(reader.raw_metadata(), flags, strict=True):
+                if not gone:
+                    output.metadata.add(row)
             if output.embeddings is not None:
                 _copy_embeddings(reader, dead, output.embeddings)
         merge(parts, output.postings, MEMORY)

@@ -2,8 +2,9 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from sparseembed.index.segment.format import (
     DOCS,
     DOCUMENT_TABLES,
     DOCUMENTS,
+    METADATA_FILES,
     ROWS,
     SEEDS,
     TERM_TABLES,
@@ -26,6 +28,9 @@ from sparseembed.index.segment.strings import Strings, decode
 from sparseembed.index.segment.tables import read_tables
 from sparseembed.index.segment.texts import TextReader, ascends
 from sparseembed.index.segment.transposed import document_impacts, document_vector, document_vectors
+
+if TYPE_CHECKING:
+    from sparseembed.index.segment.metadata_reader import MetadataReader
 
 _REMEMBERED = 1 << 16
 """Terms whose numbers are remembered."""
@@ -74,6 +79,8 @@ class SegmentReader:
         self._open_documents()
         self._open_terms()
         self._embeddings = EmbeddingsReader(self.folder, self.documents) if (self.folder / ROWS).exists() else None
+        self.metadata = self._open_metadata()
+        """The documents' metadata; None where none has any."""
         self._checked = np.zeros(self.terms, dtype=bool)
         self._numbers: dict[str, int] = {}
         self._order = np.empty(0, dtype=np.int32)
@@ -110,6 +117,10 @@ class SegmentReader:
     def raw_texts(self) -> Iterator[bytes]:
         """Yield the UTF-8 of all texts, in the order of the documents."""
         return self._texts.raw()
+
+    def raw_metadata(self) -> Iterator[bytes]:
+        """Yield the packed metadata of all documents, in order; empty for a document without."""
+        return repeat(b"", self.documents) if self.metadata is None else self.metadata.rows()
 
     def number(self, doc_id: str) -> int | None:
         """Return the number of the document that has an id, or None."""
@@ -287,6 +298,13 @@ class SegmentReader:
             raise damaged(path, "a rank is out of range")
         self._ids = Strings(tables["id_bytes"], offsets)
         self._texts = TextReader(self.folder, tables)
+
+    def _open_metadata(self) -> "MetadataReader | None":
+        if not any((self.folder / name).exists() for name in METADATA_FILES):
+            return None
+        from sparseembed.index.segment.metadata_reader import MetadataReader
+
+        return MetadataReader(self.folder, self.documents)
 
     def _open_terms(self) -> None:
         path = self.folder / TERMS

@@ -55,7 +55,20 @@ def read_tables(path: Path, dtypes: Mapping[str, str]) -> tuple[dict[str, int], 
     :return: the whole numbers of the header, and the arrays, read-only.
     :raises IndexFolderError: if the file is missing, cut, damaged or of another layout.
     """
-    data = map_file(path)
+    return parse_tables(path, map_file(path), dtypes)
+
+
+def parse_tables(
+    path: Path, data: np.ndarray, dtypes: Mapping[str, str]
+) -> tuple[dict[str, int], dict[str, np.ndarray]]:
+    """Find the arrays in a file that is mapped, as `read_tables` does.
+
+    :param path: the file, for messages.
+    :param data: its bytes.
+    :param dtypes: name -> dtype of the arrays that it must hold.
+    :return: as `read_tables`.
+    :raises IndexFolderError: as `read_tables`.
+    """
     if len(data) < _START.size:
         raise damaged(path, f"it has {len(data)} bytes")
     magic, size, crc = _START.unpack(data[: _START.size].tobytes())

@@ -23,6 +23,8 @@ def verify(reader: "SegmentReader") -> None:
     _postings(reader)
     for _ in reader.embedding_blocks():
         pass  # each row is compared with its checksum as it is read
+    if reader.metadata is not None:
+        reader.metadata.verify()
 
 
 def _documents(reader: "SegmentReader") -> None:

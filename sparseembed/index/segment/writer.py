@@ -62,6 +62,8 @@ class SegmentWriter:
         base = len(self._output.documents)
         for doc_id, text in zip(block.ids, block.texts, strict=True):
             self._output.documents.add(encode(doc_id), encode(text))
+        for row in block.metadata if block.metadata is not None else [b""] * len(block.ids):
+            self._output.metadata.add(row)
         if self._output.embeddings is not None and block.embeddings is not None:
             self._output.embeddings.add(block.embeddings)
         indptr = np.asarray(block.indptr, dtype=np.int64)
@@ -121,6 +123,8 @@ class SegmentWriter:
         sizes = {len(block.ids), len(block.texts), len(indptr) - 1}
         if block.embeddings is not None:
             sizes.add(len(block.embeddings))
+        if block.metadata is not None:
+            sizes.add(len(block.metadata))
         if len(sizes) > 1 or {len(terms), len(block.impacts)} != {int(indptr[-1])} or indptr[0] != 0:
             raise DataError("a block's ids, texts, indptr, terms and impacts do not agree in length")
         if np.any(np.diff(indptr) < 0):

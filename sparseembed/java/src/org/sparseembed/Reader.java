@@ -84,20 +84,24 @@ public final class Reader {
     return Strings.pack(answer);
   }
 
-  /** Searches for impact queries: `counts` has the number of terms of each, `terms` and `weights` those of all. */
-  public static byte[] search(long handle, byte[] counts, byte[] terms, byte[] weights, int k, int threads)
-      throws IOException {
+  /**
+   * Searches for impact queries: `counts` has the number of terms of each, `terms` and `weights` those of all. `chosen` has
+   * a bit for each document that is not deleted, whether it may be a hit; all may for null.
+   */
+  public static byte[] search(
+      long handle, byte[] counts, byte[] terms, byte[] weights, byte[] chosen, int k, int threads) throws IOException {
     return OPEN.get(handle).using(
         opened -> {
           ByteBuffer sizes = ByteBuffer.wrap(counts).order(ByteOrder.LITTLE_ENDIAN);
           ByteBuffer values = ByteBuffer.wrap(weights).order(ByteOrder.LITTLE_ENDIAN);
-          Strings all = new Strings(terms);
+          Strings names = new Strings(terms);
           int queries = counts.length / 4;
           int[] starts = new int[queries + 1];
           for (int query = 0; query < queries; query++) {
             starts[query + 1] = starts[query] + sizes.getInt(4 * query);
           }
-          IndexSearcher searcher = opened.searcher(new Impact());
+          DirectoryReader all = opened.reader;
+          IndexSearcher searcher = searcher(chosen == null ? all : new Chosen(all, chosen), new Impact());
           return Batch.run(
               queries,
               threads,
@@ -106,7 +110,7 @@ public final class Reader {
                 BytesRef[] wanted = new BytesRef[size];
                 int[] factors = new int[size];
                 for (int place = 0; place < size; place++) {
-                  wanted[place] = all.copy(starts[query] + place);
+                  wanted[place] = names.copy(starts[query] + place);
                   factors[place] = values.getInt(4 * (starts[query] + place));
                 }
                 return opened.impacts(searcher, wanted, factors, k);
@@ -120,7 +124,7 @@ public final class Reader {
     return OPEN.get(handle).using(
         opened -> {
           Strings all = new Strings(texts);
-          IndexSearcher searcher = opened.searcher(new BM25Similarity(k1, b));
+          IndexSearcher searcher = searcher(opened.reader, new BM25Similarity(k1, b));
           return Batch.run(all.size(), threads, place -> opened.words(searcher, all.get(place), k));
         });
   }
@@ -185,7 +189,7 @@ public final class Reader {
     }
   }
 
-  private IndexSearcher searcher(Similarity similarity) {
+  private static IndexSearcher searcher(DirectoryReader reader, Similarity similarity) {
     IndexSearcher searcher = new IndexSearcher(reader);
     searcher.setQueryCache(null);
     searcher.setSimilarity(similarity);
@@ -199,7 +203,7 @@ public final class Reader {
     }
     if (bound >= EXACT_FLOAT) {
       TopHits hits = new TopHits(k);
-      for (LeafReaderContext leaf : reader.leaves()) {
+      for (LeafReaderContext leaf : searcher.getIndexReader().leaves()) {
         ExactSums.collect(leaf, terms, weights, hits);
       }
       return new Batch.Hits(hits.take(searcher.getIndexReader().leaves()), score -> (double) score);
