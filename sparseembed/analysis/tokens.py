@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparseembed.embedders.long_texts import beginning
 from sparseembed.embedders.spec import TEXT
 
 Numbers = npt.NDArray[np.int64]
@@ -100,7 +101,8 @@ def text_terms(
     overhead = len(tokenizer.encode(template.replace(TEXT, "")).ids)
     room = max(1, (max_length - overhead) // max(1, template.count(TEXT)))
     result = []
-    for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False):
+    seen = [beginning(text, room, tokenizer) for text in texts]
+    for encoding in tokenizer.encode_batch(seen, add_special_tokens=False):
         pieces = encoding.ids[:room]
         result.append(sorted({term_of_piece[piece] for piece in pieces if piece < len(term_of_piece)} - {-1}))
     return result

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from sparseembed.embedders.long_texts import beginning
 from sparseembed.embedders.spec import TEXT
 from sparseembed.errors import EmbedderError
 
@@ -52,6 +53,7 @@ class Prompter:
         """
         if self._special:
             texts = [text.replace(_OPEN, "\ufffd") for text in texts]
+        texts = [beginning(text, max_length, self._tokenizer) for text in texts]
         whole = self._tokenizer.encode_batch([self._filled(text) for text in texts])
         result = []
         for text, encoding in zip(texts, whole, strict=True):

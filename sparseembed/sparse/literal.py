@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.analyzers.base import Analyzer
+from sparseembed.embedders.long_texts import parts_of
 from sparseembed.text import clean_text
 
 MARK = "#"  # before a piece that stands beside words; no analysed word begins with it
@@ -43,14 +44,17 @@ class PieceTerms:
 
     def of(self, text: str) -> list[str]:
         """Return the terms of the text's pieces; the text is read as standing after a space, as in running text."""
-        pieces = self.tokenizer.encode(" " + clean_text(text).strip(), add_special_tokens=False).ids
+        pieces = self.numbers([text])[0].tolist()
         return [term for term in map(self._term, pieces) if term is not None]
 
     def numbers(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-        """Return the piece ids of many texts."""
-        spaced = [" " + clean_text(text).strip() for text in texts]
-        encodings = self.tokenizer.encode_batch(spaced, add_special_tokens=False)
-        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+        """Return the piece ids of many texts; a text of many parts is tokenized part by part."""
+        split = [list(parts_of(clean_text(text).strip())) for text in texts]
+        firsts = [" " + parts[0] for parts in split]
+        found = [[_ids(each)] for each in self.tokenizer.encode_batch(firsts, add_special_tokens=False)]
+        for parts, ids in zip(split, found, strict=True):
+            ids.extend(_ids(self.tokenizer.encode(" " + part, add_special_tokens=False)) for part in parts[1:])
+        return [np.concatenate(ids) for ids in found]
 
     def _term(self, piece: int) -> str | None:
         return self._term_of_piece[piece] if piece < len(self._term_of_piece) else None
@@ -93,6 +97,10 @@ class JoinedTerms:
     def of(self, text: str) -> list[str]:
         """Return the text's words, repetitions included, then each of its pieces once."""
         return [*self.words.of(text), *map(marked, dict.fromkeys(self.pieces.of(text)))]
+
+
+def _ids(encoding: Any) -> npt.NDArray[np.int64]:
+    return np.asarray(encoding.ids, dtype=np.int64)
 
 
 def marked(piece: str) -> str:
