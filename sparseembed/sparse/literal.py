@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.analyzers.base import Analyzer
+from sparseembed.analyzers.base import Analyzer, terms_of_each
+from sparseembed.analyzers.plain import plain
 from sparseembed.text import clean_text
 
 MARK = "#"  # before a piece that stands beside words; no analysed word begins with it
@@ -20,6 +21,9 @@ class LiteralTerms(Protocol):
 
     def of(self, text: str) -> list[str]:
         """Return the text's terms as they stand in the index, in order, repetitions included."""
+
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the terms of each text."""
 
 
 class PieceTerms:
@@ -43,13 +47,16 @@ class PieceTerms:
 
     def of(self, text: str) -> list[str]:
         """Return the terms of the text's pieces; the text is read as standing after a space, as in running text."""
-        pieces = self.tokenizer.encode(" " + clean_text(text).strip(), add_special_tokens=False).ids
+        pieces = self.tokenizer.encode(_spaced(text), add_special_tokens=False).ids
         return [term for term in map(self._term, pieces) if term is not None]
+
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the terms of each text."""
+        return list(map(self.of, texts))
 
     def numbers(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """Return the piece ids of many texts."""
-        spaced = [" " + clean_text(text).strip() for text in texts]
-        encodings = self.tokenizer.encode_batch(spaced, add_special_tokens=False)
+        encodings = self.tokenizer.encode_batch(list(map(_spaced, texts)), add_special_tokens=False)
         return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
 
     def _term(self, piece: int) -> str | None:
@@ -75,6 +82,10 @@ class WordTerms:
         """Return the analysed words of a text."""
         return self.analyzer.terms(text)
 
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the analysed words of each text."""
+        return terms_of_each(self.analyzer, texts)
+
 
 class JoinedTerms:
     """Literal terms of the `word+folded` term space: a text's words, and the set of its pieces."""
@@ -93,6 +104,15 @@ class JoinedTerms:
     def of(self, text: str) -> list[str]:
         """Return the text's words, repetitions included, then each of its pieces once."""
         return [*self.words.of(text), *map(marked, dict.fromkeys(self.pieces.of(text)))]
+
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the words and pieces of each text."""
+        return list(map(self.of, texts))
+
+
+def _spaced(text: str) -> str:
+    """Give a text as its pieces are found: in one spelling, and as standing after a space."""
+    return " " + plain(clean_text(text)).strip()
 
 
 def marked(piece: str) -> str:
