@@ -174,7 +174,7 @@ def test_no_language_in_python_loads_java():
     program = (
         "import sys; from sparseembed.analyzers.registry import IN_PYTHON, open_analyzer\n"
         "from sparseembed.analyzers.languages import BY_LANGUAGE\n"
-        "for language in (*IN_PYTHON, 'en', 'zh', 'sw'): open_analyzer(BY_LANGUAGE[language]).terms('häuser é 日本語')\n"
+        "for code in (*IN_PYTHON, 'en', 'zh', 'sw'): open_analyzer(BY_LANGUAGE[code]).terms('häuser é 日本語')\n"
         "open_analyzer('unicode').terms('häuser')\n"
         "print(sorted({'jnius', 'torch', 'numpy', 'sparseembed.java.jvm'} & set(sys.modules)))"
     )
