@@ -1,11 +1,12 @@
 """What an analyzer is: a text in, terms out."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 
-class Analyzer(Protocol):
-    """Takes texts apart. The terms of a text are those of its surfaces, in order, without the ones that have none."""
+class WordAnalyzer(Protocol):
+    """Takes texts apart word by word: the terms of a text are those of its surfaces, without those that have none."""
 
     name: str
 
@@ -17,3 +18,38 @@ class Analyzer(Protocol):
 
     def terms_of(self, surfaces: Iterable[str]) -> list[str | None]:
         """Return the term of each token; None for a token that is left out, such as a stop word."""
+
+
+class Token(NamedTuple):
+    """A term, and the part of the text that it was made of."""
+
+    surface: str
+    term: str
+
+
+class ContextAnalyzer(ABC):
+    """Takes texts apart where a token depends on its neighbours: bigrams, dictionaries, several terms for one word."""
+
+    name: str
+
+    @abstractmethod
+    def tokens_of_each(self, texts: Sequence[str]) -> list[list[Token]]:
+        """Return the tokens of each text, repetitions included."""
+
+    def terms(self, text: str) -> list[str]:
+        """Return a text's terms, repetitions included."""
+        return [token.term for token in self.tokens_of_each([text])[0]]
+
+
+Analyzer = WordAnalyzer | ContextAnalyzer
+
+
+def terms_of_each(analyzer: Analyzer, texts: Sequence[str]) -> list[list[str]]:
+    """Return the terms of each text: in one call, where the analyzer can do that.
+
+    :param analyzer: The analyzer.
+    :param texts: The texts.
+    """
+    if isinstance(analyzer, ContextAnalyzer):
+        return [[token.term for token in tokens] for tokens in analyzer.tokens_of_each(texts)]
+    return list(map(analyzer.terms, texts))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sparseembed.analyzers.porter import stem
 from sparseembed.analyzers.words import find_words
+from sparseembed.analyzers.wordwise import lowered
 
 ANALYZER_NAME = "lucene-english"
 """Names the analyzer in manifests; the terms are Lucene's, whichever program makes them."""
@@ -78,13 +79,5 @@ def _term(surface: str) -> str | None:
     """Take a token through the filters."""
     if surface.endswith(_POSSESSIVES):
         surface = surface[:-2]
-    lowered = _lower(surface)
-    return None if not lowered or lowered in STOP_WORDS else stem(lowered)
-
-
-def _lower(token: str) -> str:
-    """Lower the case of each character by itself: Python's `lower` minds the end of a word, and takes U+0130 apart."""
-    lowered = token.lower()
-    if lowered.isascii() or not ("\u03a3" in token or "\u0130" in token):
-        return lowered
-    return "".join("i" if character == "\u0130" else character.lower() for character in token)
+    word = lowered(surface)
+    return None if not word or word in STOP_WORDS else stem(word)

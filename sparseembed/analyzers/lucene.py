@@ -1,9 +1,16 @@
-"""Text to terms by Lucene itself, in Java: the reference for `analyzers.english`, and what BM25 indexes use."""
+"""Text to terms by Lucene itself, in Java: for languages not analysed in Python, and what the others are held to."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
-from sparseembed.java.helper import helper, pack
+from sparseembed.analyzers.base import ContextAnalyzer, Token
+from sparseembed.analyzers.whitespace import SPACE
+from sparseembed.analyzers.wordwise import LONGEST
+from sparseembed.errors import EngineError
+from sparseembed.java.helper import helper, pack, unpack
+from sparseembed.java.home import find_java_home
 from sparseembed.java.jvm import java_errors, start
+from sparseembed.progress import note
 
 ANALYZER_NAME = "lucene-english"
 """Names the analyzer in manifests."""
@@ -78,6 +85,54 @@ class LuceneEnglishAnalyzer:
                 zip(tokens, (terms[0] if terms else None for terms in _analyzed("termsOf", tokens)), strict=True)
             )
         return [known[surface] for surface in wanted]
+
+
+class LuceneAnalyzer(ContextAnalyzer):
+    """An analyzer of Anserini or Lucene by its name in Java. Java starts when it is first used, by any thread."""
+
+    def __init__(self, name: str, key: str) -> None:
+        """Name it; nothing is started.
+
+        :param name: Its name in manifests.
+        :param key: Its name in Java: a language that Anserini knows, `en`, `whitespace` or `standard`.
+        """
+        self.name, self.key, self._told = name, key, False
+
+    def tokens_of_each(self, texts: Sequence[str]) -> list[list[Token]]:
+        """Return the tokens of each text; lone surrogates count as U+FFFD.
+
+        :param texts: The texts.
+        :raises EngineError: Java cannot be started, or has no such analyzer.
+        """
+        if not self._told:
+            if self.key == "th" and not knows_thai():
+                raise EngineError(
+                    f"the Java at {find_java_home().path} has no Thai dictionary: point JAVA_HOME to a full JDK of 21 "
+                    "or newer, or use the analyzer unicode"
+                )
+            self._told = True
+            note(f"words are found by Lucene's own analyzer ({self.name}), for which Java is started")
+        found: list[list[Token]] = []
+        for begin in range(0, len(texts), _BLOCK):
+            with java_errors(f"analyzing a text ({self.name})"):
+                answer = unpack(helper("Words", "tokens", self.key, pack(texts[begin : begin + _BLOCK])))
+            place = 0
+            while place < len(answer):
+                end = place + 1 + 2 * int(answer[place] or 0)
+                pairs = zip(answer[place + 2 : end : 2], answer[place + 1 : end : 2], strict=True)
+                found.append([Token(surface or term, term[:LONGEST]) for surface, term in pairs if _whole(term)])
+                place = end
+        return found
+
+
+def knows_thai() -> bool:
+    """Say whether the Java at hand finds words in Thai, by a dictionary that small runtimes leave out."""
+    return find_java_home().has_part("thai_dict")
+
+
+def _whole(term: str | None) -> TypeGuard[str]:
+    """Say whether a term can stand in an index: filters may leave an empty one, and a dictionary may hold a phrase."""
+    return term is not None and term != "" and SPACE.search(term) is None
 
 
 def _analyzed(method: str, texts: Sequence[str]) -> list[list[str]]:

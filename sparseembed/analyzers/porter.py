@@ -9,6 +9,8 @@ of them count characters outside the basic plane once, where Java counts two.
 
 from collections.abc import Mapping
 
+from sparseembed.analyzers.units import characters, units
+
 _VOWELS = "aeiou"
 _Rules = Mapping[str, tuple[tuple[str, str], ...]]
 
@@ -64,7 +66,7 @@ def stem(word: str) -> str:
     :return: Its stem.
     """
     if not word.isascii() and max(word) > "\uffff":
-        return _characters(_stem(_units(word)))
+        return characters(_stem(units(word)))
     return _stem(word)
 
 
@@ -165,14 +167,3 @@ def _doubled(word: str, shape: str) -> bool:
 def _is_short(word: str, shape: str) -> bool:
     """Tell whether a word ends in consonant, vowel, and a consonant but w, x and y: Porter's *o."""
     return shape.endswith("cvc") and word[-1] not in "wxy"
-
-
-def _units(word: str) -> str:
-    """Write characters outside the basic plane as the two surrogates that Java has for them."""
-    data = word.encode("utf-16-le", "surrogatepass")
-    return "".join(chr(low | high << 8) for low, high in zip(data[::2], data[1::2], strict=True))
-
-
-def _characters(units: str) -> str:
-    """Put the surrogates of `_units` together again."""
-    return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

@@ -41,14 +41,36 @@ def find_words(text: str) -> list[str]:
         words: list[str] = _ascii_words().findall(text)
         if len(max(words, key=len, default="")) <= LONGEST:
             return words
-    else:
+    found = find_spans(text)
+    return [found.text[start:end] for start, end in found.spans]
+
+
+class Spans(NamedTuple):
+    """Where the words of a text stand.
+
+    :param text: The text, lone surrogates replaced.
+    :param classes: The letter of each character's class.
+    :param spans: First place of each word, and the place behind it.
+    """
+
+    text: str
+    classes: str
+    spans: list[tuple[int, int]]
+
+
+def find_spans(text: str) -> Spans:
+    """Find the places of a text's words.
+
+    :param text: Any string.
+    """
+    if not text.isascii():
         text = _whole_characters(text)
     classes = text.translate(_classes())  # a string is a table by its code points
     if "D" not in classes:
         spans = [found.span() for found in _patterns().any_word.finditer(classes)]
         if all(end - start <= LONGEST // 2 for start, end in spans):
-            return [text[start:end] for start, end in spans]
-    return list(_one_by_one(text, classes))
+            return Spans(text, classes, spans)
+    return Spans(text, classes, list(_one_by_one(text, classes)))
 
 
 @cache
@@ -114,7 +136,7 @@ def _keycap() -> str:
     return f"b(?:{_EMOJI_MARKS}Vk{_EMOJI_MARKS}|[xtzMgG]*+k{_EMOJI_MARKS})"
 
 
-def _one_by_one(text: str, classes: str) -> Iterator[str]:
+def _one_by_one(text: str, classes: str) -> Iterator[tuple[int, int]]:
     """Find words as the tokenizer does: at each place the longest, of at most 255 units."""
     start = 0
     while start < len(text):
@@ -122,7 +144,7 @@ def _one_by_one(text: str, classes: str) -> Iterator[str]:
         if end - start > LONGEST // 2:
             end = _longest(classes, start, start + _characters_within(text[start : start + LONGEST]))
         if end > start:
-            yield text[start:end]
+            yield start, end
         start = max(end, start + 1)
 
 

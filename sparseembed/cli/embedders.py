@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _table() -> str:
-    heads = ("name", "group", "weights", "pooling", "attention", "licence", "verified")
+    heads = ("name", "group", "weights", "pooling", "attention", "languages", "licence", "verified")
     rows = [
         (
             preset.name,
@@ -51,6 +51,7 @@ def _table() -> str:
             preset.spec.weights,
             preset.spec.pooling,
             preset.spec.attention,
+            " ".join(preset.languages) or "?",
             preset.licence,
             _yes(preset.verified),
         )

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.cli.options import add_embedder_options, add_language_options, chosen_embedder
 from sparseembed.outputs import check_output_folder, check_writable
 
 NAME = "eval"
@@ -21,6 +21,7 @@ examples:
   sparseembed eval ./scifact --split test --runs benchmarks/runs
   sparseembed eval ./scifact --embedder owner/model --out results/scifact-model.json
   sparseembed eval ./scifact --systems one-index      this one and the baselines only
+  sparseembed eval ./artikel --language de            BM25 is Anserini's for German, the index has the same words
 """
 
 
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--indexes", metavar="DIR", default="indexes/eval", help="folder of the indexes (default: indexes/eval)"
     )
     parser.add_argument("--reencode", action="store_true", help="encode anew a corpus or queries that have changed")
+    add_language_options(parser)
     add_embedder_options(parser)
 
 
@@ -58,6 +60,8 @@ def run(options: argparse.Namespace) -> None:
         systems=options.systems,
         indexes=Path(options.indexes),
         reencode=options.reencode,
+        language=options.language,
+        analyzer=options.analyzer,
     )
     # First of all the table: it took hours, and a file that cannot be written is no reason to lose it.
     sys.stdout.write(report.table + "\n")

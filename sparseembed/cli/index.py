@@ -3,7 +3,7 @@
 import argparse
 
 from sparseembed.alignment.adjustment import ADJUSTMENTS
-from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.cli.options import add_embedder_options, add_language_options, chosen_embedder
 from sparseembed.sparse.config import AUTO, FLOORS, SCALES, TERM_SPACES, WEIGHTINGS
 
 NAME = "index"
@@ -26,6 +26,8 @@ examples:
       one-index mode with aligned pieces beside the words; queries go through a tokenizer, and through no model
   sparseembed index ./scifact --out indexes/scifact-half --mix 0.5
       this weight for the aligned words, in place of one chosen for the collection; nothing is encoded again
+  sparseembed index artikel.jsonl --language de
+      German texts: words by Lucene's German analysis; --language auto looks at a sample and says what it takes
   sparseembed index big.jsonl --out part1 --shard 1/2
   sparseembed index big.jsonl --out part2 --shard 2/2 --statistics part1
   sparseembed merge part1 part2 --out indexes/big
@@ -95,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out the documents' embeddings in 8 bits, 576 bytes a document by the default embedder, which "
         "search --rescore reads",
     )
+    add_language_options(parser)
     add_embedder_options(parser)
 
 
@@ -123,6 +126,7 @@ def run(options: argparse.Namespace) -> None:
         "bits",
         "least",
         "carried",
+        "analyzer",
     )
     build_index(
         options.dataset,
@@ -134,5 +138,6 @@ def run(options: argparse.Namespace) -> None:
         reencode=options.reencode,
         shard=options.shard,
         statistics=options.statistics,
+        language=options.language,
         **{choice: getattr(options, choice) for choice in choices},
     )

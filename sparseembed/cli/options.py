@@ -166,6 +166,22 @@ def rescoring_options(options: argparse.Namespace) -> Rescoring:
     }
 
 
+def add_language_options(parser: argparse.ArgumentParser) -> None:
+    """Add --language and --analyzer."""
+    from sparseembed.analyzers.registry import ANALYZERS, DEFAULT
+
+    group = parser.add_argument_group("language")
+    group.add_argument(
+        "--language",
+        metavar="L",
+        help="language of the texts, such as de: words are found by Anserini's analyzer for it, and by the analyzer "
+        "unicode where there is none; or auto, to find it out from a sample (default: en)",
+    )
+    group.add_argument(
+        "--analyzer", metavar="A", help=f"what finds words, by its name: {', '.join(ANALYZERS)} (default: {DEFAULT})"
+    )
+
+
 def named_embedder(options: argparse.Namespace) -> "Named | None":
     """Return what the options name of an index's embedder; None where they name nothing.
 

@@ -4,7 +4,7 @@ import difflib
 import re
 from pathlib import Path
 
-from sparseembed.embedders.catalogue import CATALOGUE, Preset
+from sparseembed.embedders.catalogue import CATALOGUE, MANY, Preset
 from sparseembed.embedders.catalogue.oneword import DOCUMENT_PROMPT, QUERY_PROMPT, prompted
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import EmbedderError
@@ -28,6 +28,15 @@ def find_preset(name: str) -> Preset:
         if preset.name == name:
             return preset
     raise EmbedderError(f"unknown preset {shown(name)}: {_nearest(name)}{_LISTED}")
+
+
+def languages_of(embedder: str) -> tuple[str, ...] | None:
+    """Return the languages that an embedder is known to embed; None where there are many, or they are not known.
+
+    :param embedder: Its name.
+    """
+    preset = next((preset for preset in CATALOGUE if preset.name == embedder), None)
+    return preset.languages if preset is not None and preset.languages not in ((), MANY) else None
 
 
 def find_spec(embedder: str) -> EmbedderSpec:

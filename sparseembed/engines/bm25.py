@@ -5,6 +5,8 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 
+from sparseembed.analyzers.base import terms_of_each
+from sparseembed.analyzers.registry import DEFAULT, known, open_analyzer
 from sparseembed.engines.base import Hit, check_count
 from sparseembed.engines.lucene import as_hits
 from sparseembed.errors import ConfigError, DataError, EngineError, IndexFolderError
@@ -14,15 +16,33 @@ from sparseembed.index.lucene_writer import LuceneStore
 _BLOCK = 1_000  # documents sent to Java at once
 
 
+class LuceneWords:
+    """How texts are taken apart: in Java; or in Python, where Lucene lacks the analyzer and splits at spaces then."""
+
+    def __init__(self, analyzer: str) -> None:
+        """Name the analyzer.
+
+        :param analyzer: A name of `analyzers.registry`.
+        """
+        lucene = known(analyzer).lucene
+        self.key = lucene or "whitespace"
+        self._words = None if lucene is not None else open_analyzer(analyzer)
+
+    def texts(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return texts as Java is to have them."""
+        return texts if self._words is None else list(map(" ".join, terms_of_each(self._words, texts)))
+
+
 class Bm25Index:
     """Builds the index that `Bm25Engine` searches."""
 
     @staticmethod
-    def build(folder: Path, documents: Iterable[tuple[str, str]]) -> int:
-        """Index texts with Anserini's English analyzer.
+    def build(folder: Path, documents: Iterable[tuple[str, str]], analyzer: str = DEFAULT) -> int:
+        """Index texts as Anserini does: by Lucene's own analyzer, and as they stand there.
 
         :param folder: where to write; made if it is missing, and must be empty.
         :param documents: (id, contents) in any order; a blank text is counted and never found.
+        :param analyzer: name of the analyzer; the words of one that Lucene has not are found beforehand.
         :return: the number of documents.
         :raises DataError: for an id that occurs twice or cannot be one.
         :raises IndexFolderError: if the folder is not empty.
@@ -31,14 +51,16 @@ class Bm25Index:
         if folder.is_dir() and any(folder.iterdir()):
             raise IndexFolderError(f"{folder} is not empty: remove what it holds or choose another folder")
         seen: set[str] = set()
-        with LuceneStore.create(folder, analysed=True) as store:
+        words = LuceneWords(analyzer)
+        with LuceneStore.create(folder, analyzer=words.key) as store:
             waiting = iter(documents)
             while block := list(islice(waiting, _BLOCK)):
                 for doc_id, _ in block:
                     if doc_id in seen:
                         raise DataError(f"the document id {doc_id!r} occurs twice: give each document its own")
                     seen.add(doc_id)
-                store.add_texts([doc_id for doc_id, _ in block], [contents for _, contents in block])
+                texts = words.texts([contents for _, contents in block])
+                store.add_texts([doc_id for doc_id, _ in block], texts)
             store.merge()
             written = store.commit().documents
         if written != len(seen):
@@ -47,21 +69,24 @@ class Bm25Index:
 
 
 class Bm25Engine:
-    """Searches with plain text: Anserini's analyzer, bag-of-words query and Lucene's BM25; ties by id, ascending."""
+    """Searches with plain text: Anserini's analyzers, bag-of-words query and Lucene's BM25; ties by id, ascending."""
 
-    def __init__(self, folder: Path, k1: float = 0.9, b: float = 0.4, verify: bool = True) -> None:
+    def __init__(
+        self, folder: Path, k1: float = 0.9, b: float = 0.4, verify: bool = True, analyzer: str = DEFAULT
+    ) -> None:
         """Open an index for reading.
 
         :param folder: what `Bm25Index.build` wrote.
         :param k1: how fast repetitions of a term stop counting, 0 or more.
         :param b: how much a document's length counts, 0 to 1.
         :param verify: read every file once and compare its checksum.
+        :param analyzer: name of the analyzer that it was built with.
         :raises ConfigError: if k1 or b is out of its range.
         :raises IndexFolderError: if there is no index, or a damaged one.
         """
         if not 0 <= k1 < inf or not 0 <= b <= 1:
             raise ConfigError(f"BM25 with k1 = {k1} and b = {b}: k1 must be 0 or more, b between 0 and 1")
-        self._k1, self._b = float(k1), float(b)
+        self._k1, self._b, self._words = float(k1), float(b), LuceneWords(analyzer)
         self._reader = LuceneReader(folder, verify=verify)
 
     @property
@@ -90,7 +115,8 @@ class Bm25Engine:
         """
         check_count("k", k)
         check_count("threads", threads)
-        found = self._reader.search_texts(texts, int(k), int(threads), self._k1, self._b)
+        wanted = self._words.texts(texts)
+        found = self._reader.search_texts(wanted, int(k), int(threads), self._k1, self._b, self._words.key)
         return [as_hits(each) for each in found]
 
     def close(self) -> None:

@@ -9,54 +9,64 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sparseembed.analyzers.registry import DEFAULT
 from sparseembed.engines.base import Hit
+from sparseembed.engines.bm25 import LuceneWords
 from sparseembed.java.jvm import java, java_errors
 
 K1, B = 0.9, 0.4
-FEEDBACK: dict[str, Callable[[Any], object]] = {
-    # Terms, documents, weight of the query; no trace; English words alone.
-    "rm3": lambda searcher: searcher.set_rm3(None, 10, 10, 0.5, False, True),
+FEEDBACK: dict[str, Callable[[Any, bool], object]] = {
+    # Terms, documents, weight of the query; no trace; terms of letters and digits of ASCII alone, or all.
+    "rm3": lambda searcher, english: searcher.set_rm3(None, 10, 10, 0.5, False, english),
     # Terms and documents, of the best and of the worst; weights of query, best and worst; no trace; the best alone.
-    "rocchio": lambda searcher: searcher.set_rocchio(None, 10, 10, 10, 10, 1.0, 0.75, 0.0, False, False),
+    "rocchio": lambda searcher, english: searcher.set_rocchio(None, 10, 10, 10, 10, 1.0, 0.75, 0.0, False, False),
 }
-"""Each with the parameters that Pyserini documents as the defaults."""
+"""Each with the parameters that Pyserini documents as the defaults, for texts in English; others keep all terms."""
 
 
-def index_with_terms(folder: Path, documents: Iterable[tuple[str, str]]) -> None:
+def index_with_terms(folder: Path, documents: Iterable[tuple[str, str]], analyzer: str = DEFAULT) -> None:
     """Index texts with Anserini, each document's terms included.
 
     :param folder: Where to write.
     :param documents: (id, contents); a blank text is left out.
+    :param analyzer: Name of the analyzer; Anserini takes its own for the language.
     :raises EngineError: Anserini fails.
     """
     with java_errors(f"indexing into {folder} with Anserini"):
         _quiet()
-        indexer = java("io.anserini.index.SimpleIndexer")(
-            ["-input", "", "-collection", "JsonCollection", "-threads", "1", "-index", str(folder), "-storeDocvectors"]
-        )
+        words = LuceneWords(analyzer)
+        language = ["-pretokenized"] if words.key == "whitespace" else ["-language", words.key]
+        where = ["-input", "", "-collection", "JsonCollection", "-threads", "1", "-index", str(folder)]
+        indexer = java("io.anserini.index.SimpleIndexer")([*where, "-storeDocvectors", *language])
         for doc_id, contents in documents:
             if not contents.strip():  # which Anserini takes for an error
                 continue
-            indexer.addRawDocument(json.dumps({"id": doc_id, "contents": contents}))
+            indexer.addRawDocument(json.dumps({"id": doc_id, "contents": words.texts([contents])[0]}))
         indexer.close()
 
 
 class FeedbackSearcher:
     """Searches an index of `index_with_terms`."""
 
-    def __init__(self, folder: Path, kind: str | None) -> None:
+    def __init__(self, folder: Path, kind: str | None, analyzer: str = DEFAULT) -> None:
         """Open it.
 
         :param folder: The index.
         :param kind: `rm3` or `rocchio`; None for BM25 alone.
+        :param analyzer: Name of the analyzer that it was built with.
         :raises EngineError: Anserini fails.
         """
         with java_errors(f"opening {folder} with Anserini"):
             _quiet()
             self._searcher = java("io.anserini.search.SimpleSearcher")(str(folder))
+            self._words = LuceneWords(analyzer)
+            if self._words.key == "whitespace":
+                self._searcher.set_analyzer(java("org.apache.lucene.analysis.core.WhitespaceAnalyzer")())
+            elif analyzer != DEFAULT:
+                self._searcher.set_language(self._words.key)
             self._searcher.set_bm25(K1, B)
             if kind is not None:
-                FEEDBACK[kind](self._searcher)
+                FEEDBACK[kind](self._searcher, analyzer == DEFAULT)
 
     def search(self, text: str, k: int) -> list[Hit]:
         """Find the k best documents for one query."""
@@ -73,7 +83,8 @@ class FeedbackSearcher:
         """
         asked = {query: text for query, text in queries.items() if text.strip()}
         with java_errors("searching with Anserini"):
-            found = self._searcher.batch_search(_list(list(asked.values())), _list(list(asked)), k, threads)
+            texts = self._words.texts(list(asked.values()))
+            found = self._searcher.batch_search(_list(texts), _list(list(asked)), k, threads)
             return [
                 [Hit(hit.docid, float(hit.score), rank) for rank, hit in enumerate(found.get(query) or [], 1)]
                 if query in asked

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparseembed.alignment.adjustment import Adjustment, fit_adjustment
+from sparseembed.analyzers.registry import DEFAULT
 from sparseembed.arrays import Vectors
 from sparseembed.data.collection import Collection
 from sparseembed.data.sampling import stepped_places
@@ -47,7 +48,13 @@ class Bench:
     """One collection, split and embedder, and what is built from them once and used by several systems."""
 
     def __init__(
-        self, collection: Collection, split: str | None, embedder: TransformerEmbedder, folder: Path, reencode: bool
+        self,
+        collection: Collection,
+        split: str | None,
+        embedder: TransformerEmbedder,
+        folder: Path,
+        reencode: bool,
+        analyzer: str = DEFAULT,
     ) -> None:
         """Check the split; nothing is built yet.
 
@@ -56,6 +63,7 @@ class Bench:
         :param embedder: The embedder of dense and sparse systems.
         :param folder: Where the indexes of this evaluation go.
         :param reencode: Encode anew what has changed.
+        :param analyzer: What finds words, in BM25 and in the indexes.
         :raises DataError: There is no such split.
         """
         self.collection = collection
@@ -63,6 +71,7 @@ class Bench:
         self.embedder = embedder
         self.folder = folder / self.corpus.name
         self.reencode = reencode
+        self.analyzer = analyzer
         self.split = split or default_split(collection)
         self.queries = collection.queries(self.split)
         self.qrels = collection.qrels(self.split)
@@ -95,17 +104,20 @@ class Bench:
     @cached_property
     def bm25(self) -> Bm25Engine:
         """The BM25 engine."""
-        recipe = {"corpus": self.corpus.fingerprint, "engine": "bm25"}
+        recipe = {"corpus": self.corpus.fingerprint, "engine": "bm25", "analyzer": self.analyzer}
         texts = ((document.id, document.contents) for document in self.corpus)
-        path = self.cached("bm25", recipe, lambda folder: Bm25Index.build(folder / "lucene", texts))
-        return Bm25Engine(path / "lucene")
+        path = self.cached("bm25", recipe, lambda folder: Bm25Index.build(folder / "lucene", texts, self.analyzer))
+        return Bm25Engine(path / "lucene", analyzer=self.analyzer)
 
     @cached_property
     def with_terms(self) -> Path:
         """Anserini's own index, which keeps each document's terms."""
-        recipe = {"corpus": self.corpus.fingerprint, "engine": "anserini, with terms"}
+        recipe = {"corpus": self.corpus.fingerprint, "engine": "anserini, with terms", "analyzer": self.analyzer}
         texts = ((document.id, document.contents) for document in self.corpus)
-        return self.cached("bm25-terms", recipe, lambda folder: index_with_terms(folder / "lucene", texts)) / "lucene"
+        return (
+            self.cached("bm25-terms", recipe, lambda folder: index_with_terms(folder / "lucene", texts, self.analyzer))
+            / "lucene"
+        )
 
     def adjustment(self, kind: str, side: str) -> Adjustment:
         """Fit an adjustment on one side's texts."""

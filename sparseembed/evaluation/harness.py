@@ -17,8 +17,10 @@ from sparseembed.evaluation.systems import SYSTEMS, Row
 from sparseembed.evaluation.table import format_table, row_name
 from sparseembed.files import json_bytes, read_json
 from sparseembed.index.manifest import software_versions
+from sparseembed.indexing.language import check_language, with_language
 from sparseembed.outputs import check_output_folder, output_file
 from sparseembed.progress import note
+from sparseembed.sparse.config import default_config
 
 BASELINES = ("bm25 flat", "dense centred")
 RIVALS = (*BASELINES, "fusion weighted")  # every row is tested against those of them that ran
@@ -75,6 +77,8 @@ def run_evaluation(
     systems: Sequence[str] = (),
     indexes: Path = Path("indexes/eval"),
     reencode: bool = False,
+    language: str | None = None,
+    analyzer: str | None = None,
 ) -> Report:
     """Evaluate the systems of the table on a collection.
 
@@ -85,13 +89,19 @@ def run_evaluation(
         the significance tests always run.
     :param indexes: Folder for the indexes.
     :param reencode: Encode anew a corpus or queries that have changed since they were encoded.
+    :param language: As in `build_index`; BM25 and the indexes have the same analyzer.
+    :param analyzer: Its name instead.
     :return: The report, without a system that the embedder lacks; nothing but indexes and embeddings is written.
     :raises ConfigError: Unknown system; no index can be written in that folder.
     :raises DataError: No judgements, or a changed corpus.
     """
     chosen = _chosen(systems)
     check_output_folder(indexes)
-    bench = Bench(collection, split, load_embedder(embedder), indexes, reencode)
+    check_language(language, analyzer)
+    opened = load_embedder(embedder)
+    words = default_config(analyzer=analyzer)
+    words = with_language(words, collection.corpus, language, opened.spec.name)
+    bench = Bench(collection, split, opened, indexes, reencode, words.analyzer)
     rows: list[Row] = []
     for number, (name, build) in enumerate(chosen.items(), 1):
         note(f"[{number}/{len(chosen)}] {' '.join(name)}")

@@ -55,7 +55,7 @@ def bm25(bench: Bench) -> Row:
     run = {query: as_trec_eval_reads(hits) for query, hits in bench.bm25_run(bench.split, bench.queries).items()}
     texts = list(bench.queries.values())
     latency = measure_latency(texts, lambda text: text, lambda text: bench.bm25.search(text, TIMED_HITS))
-    about = {"k1": 0.9, "b": 0.4, "analyzer": "lucene-english"}
+    about = {"k1": 0.9, "b": 0.4, "analyzer": bench.analyzer}
     return Row("bm25", "flat", run, latency, folder_bytes(bench.folder / "bm25" / "lucene"), 0, about)
 
 
@@ -109,13 +109,13 @@ def fusion_weighted(bench: Bench) -> Row:
 
 def bm25_feedback(bench: Bench, kind: str) -> Row:
     """BM25 with Anserini's own pseudo-relevance feedback, as it is."""
-    searcher = FeedbackSearcher(bench.with_terms, kind)
+    searcher = FeedbackSearcher(bench.with_terms, kind, bench.analyzer)
     hits = searcher.search_batch(bench.queries, 1001, threads=2)
     latency = measure_latency(
         list(bench.queries.values()), lambda text: text, lambda text: searcher.search(text, TIMED_HITS)
     )
     searcher.close()
-    about = {"k1": K1, "b": B, "analyzer": "lucene-english", "parameters": "Pyserini's defaults"}
+    about = {"k1": K1, "b": B, "analyzer": bench.analyzer, "parameters": "Pyserini's defaults"}
     return Row("bm25", kind, as_run(bench.queries, hits), latency, folder_bytes(bench.with_terms), 0, about)
 
 
@@ -223,7 +223,8 @@ def build_sparse(bench: Bench, terms: str) -> BuiltIndex:
     """Build, or reuse, the bench's index in a term space, with the default choices."""
     path = bench.folder / f"sparse-{terms}"
     _ = bench.encoded
-    return build_index(bench.corpus, path, bench.embedder, terms, overwrite=True)
+    words: dict[str, Any] = {"analyzer": bench.analyzer} if "word" in terms else {}
+    return build_index(bench.corpus, path, bench.embedder, terms, overwrite=True, **words)
 
 
 def _impact_queries(bench: Bench, searcher: Searcher) -> Sequence[dict[str, int]]:

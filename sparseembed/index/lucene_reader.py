@@ -67,7 +67,9 @@ class LuceneReader:
             packed = helper("Reader", "search", self._opened(), *asked)
         return _hits(packed, len(kept))
 
-    def search_texts(self, texts: Sequence[str], k: int, threads: int, k1: float, b: float) -> list[Found]:
+    def search_texts(
+        self, texts: Sequence[str], k: int, threads: int, k1: float, b: float, analyzer: str
+    ) -> list[Found]:
         """Find the documents with the largest BM25 scores, in an index of analysed texts.
 
         :param texts: The queries.
@@ -75,11 +77,14 @@ class LuceneReader:
         :param threads: Queries searched at the same time.
         :param k1: How fast repetitions stop counting.
         :param b: How much a document's length counts.
+        :param analyzer: Name in Java of what took the documents apart.
         :return: The hits of each query; scores are float32 values.
         :raises EngineError: The reader is closed, Lucene fails, or this is a forked process.
         """
         with java_errors(f"searching {self.folder}"):
-            packed = helper("Reader", "searchTexts", self._opened(), pack(texts), k1, b, self._most(k), threads)
+            packed = helper(
+                "Reader", "searchTexts", self._opened(), analyzer, pack(texts), k1, b, self._most(k), threads
+            )
         return _hits(packed, len(texts))
 
     def texts(self, ids: Sequence[str]) -> list[str | None]:

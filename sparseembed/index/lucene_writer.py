@@ -42,7 +42,7 @@ class LuceneStore:
     The caller sees to it that no other process writes to the folder, and that an id occurs once.
     """
 
-    def __init__(self, folder: Path, commit: str | None, analysed: bool, memory: int) -> None:
+    def __init__(self, folder: Path, commit: str | None, analyzer: str | None, memory: int) -> None:
         """Use `create` or `append`."""
         self.folder = folder
         self.documents = 0
@@ -53,20 +53,20 @@ class LuceneStore:
         except OSError as error:
             raise EngineError(f"{folder}: {error.strerror}: choose a folder that can be written to") from error
         with java_errors(f"opening {folder} for writing", IndexFolderError, "build the index again"):
-            self._handle = helper("Store", "open", str(folder.absolute()), commit, analysed, float(memory))
+            self._handle = helper("Store", "open", str(folder.absolute()), commit, analyzer, float(memory))
         weakref.finalize(self, forget, "Store", self._handle).atexit = False
 
     @classmethod
-    def create(cls, folder: Path, *, analysed: bool = False, memory: int = 0) -> Self:
+    def create(cls, folder: Path, *, analyzer: str | None = None, memory: int = 0) -> Self:
         """Open a folder for a new index; a commit that stands there is replaced by the next one.
 
         :param folder: Where to write; made if it is missing.
-        :param analysed: Whether contents are texts for BM25 (`add_texts`) and not impacts (`add`).
+        :param analyzer: Name in Java of what takes texts apart for BM25 (`add_texts`); None for impacts (`add`).
         :param memory: Megabytes to collect postings in; 0 for an eighth of the heap, at most 128.
         :return: The store.
         :raises EngineError: The folder cannot be written to, or Java not be started.
         """
-        return cls(folder, None, analysed, memory)
+        return cls(folder, None, analyzer, memory)
 
     @classmethod
     def append(cls, folder: Path, commit: str, *, memory: int = 0) -> Self:
@@ -81,7 +81,7 @@ class LuceneStore:
         """
         if not re.fullmatch("segments_[0-9a-z]+", commit) or not (folder / commit).is_file():
             raise IndexFolderError(f"there is no commit {commit!r} in {folder}: build the index again")
-        return cls(folder, commit, False, memory)
+        return cls(folder, commit, None, memory)
 
     def add(self, block: Block) -> None:
         """Add documents.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sparseembed.analyzers.registry import ANALYZERS
 from sparseembed.data.metadata import NONE, Metadata
 from sparseembed.errors import DataError, IndexFolderError
 from sparseembed.index.checked import REPAIR, CheckedFiles, own_folder
@@ -51,6 +52,11 @@ class Snapshot:
         :raises FileNotFoundError: A file is missing.
         :raises IndexFolderError: A file is damaged.
         """
+        if manifest.analyzer is not None and manifest.analyzer not in ANALYZERS:
+            raise IndexFolderError(
+                f"{path} was made with the analyzer {shown(manifest.analyzer)}, which this sparseembed does not know: "
+                "use the version that wrote it, or build the index again with --overwrite"
+            )
         self.path = path
         self.manifest = manifest
         self.segments: list[SegmentReader] = []

@@ -17,6 +17,7 @@ from sparseembed.index.transaction import Transaction, is_free, tidy
 from sparseembed.indexing.commit import first_manifest, segment_entry
 from sparseembed.indexing.encoding import encode_corpus
 from sparseembed.indexing.fit import fit, sparsifier_of
+from sparseembed.indexing.language import check_language, with_language
 from sparseembed.indexing.shards import Shard
 from sparseembed.indexing.stores import store_names
 from sparseembed.indexing.write import DocumentWriter, Source, new_segment
@@ -50,6 +51,7 @@ def build_index(
     reencode: bool = False,
     shard: str | None = None,
     statistics: str | Path | None = None,
+    language: str | None = None,
     **choices: Any,
 ) -> BuiltIndex:
     """Index a corpus. Memory grows with its vocabulary and its ids, and not with its texts.
@@ -66,6 +68,8 @@ def build_index(
     :param reencode: Encode anew a corpus that has changed since it was encoded, and replace its index.
     :param shard: `I/N`: build part I of N alone, to be joined with `merge_indexes`.
     :param statistics: An index, or a part of one, whose statistics are used instead of fitting new ones.
+    :param language: Code of the corpus's language, such as `de`, whose analyzer finds the words; or `auto`, to find it
+        out from a sample. English when None, unless `analyzer` is among the choices.
     :param choices: Fields of `SparseConfig`, such as `k=512`; `mix` is chosen for the corpus where it is not given.
     :return: The index; one of the same recipe that stands there already is reused.
     :raises ConfigError: A choice is outside its range.
@@ -75,8 +79,10 @@ def build_index(
     :raises EngineError: Lucene or Java fails.
     """
     config = default_config(terms, **choices)
+    check_language(language, choices.get("analyzer"), terms)
     chosen = load_embedder(embedder)
     opened = corpus if isinstance(corpus, Corpus) else _open(str(corpus))
+    config = with_language(config, opened, language, chosen.spec.name)
     # Before hours of encoding, make sure that what comes after it can be done.
     check_head(chosen)
     find_java_home()

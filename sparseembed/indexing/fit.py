@@ -48,7 +48,7 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     head = decoding_head(embedder)
     reading = _Reading(corpus)
     least = config.least if isinstance(config.least, int) else None
-    fitted = SPACES[config.terms](reading, least, Backbone(embedder.tokenizer, len(head.matrix)))
+    fitted = SPACES[config.terms](reading, least, Backbone(embedder.tokenizer, len(head.matrix)), config.analyzer)
     config = config.with_changes(least=fitted.least)
     seen = sample_vectors(encoded.documents)
     adjustments = {

@@ -34,11 +34,20 @@ class JavaHome:
         modules = _release(self.path).get("MODULES")
         if modules is not None:
             return name in modules.split()
+        return self.has_part(f"/{name}/") or self.has_part(f"\0{name}\0")
+
+    def has_part(self, name: str) -> bool:
+        """Say whether the runtime's module image names a part, e.g. `thai_dict`.
+
+        :param name: the part's name.
+        :return: True if it is there; False too where there is no image.
+        """
         try:
-            with (self.path / "lib" / "modules").open("rb") as file:
-                image = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                with image:
-                    return image.find(f"/{name}/".encode()) >= 0 or image.find(f"\0{name}\0".encode()) >= 0
+            with (
+                (self.path / "lib" / "modules").open("rb") as file,
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image,
+            ):
+                return image.find(name.encode()) >= 0
         except (OSError, ValueError):
             return False
 

@@ -4,6 +4,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sparseembed.alignment.adjustment import check_adjustment
+from sparseembed.analyzers.languages import WHITESPACE
+from sparseembed.analyzers.registry import DEFAULT as ENGLISH
+from sparseembed.analyzers.registry import known
 from sparseembed.errors import ConfigError
 
 TERM_SPACES = ("word", "folded", "token", "word+folded")
@@ -35,6 +38,8 @@ class SparseConfig:
     :param least: Documents that a word stands in at least to be decoded onto. A rarer one is literal alone: it has no
         decoding row, and is found where it stands. `auto` is 1 for a vocabulary of at most 50,000 words and 2 for a
         larger one, of which more than half usually stands in one document alone. It has no effect on pieces.
+    :param analyzer: Finds the words of documents and queries: a name of `analyzers.registry`. It has no effect on
+        pieces.
     :param carried: Whether the index carries the documents' embeddings, in 8 bits, to rescore hits with.
     """
 
@@ -51,6 +56,7 @@ class SparseConfig:
     bits: int = 8
     least: int | str = AUTO
     carried: bool = True
+    analyzer: str = ENGLISH
 
     def __post_init__(self) -> None:
         """Check each choice.
@@ -66,6 +72,12 @@ class SparseConfig:
         ):
             if getattr(self, field) not in allowed:
                 raise ConfigError(f"{field} must be one of {', '.join(allowed)}, not {getattr(self, field)!r}")
+        known(self.analyzer)
+        if self.analyzer == WHITESPACE and self.terms == "word+folded":
+            raise ConfigError(
+                "word+folded marks pieces with a #, which a word of the whitespace analyzer may begin with: use "
+                "--terms word, or another analyzer"
+            )
         if self.k < 1:
             raise ConfigError(f"K, the aligned terms of a document, must be at least 1, not {self.k}")
         if self.k == 1 and self.floor == "kth":

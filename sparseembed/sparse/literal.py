@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.analyzers.base import Analyzer
+from sparseembed.analyzers.base import Analyzer, terms_of_each
+from sparseembed.analyzers.plain import plain
 from sparseembed.embedders.long_texts import parts_of
 from sparseembed.text import clean_text
 
@@ -21,6 +22,9 @@ class LiteralTerms(Protocol):
 
     def of(self, text: str) -> list[str]:
         """Return the text's terms as they stand in the index, in order, repetitions included."""
+
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the terms of each text."""
 
 
 class PieceTerms:
@@ -47,9 +51,13 @@ class PieceTerms:
         pieces = self.numbers([text])[0].tolist()
         return [term for term in map(self._term, pieces) if term is not None]
 
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the terms of each text."""
+        return list(map(self.of, texts))
+
     def numbers(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
         """Return the piece ids of many texts; a text of many parts is tokenized part by part."""
-        split = [list(parts_of(clean_text(text).strip())) for text in texts]
+        split = [list(parts_of(plain(clean_text(text)).strip())) for text in texts]
         firsts = [" " + parts[0] for parts in split]
         found = [[_ids(each)] for each in self.tokenizer.encode_batch(firsts, add_special_tokens=False)]
         for parts, ids in zip(split, found, strict=True):
@@ -79,6 +87,10 @@ class WordTerms:
         """Return the analysed words of a text."""
         return self.analyzer.terms(text)
 
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the analysed words of each text."""
+        return terms_of_each(self.analyzer, texts)
+
 
 class JoinedTerms:
     """Literal terms of the `word+folded` term space: a text's words, and the set of its pieces."""
@@ -97,6 +109,10 @@ class JoinedTerms:
     def of(self, text: str) -> list[str]:
         """Return the text's words, repetitions included, then each of its pieces once."""
         return [*self.words.of(text), *map(marked, dict.fromkeys(self.pieces.of(text)))]
+
+    def of_each(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the words and pieces of each text."""
+        return list(map(self.of, texts))
 
 
 def _ids(encoding: Any) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Term spaces fitted to a collection: which terms are known, and in how many documents each stands."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -92,9 +92,16 @@ def fit_both(batches: Batches, least: int | None, backbone: Backbone, analyzer: 
     return FittedSpace(JoinedSpace.of(words.space, space), collection, *words[2:])
 
 
-SPACES: dict[str, Callable[[Batches, int | None, Backbone], FittedSpace]] = {
-    "word": lambda batches, least, backbone: fit_words(batches, least),
-    "folded": lambda batches, least, backbone: fit_pieces("folded", batches, backbone),
-    "token": lambda batches, least, backbone: fit_pieces("token", batches, backbone),
+class Fit(Protocol):
+    """Fits a term space to a collection."""
+
+    def __call__(self, batches: Batches, least: int | None, backbone: Backbone, analyzer: str = DEFAULT) -> FittedSpace:
+        """Read the texts once."""
+
+
+SPACES: dict[str, Fit] = {
+    "word": lambda batches, least, backbone, analyzer=DEFAULT: fit_words(batches, least, analyzer),
+    "folded": lambda batches, least, backbone, analyzer=DEFAULT: fit_pieces("folded", batches, backbone),
+    "token": lambda batches, least, backbone, analyzer=DEFAULT: fit_pieces("token", batches, backbone),
     "word+folded": fit_both,
 }

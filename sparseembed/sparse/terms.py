@@ -68,8 +68,7 @@ class TermSpace(ABC):
         first = len(known)
         numbers: list[int] = []
         sizes = []
-        for text in texts:
-            terms = self.literal.of(text)
+        for terms in self.literal.of_each(texts):
             sizes.append(len(terms))
             for term in terms:
                 number = known.get(term)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from sparseembed.analyzers.base import Analyzer
+from sparseembed.analyzers.base import Analyzer, ContextAnalyzer, Token
 from sparseembed.arrays import Ints
 from sparseembed.sparse.collection import CollectionStatistics
 
@@ -73,7 +73,7 @@ class WordCounter:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._runs: list[Path] = []
         self.documents = self.length = 0
-        self._number: dict[str, int] = {}
+        self._number: dict[str | Token, int] = {}
         self._terms: dict[str, int] = {}
         self._term_of: Ints = np.zeros(0, dtype=np.int64)
         self._occurrences: Ints = self._term_of
@@ -88,8 +88,7 @@ class WordCounter:
         number = self._number
         numbers: list[int] = []
         sizes = []
-        for text in texts:
-            tokens = self._analyzer.surfaces(text)
+        for tokens in self._tokens(texts):
             sizes.append(len(tokens))
             numbers.extend([number.setdefault(token, len(number)) for token in tokens])
         self._learn(list(islice(number, known, None)))
@@ -136,11 +135,23 @@ class WordCounter:
         collection = CollectionStatistics(self.documents, self.length, np.asarray(frequencies, dtype=np.int64))
         return CountedWords(Vocabulary(terms, surfaces), collection, rare, rare_length, least)
 
-    def _learn(self, spellings: list[str]) -> None:
-        """Find the terms of spellings that were not seen before."""
+    def _tokens(self, texts: Sequence[str]) -> Iterator[Sequence[str | Token]]:
+        """Yield the tokens of each text: spellings, or where a word's term is not its own affair both."""
+        if isinstance(self._analyzer, ContextAnalyzer):
+            yield from self._analyzer.tokens_of_each(texts)
+        else:
+            yield from map(self._analyzer.surfaces, texts)
+
+    def _terms_of(self, tokens: list[Any]) -> Sequence[str | None]:
+        """Return the term of each token; None for one that is left out."""
+        if isinstance(self._analyzer, ContextAnalyzer):
+            return [token.term for token in tokens]
+        return self._analyzer.terms_of(tokens)
+
+    def _learn(self, tokens: list[str | Token]) -> None:
+        """Find the terms of tokens that were not seen before."""
         new = [
-            -1 if term is None else self._terms.setdefault(term, len(self._terms))
-            for term in self._analyzer.terms_of(spellings)
+            -1 if term is None else self._terms.setdefault(term, len(self._terms)) for term in self._terms_of(tokens)
         ]
         self._term_of = np.concatenate([self._term_of, np.asarray(new, dtype=np.int64)])
         self._occurrences = _longer(self._occurrences, len(self._number))
@@ -152,9 +163,9 @@ class WordCounter:
 
     def _in_memory(self) -> Iterator[_Term]:
         spellings: list[dict[str, int]] = [{} for _ in self._terms]
-        for spelling, term, count in zip(self._number, self._term_of.tolist(), self._occurrences.tolist(), strict=True):
+        for token, term, count in zip(self._number, self._term_of.tolist(), self._occurrences.tolist(), strict=True):
             if term >= 0:
-                spellings[term][spelling] = count
+                spellings[term][token.surface if isinstance(token, Token) else token] = count
         for term in sorted(self._terms):
             place = self._terms[term]
             yield _Term(term, int(self._frequency[place]), spellings[place])

@@ -29,7 +29,7 @@ def test_the_table_has_a_line_a_preset(run):
     status, out, err = run()
     head, *lines = out.splitlines()
     assert (status, err) == (0, "")
-    assert head.split() == ["name", "group", "weights", "pooling", "attention", "licence", "verified"]
+    assert head.split() == ["name", "group", "weights", "pooling", "attention", "languages", "licence", "verified"]
     assert [line.split()[0] for line in lines] == [preset.name for preset in CATALOGUE]
     for line, preset in zip(lines, CATALOGUE, strict=True):
         assert line.split()[1:5] == [

@@ -5,6 +5,8 @@ from typing import Any
 
 from sparseembed.embedders.spec import EmbedderSpec
 
+MANY = ("many",)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -15,6 +17,8 @@ class Preset:
     :param source: Model card or authors' code in which the parts were looked up.
     :param licence: Licence of the weights, and of the backbone and the adapters where they differ.
     :param verified: Whether prompt, pooling, attention, adapter order and closing token were read in the source.
+    :param languages: Codes of the languages that it embeds by its card, `many` where there are dozens, or none where
+        that is not known.
     :param note: What is not verified, and where this embedder is known to differ from its authors'.
     """
 
@@ -24,6 +28,7 @@ class Preset:
     licence: str
     verified: bool
     note: str = ""
+    languages: tuple[str, ...] = ("en",)
 
     @property
     def name(self) -> str:
@@ -32,5 +37,5 @@ class Preset:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parts and what is known of them as plain values."""
-        known = {key: getattr(self, key) for key in ("group", "source", "licence", "verified", "note")}
+        known = {key: getattr(self, key) for key in ("group", "source", "licence", "languages", "verified", "note")}
         return {**asdict(self.spec), **known}

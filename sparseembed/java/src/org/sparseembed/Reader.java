@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.apache.lucene.analysis.Analyzer;
 import org.apache.lucene.index.BinaryDocValues;
 import org.apache.lucene.index.DirectoryReader;
 import org.apache.lucene.index.DocValues;
@@ -119,13 +120,14 @@ public final class Reader {
   }
 
   /** Searches for texts with BM25 as Anserini does: the analyzed words, each as often as it stands there. */
-  public static byte[] searchTexts(long handle, byte[] texts, float k1, float b, int k, int threads)
-      throws IOException {
+  public static byte[] searchTexts(
+      long handle, String analyzer, byte[] texts, float k1, float b, int k, int threads) throws IOException {
     return OPEN.get(handle).using(
         opened -> {
           Strings all = new Strings(texts);
+          Analyzer words = Words.named(analyzer);
           IndexSearcher searcher = searcher(opened.reader, new BM25Similarity(k1, b));
-          return Batch.run(all.size(), threads, place -> opened.words(searcher, all.get(place), k));
+          return Batch.run(all.size(), threads, place -> opened.words(searcher, words, all.get(place), k));
         });
   }
 
@@ -215,10 +217,10 @@ public final class Reader {
     return top(searcher, query.build(), k);
   }
 
-  private Batch.Hits words(IndexSearcher searcher, String text, int k) throws IOException {
+  private Batch.Hits words(IndexSearcher searcher, Analyzer analyzer, String text, int k) throws IOException {
     // Grouped in the same map as Anserini's BagOfWordsQueryGenerator has it: the order decides how sums are rounded.
     Map<String, Long> counts =
-        Words.of(Words.english(), text).stream()
+        Words.of(analyzer, text).stream()
             .collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
     BooleanQuery.Builder query = new BooleanQuery.Builder();
     for (Map.Entry<String, Long> word : counts.entrySet()) {

@@ -31,15 +31,14 @@ public final class Store {
   private final Directory directory;
   private final KeepUntilReleased policy;
   private final IndexWriter writer;
-  private final boolean analysed;
   private final long memory;
   private Collected collected = new Collected(new Strings(new byte[4]), new int[0]);
   private int largest;
 
-  private Store(String folder, String commit, boolean analysed, double megabytes) throws IOException {
+  private Store(String folder, String commit, String analyzer, double megabytes) throws IOException {
     // Not mapped: a merge reads all of an index, and its pages would count as memory of the process.
     directory = new NIOFSDirectory(Path.of(folder), NoLockFactory.INSTANCE);
-    IndexWriterConfig config = new IndexWriterConfig(analysed ? Words.english() : null);
+    IndexWriterConfig config = new IndexWriterConfig(analyzer == null ? null : Words.named(analyzer));
     config.setOpenMode(commit == null ? IndexWriterConfig.OpenMode.CREATE : IndexWriterConfig.OpenMode.APPEND);
     if (commit != null) {
       dropNewer(commit);
@@ -57,16 +56,15 @@ public final class Store {
     double buffer = megabytes > 0 ? megabytes : share();
     config.setRAMBufferSizeMB(buffer);
     memory = (long) (buffer * (1 << 20));
-    this.analysed = analysed;
     writer = new IndexWriter(directory, config);
   }
 
   /**
    * Opens a folder: anew (its commits stay until `release`), or at a commit, without the others. A buffer of 0 megabytes
-   * is a share of the heap.
+   * is a share of the heap. An analyzer takes texts apart; null for impacts.
    */
-  public static long open(String folder, String commit, boolean analysed, double megabytes) throws IOException {
-    return OPEN.add(new Store(folder, commit, analysed, megabytes));
+  public static long open(String folder, String commit, String analyzer, double megabytes) throws IOException {
+    return OPEN.add(new Store(folder, commit, analyzer, megabytes));
   }
 
   /** Takes the terms that the numbers of later blocks name. */
@@ -95,7 +93,7 @@ public final class Store {
     }
   }
 
-  /** Adds documents whose contents the English analyzer takes apart. */
+  /** Adds documents whose contents the analyzer takes apart. */
   public static void addTexts(long handle, byte[] ids, byte[] texts) throws IOException {
     Store store = OPEN.get(handle);
     synchronized (store) {
