@@ -14,6 +14,11 @@ from sparseembed.text import one_line, shown
 _STATE, _SPLITS = "state.json", "dataset_dict.json"
 
 
+def is_saved(folder: Traversable) -> bool:
+    """Tell whether a folder is a data set, or one of several splits, that `save_to_disk` wrote."""
+    return (folder / _SPLITS).is_file() or (folder / _STATE).is_file()
+
+
 def open_saved(folder: Traversable, wants: Wants) -> Records | None:
     """Open a data set that `save_to_disk` wrote; None where the folder is none.
 
