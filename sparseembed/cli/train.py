@@ -13,9 +13,10 @@ NAME = "train"
 HELP = "train an adapter of an embedder on text pairs"
 DESCRIPTION = """\
 Train a LoRA adapter on pairs of a query and a text that answers it: {"query", "positive", "negative"?}, "anchor" for
-"query", lists "pos" and "neg" (a pair for each positive), lists of passages as Tevatron has them, or two or three columns
-between tabs; JSONL, JSON, CSV, TSV, Parquet or Arrow, each perhaps compressed, or data sets saved by datasets. The batches are of one file each; some pairs are held out for a check. A run that was stopped goes on from its
-last checkpoint, to the same bytes.
+"query", lists "pos" and "neg" (a pair for each positive), lists of passages as Tevatron has them, or two or three
+columns between tabs; in JSONL, JSON, CSV, TSV, Parquet or Arrow, each perhaps compressed, or saved by datasets. The
+batches are of one file each; some pairs are held out for a check. A run that was stopped goes on from its last
+checkpoint, to the same bytes.
 """
 EPILOG = """\
 examples:

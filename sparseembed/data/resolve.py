@@ -128,7 +128,7 @@ def _open(
     """Try what a name may stand for, one after the other.
 
     :param open_found: Opens a folder that the name stands for.
-    :param open_other: Opens a folder in another layout than BEIR's, if nothing else has its name.
+    :param open_other: Opens a folder in another layout than BEIR's, if it holds documents.
     """
     looks_like_path = _looks_like_path(dataset)
     if path is not None and path.is_dir() and (looks_like_path or is_beir_folder(path)):
@@ -140,19 +140,24 @@ def _open(
     data = _data_folder()
     if data is not None and (data / dataset).is_dir():
         return open_found(data / dataset)
-    dataset_id = None if dataset == BUILT_IN else full_id(dataset)
-    if dataset == BUILT_IN or dataset_id is not None:
-        if fields.named:
-            raise DataError(f"{dataset}: its fields are known: leave out --id-field, --text-field and --title-field")
-        if dataset_id is not None:
-            return open_irds(dataset_id)
+    if dataset == BUILT_IN:
         from sparseembed.data.pydocs import open_pydocs
 
-        return open_pydocs()
+        return _as_named(dataset, fields, open_pydocs)
     found = open_other(path) if path is not None and path.is_dir() else None
     if found is not None:
         return found
+    dataset_id = full_id(dataset)
+    if dataset_id is not None:
+        return _as_named(dataset, fields, lambda: open_irds(dataset_id))
     raise _unknown(dataset, path)
+
+
+def _as_named(dataset: str, fields: Fields, open_known: Callable[[], Collection]) -> Collection:
+    """Open a collection whose fields have names of their own."""
+    if fields.named:
+        raise DataError(f"{dataset}: its fields are known: leave out --id-field, --text-field and --title-field")
+    return open_known()
 
 
 @contextmanager

@@ -54,8 +54,6 @@ SHAPES = {
             "neg": [[pair.negative] for pair in TWO],
         }
     ),
-        {"anchor": [p.query for p in TWO], "pos": [[p.positive] for p in TWO], "neg": [[p.negative] for p in TWO]}
-    ),
 }
 
 

@@ -5,9 +5,10 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from sparseembed.data.lines import reading
+from sparseembed.data.records.arrow import open_arrow
 from sparseembed.data.records.base import Records, Wants
 from sparseembed.data.records.folder import FolderRecords
-from sparseembed.data.records.registry import open_records
+from sparseembed.data.records.head import read_head
 from sparseembed.errors import DataError
 from sparseembed.text import one_line, shown
 
@@ -43,7 +44,15 @@ def open_saved(folder: Traversable, wants: Wants) -> Records | None:
     listed = [entry.get("filename") for entry in files if isinstance(entry, dict)] if isinstance(files, list) else []
     if not listed or not all(isinstance(name, str) and name and "/" not in name for name in listed):
         raise _damaged(folder / _STATE, "no list of data files")
-    return FolderRecords(one_line(folder), [open_records(folder / str(name), wants) for name in listed])
+    return FolderRecords(one_line(folder), [_part(folder / str(name), wants) for name in listed])
+
+
+def _part(file: Traversable, wants: Wants) -> Records:
+    return open_arrow(file, read_head(file), wants) or _damaged_part(file)
+
+
+def _damaged_part(file: Traversable) -> Records:
+    raise _damaged(file, "no Arrow stream")
 
 
 def _read(file: Traversable) -> dict[str, Any]:
