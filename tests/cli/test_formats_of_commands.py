@@ -1,5 +1,6 @@
 """Commands over the formats of corpora, queries and lists of ids."""
 
+import argparse
 import gzip
 import io
 import json
@@ -84,3 +85,16 @@ def test_a_field_that_is_missing_names_those_that_there_are(words, refused, mode
         f'{file}:1: a table whose first line does not name "number" and "text" or "contents", but has '
         "'nr', 'head', 'body': name columns by --id-field and --text-field, by their numbers where the table has no header"
     )
+
+
+def test_the_command_that_adapt_tells_names_the_fields(tmp_path):
+    from sparseembed.cli.options import PARTS
+    from sparseembed.cli.training import index_command
+
+    parts = dict.fromkeys(("embedder", *PARTS))
+    fields = {"id_field": "nr", "text_fields": ["head", "the body"], "title_field": None}
+    options = argparse.Namespace(**parts, **fields)
+    assert index_command(options, "x.csv", Path("out")) == (
+        "sparseembed index x.csv --id-field nr --text-field head --text-field 'the body' --adapter out"
+    )
+    assert index_command(argparse.Namespace(**parts), "x", Path("out")) == "sparseembed index x --adapter out"

@@ -111,3 +111,9 @@ def test_missing_fields_are_told_with_those_that_there_are(name, message_of):
         message = message_of(open_corpus, path_of(name), fields)
         assert f'"{wanted}"' in message
         assert "'id', 'title', 'text'" in message
+
+
+@pytest.mark.parametrize("kind", ["tar", "gztar", "xztar"])
+def test_archives_are_told_of(kind, tmp_path, message_of):
+    made = shutil.make_archive(str(tmp_path / "made"), kind, WRITTEN)
+    assert message_of(open_corpus, made).startswith(f"{made}: a tar archive: unpack it")
