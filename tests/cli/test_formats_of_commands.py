@@ -83,7 +83,8 @@ def test_a_field_that_is_missing_names_those_that_there_are(words, refused, mode
     file.write_text(csv_of(ROWS))
     assert refused(words[0], file, *words[1:], "--id-field", "number", *model) == (
         f'{file}:1: a table whose first line does not name "number" and "text" or "contents", but has '
-        "'nr', 'head', 'body': name columns by --id-field and --text-field, by their numbers where the table has no header"
+        "'nr', 'head', 'body': name columns by --id-field and --text-field, by their numbers where the table has no "
+        "header"
     )
 
 
