@@ -30,7 +30,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "variables:"
-	@echo "  DATASET   a BEIR folder, a JSONL file, a collection's name or an ir_datasets id (default: pydocs)"
+	@echo "  DATASET   a BEIR folder, a file or folder of documents, a collection's name or an ir_datasets id (default: pydocs)"
 	@echo "  SPLIT     split that eval reports (default: test), or that sweep and ablation tune on (default: train)"
 	@echo "  EMBEDDER  a preset, a model folder, a GGUF file or a Hugging Face id (default: smollm2-135m-aligned)"
 	@echo "  ADAPTER   a folder that adapt or train wrote, put onto the embedder (for index and eval)"

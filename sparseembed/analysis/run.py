@@ -12,6 +12,7 @@ from sparseembed.analysis.findings import LEAST, Vocabulary, find
 from sparseembed.analysis.report import write_report
 from sparseembed.analysis.tokens import make_sets, text_terms
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.fields import Fields
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.sources import model_folder
 from sparseembed.embedders.spec import EmbedderSpec
@@ -61,10 +62,11 @@ def raw_backbone(spec: EmbedderSpec) -> EmbedderSpec:
     )
 
 
-def open_texts(name: str) -> Corpus:
-    """Open texts: a .txt file with one text a line, a JSONL file, or a collection.
+def open_texts(name: str, fields: Fields | None = None) -> Corpus:
+    """Open texts: a .txt file with one text a line, or documents as `open_corpus` takes them.
 
     :param name: The file or collection.
+    :param fields: Which fields of documents count; the usual ones when None.
     :return: The texts, as documents.
     :raises DataError: There is no such thing, or it cannot be read.
     """
@@ -72,7 +74,7 @@ def open_texts(name: str) -> Corpus:
 
     path = Path(name)
     if path.suffix != ".txt" or not path.is_file():
-        return open_corpus(name)
+        return open_corpus(name, fields or Fields())
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.cli.options import add_corpus_argument, add_embedder_options, chosen_corpus, chosen_embedder
 from sparseembed.cli.training import add_training_options, chosen_recipe, index_command, tell
 from sparseembed.training.recipe import ADAPT
 
@@ -25,20 +25,15 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "dataset", metavar="DATASET", help="a JSONL file, a BEIR folder, a collection's name or an ir_datasets id"
-    )
+    add_corpus_argument(parser)
     add_training_options(parser, "documents held out for the check", ADAPT)
     add_embedder_options(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Adapt the embedder."""
-    from sparseembed.data.resolve import open_corpus
     from sparseembed.training.run import adapt
 
     recipe, embedder, out = chosen_recipe(options), chosen_embedder(options), Path(options.out)
-    trained = adapt(
-        open_corpus(options.dataset), embedder, out, recipe, held_out=options.held_out, restart=options.restart
-    )
+    trained = adapt(chosen_corpus(options), embedder, out, recipe, held_out=options.held_out, restart=options.restart)
     tell(out, trained.about["check"], index_command(options, options.dataset, out))

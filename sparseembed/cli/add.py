@@ -2,7 +2,7 @@
 
 import argparse
 
-from sparseembed.cli.options import add_naming_options, named_embedder
+from sparseembed.cli.options import add_corpus_argument, add_naming_options, chosen_corpus, named_embedder
 
 NAME = "add"
 HELP = "add documents to an index, or replace some"
@@ -14,6 +14,7 @@ nothing of it. How far the added documents are from the fitted ones is told, and
 EPILOG = """\
 examples:
   sparseembed add indexes/mine new.jsonl
+  sparseembed add indexes/mine new.csv --id-field nr --text-field body
   sparseembed add indexes/mine changed.jsonl --replace     a document of a known id takes the old one's place
 """
 
@@ -21,7 +22,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("index", metavar="INDEX", help="an index folder")
-    parser.add_argument("dataset", metavar="FILE", help="a JSONL file, a BEIR folder or a collection's name")
+    add_corpus_argument(parser)
     parser.add_argument("--replace", action="store_true", help="replace documents whose ids the index has")
     add_naming_options(parser)
 
@@ -32,4 +33,4 @@ def run(options: argparse.Namespace) -> None:
     from sparseembed.java.jvm import expect_short_use
 
     expect_short_use()
-    Index(options.index, named_embedder(options)).add(options.dataset, options.replace)
+    Index(options.index, named_embedder(options)).add(chosen_corpus(options), options.replace)

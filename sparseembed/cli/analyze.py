@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.cli.options import add_embedder_options, add_field_options, chosen_embedder, chosen_fields
 from sparseembed.cli.text import columns
 from sparseembed.embedders.spec import TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
@@ -36,8 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--texts",
         metavar="T",
         default="pydocs",
-        help="a .txt file with one text a line, a JSONL file, a folder or a collection (default: pydocs)",
+        help="a .txt file with one text a line, or documents as index takes them (default: pydocs)",
     )
+    add_field_options(parser)
     parser.add_argument(
         "--against",
         metavar="BACKBONE",
@@ -62,9 +63,8 @@ def run(options: argparse.Namespace) -> None:
 
     embedder = chosen_embedder(options)
     out = Path(options.out)
-    report = analyze(
-        embedder, _backbone(options, embedder), open_texts(options.texts), out, options.limit, options.terms
-    )
+    texts = open_texts(options.texts, chosen_fields(options))
+    report = analyze(embedder, _backbone(options, embedder), texts, out, options.limit, options.terms)
     if options.json:
         sys.stdout.write(json.dumps(summary(report), ensure_ascii=False) + "\n")
         return

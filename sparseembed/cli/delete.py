@@ -1,10 +1,8 @@
 """`sparseembed delete`: documents out of an index."""
 
 import argparse
-import sys
-from pathlib import Path
 
-from sparseembed.errors import ConfigError, DataError
+from sparseembed.errors import ConfigError
 
 NAME = "delete"
 HELP = "delete documents from an index"
@@ -39,9 +37,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _read(file: str) -> list[str]:
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise DataError(f"{file} cannot be read ({reason}): give a text file with one id a line") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    from sparseembed.data.lines import read_lines
+    from sparseembed.data.source import open_source
+
+    return [line.strip() for _, line in read_lines(open_source(file))]

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.cli.options import add_corpus_argument, add_embedder_options, chosen_corpus, chosen_embedder
 
 NAME = "encode"
 HELP = "encode a corpus, and keep the embeddings"
@@ -21,9 +21,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "dataset", metavar="DATASET", help="a JSONL file, a BEIR folder, a collection's name or an ir_datasets id"
-    )
+    add_corpus_argument(parser)
     parser.add_argument("--embeddings", metavar="DIR", help="where embeddings are kept (default: in the cache)")
     parser.add_argument("--reencode", action="store_true", help="encode anew a corpus that has changed")
     add_embedder_options(parser)
@@ -31,9 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Encode the corpus."""
-    from sparseembed.data.resolve import open_corpus
     from sparseembed.indexing.encoding import encode_corpus
 
-    corpus = open_corpus(options.dataset)
+    corpus = chosen_corpus(options)
     folder = Path(options.embeddings) if options.embeddings else None
     encode_corpus(corpus, chosen_embedder(options), folder, options.reencode)

@@ -4,7 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from sparseembed.cli.options import add_embedder_options, add_language_options, chosen_embedder
+from sparseembed.cli.options import (
+    add_corpus_argument,
+    add_embedder_options,
+    add_language_options,
+    chosen_embedder,
+    chosen_fields,
+)
 from sparseembed.outputs import check_output_folder, check_writable
 
 NAME = "eval"
@@ -27,9 +33,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "dataset", metavar="DATASET", help="a BEIR folder, a collection's name or an ir_datasets id, with judgements"
-    )
+    add_corpus_argument(parser, judged=True)
     parser.add_argument("--split", help="split to report (default: test, or the only one)")
     parser.add_argument("--out", metavar="FILE", help="the report (default: benchmarks/results/NAME.json)")
     parser.add_argument("--runs", metavar="DIR", help="write a TREC run file a system into this folder")
@@ -47,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     from sparseembed.data.resolve import open_collection
     from sparseembed.evaluation.harness import run_evaluation
 
-    collection = open_collection(options.dataset)
+    collection = open_collection(options.dataset, chosen_fields(options))
     out = Path(options.out or f"benchmarks/results/{collection.corpus.name}.json")
     runs = Path(options.runs) if options.runs else None
     check_writable(out)

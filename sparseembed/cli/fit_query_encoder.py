@@ -87,9 +87,10 @@ def _read(file: Path) -> list[str]:
     :raises DataError: The file cannot be read, or holds none.
     """
     if ".jsonl" in file.suffixes:
-        from sparseembed.data.jsonl import read_queries
+        from sparseembed.data.queries import read_queries
+        from sparseembed.data.source import open_source
 
-        return list(read_queries(file).values())
+        return list(read_queries(open_source(str(file))).values())
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

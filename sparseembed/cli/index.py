@@ -3,7 +3,13 @@
 import argparse
 
 from sparseembed.alignment.adjustment import ADJUSTMENTS
-from sparseembed.cli.options import add_embedder_options, add_language_options, chosen_embedder
+from sparseembed.cli.options import (
+    add_corpus_argument,
+    add_embedder_options,
+    add_language_options,
+    chosen_corpus,
+    chosen_embedder,
+)
 from sparseembed.sparse.config import AUTO, FLOORS, SCALES, TERM_SPACES, WEIGHTINGS
 
 NAME = "index"
@@ -20,6 +26,10 @@ examples:
       searched with plain words and no model
   sparseembed index my.jsonl --out indexes/mine
       your own documents, one JSON object a line: {"id": "1", "title": "...", "text": "..."}
+  sparseembed index articles.csv.gz --id-field nr --text-field headline --text-field body
+      a table with named columns; articles.parquet, a folder of JSON files and so on are given in the same way
+  zstdcat dump.jsonl.zst | sparseembed index - --out indexes/dump
+      what a program writes
   sparseembed index ./scifact --terms folded -k 512
       the paper's index: aligned vocabulary pieces alone
   sparseembed index ./scifact --terms word+folded
@@ -37,9 +47,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "dataset", metavar="DATASET", help="a JSONL file, a BEIR folder, a collection's name or an ir_datasets id"
-    )
+    add_corpus_argument(parser)
     parser.add_argument("--out", metavar="DIR", help="where the index goes (default: indexes/NAME)")
     parser.add_argument("--embeddings", metavar="DIR", help="where embeddings are kept (default: in the cache)")
     parser.add_argument("--overwrite", action="store_true", help="replace an index of other settings in --out")
@@ -128,10 +136,11 @@ def run(options: argparse.Namespace) -> None:
         "carried",
         "analyzer",
     )
+    embedder = chosen_embedder(options)
     build_index(
-        options.dataset,
+        chosen_corpus(options),
         options.out,
-        chosen_embedder(options),
+        embedder,
         options.terms,
         embeddings=options.embeddings,
         overwrite=options.overwrite,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypedDict
 from sparseembed.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sparseembed.data.corpus import Corpus
+    from sparseembed.data.fields import Fields
     from sparseembed.embedders.transformer import TransformerEmbedder
     from sparseembed.retrieval.embedder import Named
 
@@ -98,6 +100,54 @@ def add_naming_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--adapter", metavar="A", action="append", dest="adapters", help="PEFT adapter; again for more")
     group.add_argument("--decoding", metavar="M", help="model whose LM head decodes, if not the embedder's own")
     group.add_argument("--trust-remote-code", action="store_true", help="run code that the model brings")
+
+
+def add_corpus_argument(parser: argparse.ArgumentParser, metavar: str = "DATASET", judged: bool = False) -> None:
+    """Add the corpus, and --id-field, --text-field and --title-field, which name its documents' fields.
+
+    :param judged: Whether the command needs queries and judgements as well.
+    """
+    formats = "JSONL, JSON, CSV, TSV, Parquet, Arrow, each perhaps compressed; the content tells which"
+    parser.add_argument(
+        "dataset",
+        metavar=metavar,
+        help="a BEIR folder, a collection's name or an ir_datasets id, with judgements"
+        if judged
+        else f"a file of documents ({formats}), a folder of such files, of plain texts, in BEIR's layout or saved by "
+        "datasets, - for standard input, a pipe, a URL that fsspec reads, a collection's name or an ir_datasets id; "
+        "what can be read only once is copied to a temporary file (in $TMPDIR)",
+    )
+    add_field_options(parser)
+
+
+def add_field_options(parser: argparse.ArgumentParser) -> None:
+    """Add --id-field, --text-field and --title-field."""
+    group = parser.add_argument_group("fields of a document (numbers of columns where a table has no header)")
+    group.add_argument("--id-field", metavar="F", help="field of the id (default: _id or id)")
+    group.add_argument(
+        "--text-field",
+        metavar="F",
+        action="append",
+        dest="text_fields",
+        help="field of the text; again for more, which are joined by line breaks (default: text or contents)",
+    )
+    group.add_argument(
+        "--title-field", metavar="F", help="field of the title (default: title, unless --text-field names it)"
+    )
+
+
+def chosen_fields(options: argparse.Namespace) -> "Fields":
+    """Return the fields that the options of `add_field_options` name."""
+    from sparseembed.data.fields import Fields
+
+    return Fields(options.id_field, tuple(options.text_fields or ()), options.title_field)
+
+
+def chosen_corpus(options: argparse.Namespace) -> "Corpus":
+    """Open the corpus that the options of `add_corpus_argument` name."""
+    from sparseembed.data.resolve import open_corpus
+
+    return open_corpus(options.dataset, chosen_fields(options))
 
 
 def add_engine_option(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparseembed.cli.options import (
@@ -51,7 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", metavar="QUERY", nargs="?", help="the query's text")
     parser.add_argument("-k", type=int, default=10, help="hits wanted (default: 10)")
     parser.add_argument("--json", action="store_true", help="one JSON object a hit, text and metadata included")
-    parser.add_argument("--queries", metavar="FILE", help='many queries, one JSON object a line: {"_id", "text"}')
+    parser.add_argument(
+        "--queries",
+        metavar="FILE",
+        help='many queries, {"_id", "text"} or id, tab and text a line; - reads standard input',
+    )
     parser.add_argument("--run", dest="run_file", metavar="OUT.trec", help="TREC run file for --queries")
     parser.add_argument(
         "--keep-self",
@@ -128,10 +131,11 @@ def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
 
 
 def _search_many(searcher: "Searcher", options: argparse.Namespace) -> None:
-    from sparseembed.data.jsonl import read_queries
+    from sparseembed.data.queries import read_queries
+    from sparseembed.data.source import open_source
     from sparseembed.evaluation.runs import drop_self, write_trec_run
 
-    queries = read_queries(Path(options.queries))
+    queries = read_queries(open_source(options.queries))
     own = 0 if options.keep_self else 1  # one more hit, for the query's own document gives way
     hits = searcher.search_batch(list(queries.values()), options.k + own, options.threads, options.filters)
     run = dict(zip(queries, hits, strict=True))

@@ -12,13 +12,16 @@ from sparseembed.training.recipe import Recipe
 NAME = "train"
 HELP = "train an adapter of an embedder on text pairs"
 DESCRIPTION = """\
-Train a LoRA adapter on pairs of a query and a text that answers it: JSONL files, one {"query", "positive", "negative"?}
-a line. The batches are of one file each; some pairs are held out for a check. A run that was stopped goes on from its
-last checkpoint, to the same bytes.
+Train a LoRA adapter on pairs of a query and a text that answers it: {"query", "positive", "negative"?}, "anchor" for
+"query", lists "pos" and "neg" (a pair for each positive), lists of passages as Tevatron has them, or two or three
+columns between tabs; in JSONL, JSON, CSV, TSV, Parquet or Arrow, each perhaps compressed, or saved by datasets. The
+batches are of one file each; some pairs are held out for a check. A run that was stopped goes on from its last
+checkpoint, to the same bytes.
 """
 EPILOG = """\
 examples:
   sparseembed train pairs/ --out adapters/general
+  sparseembed train triples.train.small.tsv.gz --out adapters/general
   sparseembed train squad.jsonl titles.jsonl --out adapters/general --steps 1000 --batch 64
   sparseembed train pairs/ --licences licences.json --out adapters/general
 """
@@ -26,7 +29,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="JSONL files, or folders of them")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="files of pairs, or folders of them")
     parser.add_argument(
         "--licences", metavar="FILE", help="JSON object, file's name without its ending -> licence: for the model card"
     )

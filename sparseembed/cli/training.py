@@ -70,6 +70,9 @@ def index_command(options: argparse.Namespace, dataset: str, out: Path) -> str:
         if chosen is not None and part not in _RUNNING:
             flag = "--adapter" if part == "adapters" else f"--{part.replace('_', '-')}"
             words += [word for value in (chosen if part == "adapters" else [chosen]) for word in (flag, value)]
+    for flag, part in (("--id-field", "id_field"), ("--text-field", "text_fields"), ("--title-field", "title_field")):
+        chosen = getattr(options, part, None)  # train has no corpus
+        words += [word for value in ([chosen] if isinstance(chosen, str) else chosen or ()) for word in (flag, value)]
     return shlex.join([*words, "--adapter", str(out)])
 
 

@@ -1,11 +1,11 @@
 """A collection: a corpus with queries and judgements, which are read when they are first asked for."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from sparseembed.data.corpus import Corpus
+from sparseembed.data.corpus import Corpus, id_problem
 from sparseembed.data.qrels import Qrels
 from sparseembed.errors import DataError
 from sparseembed.text import clean_text, shown
@@ -93,6 +93,8 @@ class Collection:
             raise DataError(f"collection {self.corpus.name} has no split {shown(split)}: {known}")
         if split not in self._loaded.qrels:
             qrels = self.load_qrels(split)
+            self._check_ids("query", qrels)
+            self._check_ids("document", (document for judged in qrels.values() for document in judged))
             self._loaded.counts[split] = self._count(split, qrels)
             self._loaded.qrels[split] = qrels
         return self._loaded.qrels[split]
@@ -109,8 +111,16 @@ class Collection:
 
     def _all_queries(self) -> dict[str, str]:
         if self._loaded.queries is None:
-            self._loaded.queries = self.load_queries()
+            queries = self.load_queries()
+            self._check_ids("query", queries)
+            self._loaded.queries = queries
         return self._loaded.queries
+
+    def _check_ids(self, kind: str, ids: Iterable[str]) -> None:
+        """Refuse ids that no run file could hold, before any work: a source may have its own idea of an id."""
+        for identifier in ids:
+            if problem := id_problem(identifier):
+                raise DataError(f"collection {self.corpus.name}, {kind}: {problem}")
 
     def _count(self, split: str, qrels: Qrels) -> JudgementCounts:
         queries = self._all_queries()

@@ -1,19 +1,21 @@
 """Reading text files line by line, with errors that name the file and the line."""
 
+import io
 import json
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import IO, Any
 
 from sparseembed.data.opening import open_bytes
 from sparseembed.errors import DataError
 from sparseembed.text import one_line
 
 _BOM = b"\xef\xbb\xbf"
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
 JSON_TYPES = {
     bool: "true or false",
     int: "a number",
@@ -38,32 +40,66 @@ def located(source: Traversable, line: int, problem: str) -> DataError:
     return DataError(f"{one_line(source)}:{line}: {problem}")
 
 
-def read_lines(source: Traversable) -> Iterator[tuple[int, str]]:
-    """Read the lines of a UTF-8 file that are not blank.
+@contextmanager
+def reading(source: Traversable, done: Callable[[], str] = str) -> Iterator[IO[bytes]]:
+    """Open a file for reading, unpacked, and tell what goes wrong in one line.
 
     :param source: A file, a pipe or a member of a zip file; compressed ones are told by their content.
-    :return: Pairs of a line's number (from 1, blank ones counted) and its text, without a byte order mark.
-    :raises DataError: If the file cannot be read or is not UTF-8.
+    :param done: Says how far the reading has come, such as "line 3"; "" where it has not begun.
+    :return: Its bytes; can be peeked into.
+    :raises DataError: The file cannot be opened, read or unpacked.
     """
-    number = 0
     try:
         with ExitStack() as stack:
-            # Only "\n" ends a line here: JSON strings may hold U+2028 and other characters that str.splitlines cuts at.
-            for number, raw in enumerate(open_bytes(source, stack), 1):
-                try:
-                    text = (raw.removeprefix(_BOM) if number == 1 else raw).decode()
-                except UnicodeDecodeError as error:
-                    problem = f"not UTF-8 (byte 0x{raw[error.start]:02x}): convert the file, for example with iconv"
-                    raise located(source, number, problem) from None
-                if text and not text.isspace():
-                    yield number, text
+            yield open_bytes(source, stack)
     except FileNotFoundError:
         raise DataError(f"{one_line(source)}: no such file: check the path") from None
     except _UNREADABLE as error:
         problem = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
-        where = f" after line {number}" if number else ""
+        where = f" after {done()}" if done() else ""
         hint = "check its permissions, and that it is complete"
         raise DataError(f"{one_line(source)}: cannot be read{where} ({problem}): {hint}") from None
+
+
+def all_lines(source: Traversable) -> Iterator[str]:
+    """Read the lines of a text file in UTF-8, or in UTF-16 where it begins with that byte order mark.
+
+    :param source: A file, a pipe or a member of a zip file; compressed ones are told by their content.
+    :return: Each line with its end, without a byte order mark.
+    :raises DataError: If the file cannot be read or decoded.
+    """
+    number = 0
+    with reading(source, lambda: f"line {number}" if number else "") as stream:
+        try:
+            if stream.peek(2)[:2] in UTF16:  # type: ignore[attr-defined]
+                for line in io.TextIOWrapper(stream, "utf-16", newline="\n"):
+                    number += 1
+                    yield line
+                return
+            # Only "\n" ends a line here: JSON strings may hold U+2028 and other characters that str.splitlines cuts at.
+            for number, raw in enumerate(stream, 1):
+                yield (raw.removeprefix(_BOM) if number == 1 else raw).decode()
+        except UnicodeDecodeError as error:
+            raise located(source, max(number, 1), undecodable(error)) from None
+
+
+def undecodable(error: UnicodeDecodeError) -> str:
+    """Say what is wrong with bytes that are no text."""
+    if error.encoding.lower().startswith("utf-16"):
+        return f"not UTF-16 ({one_line(error.reason)}): check that the file is complete, or save it as UTF-8"
+    return f"not UTF-8 (byte 0x{error.object[error.start]:02x}): convert the file, for example with iconv"
+
+
+def read_lines(source: Traversable) -> Iterator[tuple[int, str]]:
+    """Read the lines of a text file that are not blank.
+
+    :param source: As for `all_lines`.
+    :return: Pairs of a line's number (from 1, blank ones counted) and its text, without a byte order mark.
+    :raises DataError: If the file cannot be read or decoded.
+    """
+    for number, text in enumerate(all_lines(source), 1):
+        if text and not text.isspace():
+            yield number, text
 
 
 def parse_object(source: Traversable, number: int, line: str, example: str) -> dict[str, Any]:

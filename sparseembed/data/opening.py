@@ -7,7 +7,6 @@ import io
 import lzma
 import os
 import tempfile
-import zipfile
 from contextlib import ExitStack
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -40,9 +39,9 @@ def open_bytes(source: Traversable, stack: ExitStack) -> IO[bytes]:
         stream.seek(0)
     else:
         stream = io.BufferedReader(_Joined(head, stream), _BUFFER)
-    if isinstance(stream, zipfile.ZipExtFile):
-        # Its own readline is slow Python code.
-        stream = stack.enter_context(io.BufferedReader(stream, _BUFFER))
+    if not isinstance(stream, io.BufferedReader):
+        # A member of a zip file, whose own readline is slow Python code, or a file elsewhere.
+        stream = stack.enter_context(io.BufferedReader(cast("io.RawIOBase", stream), _BUFFER))
     if head.startswith(_GZIP):
         return cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=stream)))
     if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS:
@@ -52,8 +51,15 @@ def open_bytes(source: Traversable, stack: ExitStack) -> IO[bytes]:
     if head.startswith(_ZSTD):
         return _zstandard(source, stream, stack)
     if head.startswith(_ZIP):
-        raise DataError(f"{one_line(source)}: a zip archive: unpack it and give the file or folder that is in it")
+        raise DataError(f"{one_line(source)}: {_zipped(stream)}")
     return stream
+
+
+def _zipped(stream: IO[bytes]) -> str:
+    """Say what to do about a zip archive: those of office programs have a list of their parts in front."""
+    if b"[Content_Types].xml" in stream.read(_PACKED):
+        return "a workbook or document of an office program: save the sheet as CSV"
+    return "a zip archive: unpack it and give the file or folder that is in it"
 
 
 def plain_name(name: str, ending: str) -> str:
@@ -89,11 +95,17 @@ class Spool:
         :return: The copy, under the pipe's name.
         :raises OSError: The pipe cannot be read, or the disk is full.
         """
-        spool = cls(str(path))
         with path.open("rb") as pipe:
-            while part := pipe.read(_BUFFER):
-                spool.write(part)
-        return spool
+            return cls(str(path)).fill(pipe)
+
+    def fill(self, stream: IO[bytes]) -> "Spool":
+        """Copy what a stream gives, and return the spool.
+
+        :raises OSError: The stream cannot be read, or the disk is full.
+        """
+        while part := stream.read(_BUFFER):
+            self.write(part)
+        return self
 
     def write(self, part: bytes) -> None:
         """Add bytes to the end."""

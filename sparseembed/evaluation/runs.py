@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sparseembed.data.corpus import id_problem
+from sparseembed.data.lines import read_lines
 from sparseembed.engines.base import Hit, Run
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.outputs import output_file
 
-# The format separates its columns by ASCII white space: other spaces may stand inside an id.
+# The format separates its columns by ASCII white space: an id that holds other spaces is refused.
 _FIELD = re.compile(r"[^ \t\r\n\f\v]+")
 _COLUMNS = "query Q0 document rank score tag"
 
@@ -57,7 +59,7 @@ def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
     :param run: query id -> hits, best first.
     :param tag: the system's name, the last column.
     :raises ConfigError: if the tag is empty or has white space in it.
-    :raises DataError: if an id is empty or has white space in it, a score is not finite, a document stands twice for a
+    :raises DataError: if an id is unusable (`id_problem`), a score is not finite, a document stands twice for a
         query, or the file cannot be written.
     """
     path = Path(path)
@@ -84,8 +86,8 @@ def _lines(query: str, hits: Sequence[Hit], tag: str) -> list[str]:
     above = np.float32(np.inf)
     for rank, (document, hit) in enumerate(zip(unique_ids(query, hits), hits, strict=True), 1):
         for kind, name in (("query", query), ("document", document)):
-            if not _FIELD.fullmatch(name):
-                raise DataError(f"{kind} id {name!r} is empty or has white space in it: no TREC run can hold it")
+            if problem := id_problem(name):
+                raise DataError(f"{kind} of the run: {problem}")
         if not math.isfinite(hit.score):
             raise DataError(f"document {document!r} has the score {hit.score} for query {query!r}: it must be finite")
         above = min(np.float32(hit.score), np.nextafter(above, np.float32(-np.inf)))
@@ -99,18 +101,14 @@ def read_trec_run(path: str | Path) -> Run:
     A query's hits are ordered by score, descending; equal scores by the rank column, then by their place in the file.
     The ranks are numbered anew from 1.
 
-    :param path: the file.
+    :param path: the file, perhaps compressed.
     :return: query id -> hits, best first, queries in the order of the file.
     :raises DataError: if the file is missing or a line of it is wrong (file and line are named).
     """
     path = Path(path)
     found: dict[str, dict[str, tuple[float, int]]] = {}
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                _add_line(found, line, f"{path}:{number}")
-    except OSError as error:
-        raise DataError(f"cannot read the run {path}: {error.strerror}") from error
+    for number, line in read_lines(path):
+        _add_line(found, line, f"{path}:{number}")
     run: Run = {}
     for query, documents in found.items():
         best = sorted(documents.items(), key=lambda item: (-item[1][0], item[1][1]))
@@ -118,16 +116,13 @@ def read_trec_run(path: str | Path) -> Run:
     return run
 
 
-def _add_line(found: dict[str, dict[str, tuple[float, int]]], line: bytes, where: str) -> None:
-    try:
-        fields = _FIELD.findall(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where}: not UTF-8: save the run as UTF-8") from error
-    if not fields:
-        return
+def _add_line(found: dict[str, dict[str, tuple[float, int]]], line: str, where: str) -> None:
+    fields = _FIELD.findall(line)
     if len(fields) != 6:
         raise DataError(f"{where}: {len(fields)} columns where a TREC run has 6: {_COLUMNS}")
     query, _, document, rank, score, _ = fields
+    if problem := id_problem(query) or id_problem(document):
+        raise DataError(f"{where}: {problem}")
     try:
         place, value = int(rank), float(score)
     except ValueError as error:

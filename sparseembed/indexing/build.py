@@ -56,7 +56,8 @@ def build_index(
 ) -> BuiltIndex:
     """Index a corpus. Memory grows with its vocabulary and its ids, and not with its texts.
 
-    :param corpus: A `Corpus`, a JSONL file, a folder in BEIR's layout, or the name of a collection.
+    :param corpus: A `Corpus`, or a file, a folder, a URL or the name of a collection, as `open_corpus` takes them;
+        `open_corpus(path, Fields(id="nr", text=("headline", "body")))` names the fields of its documents.
     :param out: Folder of the index; `indexes/NAME` when None, NAME being the corpus's name and, but for `word`, the
         term space. The index is made in the folder, which may be a mount point or a link to a folder; open searchers
         of an index that stands there keep what they have opened.

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sparseembed.data.corpus import Corpus, Document
+from sparseembed.data.corpus import Corpus, Document, id_problem
 from sparseembed.data.metadata import packed
 from sparseembed.embedders.early import DEPTH
 from sparseembed.embedders.load import EmbedderLike
@@ -101,10 +101,12 @@ class Index:
 
         :param ids: Their ids.
         :return: The manifest of the new commit.
-        :raises DataError: The index lacks one of them; nothing is deleted then.
+        :raises DataError: The index lacks one of them, or one is no id; nothing is deleted then.
         :raises IndexFolderError: Another process writes to the index.
         """
         wanted = list(dict.fromkeys(ids))
+        if problem := next(filter(None, map(id_problem, wanted)), ""):
+            raise DataError(f"{problem}; nothing was deleted")
         with Change(self.path, "deletions") as change:
             missing = [doc_id for doc_id in wanted if change.snapshot.find(doc_id) is None]
             if missing:

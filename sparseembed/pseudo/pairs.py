@@ -1,28 +1,23 @@
-"""Pairs of texts to train on: JSONL files of {"query", "positive", "negative"?}, one object a line."""
+"""Pairs of texts to train on, from files of records in the shapes that people have."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from sparseembed.data.lines import located, parse_object, read_lines
+from sparseembed.data.opening import ENDINGS
+from sparseembed.data.records.registry import open_records
+from sparseembed.data.records.saved import is_saved, open_saved
+from sparseembed.data.source import open_source
 from sparseembed.errors import DataError
-from sparseembed.pseudo.folding import squeeze
+from sparseembed.pseudo.shapes import EXAMPLE, WANTS, Pair, pairs_of
 from sparseembed.text import clean_text, one_line
 
-_ENDINGS = (".jsonl", ".jsonl.gz")
-_FIELDS = ("query", "positive", "negative")
-_EXAMPLE = 'write one object a line, such as {"query": "...", "positive": "..."}, and "negative" where there is one'
+__all__ = ["Pair", "Source", "fingerprint", "read_sources"]
 
-
-class Pair(NamedTuple):
-    """A query, a text that answers it, and perhaps one that does not though it looks so."""
-
-    query: str
-    positive: str
-    negative: str | None = None
+_KINDS = (".jsonl", ".json", ".tsv", ".csv", ".parquet", ".arrow")  # what is read of a folder
+_ENDINGS = tuple(kind + packed for kind in _KINDS for packed in ENDINGS)
 
 
 @dataclass(frozen=True)
@@ -40,8 +35,8 @@ class Source:
 def read_sources(paths: Sequence[Path]) -> list[Source]:
     """Read files of pairs.
 
-    :param paths: JSONL files (gzip if the name ends with ".gz"), and folders, of which each *.jsonl and *.jsonl.gz is
-        read; not those in folders below them.
+    :param paths: Files of any format of records, whose contents tell the format; data sets that `datasets` saved; and
+        folders, of which the files of the usual names are read, such as *.jsonl and *.tsv.gz, and no folders below.
     :return: One source a file, ordered by name, whatever the order of `paths`. Files of the same name have their
         folder's before it. Texts have white space folded.
     :raises DataError: No file, a file given twice, one that cannot be read or holds no pair, or a line that is no pair.
@@ -74,19 +69,19 @@ def fingerprint(sources: Sequence[Source]) -> str:
 
 
 def _files_of(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not path.is_dir() or is_saved(path):
         return [path]
     try:
         files = sorted(file for file in path.iterdir() if file.name.endswith(_ENDINGS) and file.is_file())
     except OSError as error:
         raise DataError(f"{one_line(path)}: cannot be read ({error.strerror}): check its permissions") from None
     if not files:
-        raise DataError(f"{one_line(path)}: no *.jsonl or *.jsonl.gz in this folder: give a folder of files of pairs")
+        raise DataError(f"{one_line(path)}: no *.jsonl, *.tsv or the like in this folder: give files of pairs")
     return files
 
 
 def _stem(file: Path) -> str:
-    return clean_text(file.name.removesuffix(".gz").removesuffix(".jsonl"))
+    return clean_text(file.name.removesuffix(next((end for end in reversed(_ENDINGS) if file.name.endswith(end)), "")))
 
 
 def _long_name(file: Path) -> str:
@@ -94,29 +89,10 @@ def _long_name(file: Path) -> str:
 
 
 def _read(file: Path) -> tuple[Pair, ...]:
-    pairs = tuple(_pair(file, number, line) for number, line in read_lines(file))
+    records = open_saved(file, WANTS) if file.is_dir() else None
+    if records is None:
+        records = open_records(open_source(str(file)), WANTS)
+    pairs = tuple(pair for place, record in records for pair in pairs_of(records, place, record))
     if not pairs:
-        raise DataError(f"{one_line(file)}: no pairs in it: {_EXAMPLE}")
+        raise DataError(f"{one_line(file)}: no pairs in it: {EXAMPLE}")
     return pairs
-
-
-def _pair(file: Path, number: int, line: str) -> Pair:
-    record = parse_object(file, number, line, _EXAMPLE)
-    query, positive, negative = (_text(file, number, record, field) for field in _FIELDS)
-    return Pair(query, positive, negative or None)
-
-
-def _text(file: Path, number: int, record: dict[str, Any], field: str) -> str:
-    """Return a field's text; "" where there is no negative."""
-    value = record.get(field)
-    if value is None and field == "negative":
-        return ""
-    if field not in record:
-        raise located(file, number, f'no "{field}": {_EXAMPLE}')
-    if not isinstance(value, str):
-        raise located(file, number, f'"{field}" is not a string: {_EXAMPLE}')
-    text = squeeze(clean_text(value))
-    if not text:
-        remedy = "leave the field out" if field == "negative" else "remove the line, or give it a text"
-        raise located(file, number, f'"{field}" is empty: {remedy}')
-    return text

@@ -87,7 +87,7 @@ def bytes_of(folder):
         (GOOD + '{"_id": "d1", "text": "x"}\n', ":3: id 'd1' occurs twice, first on line 1"),
         ("", ": no documents in it"),
         ("\n \n", ": no documents in it"),
-        (b"\xff\xfe", ":1: not UTF-8"),
+        (b"\xff\xfd", ":1: not UTF-8"),
     ],
 )
 @pytest.mark.parametrize("command", ["index", "encode"])

@@ -208,7 +208,7 @@ def test_files_of_pairs_that_will_not_do(refused, pairs, model, tmp_path):
     assert f"{tmp_path / 'none.jsonl'}: no such file" in error_of(tmp_path / "none.jsonl")
     assert "given 2 times" in error_of(pairs, pairs)
     (tmp_path / "empty").mkdir()
-    assert "no *.jsonl or *.jsonl.gz in this folder" in error_of(tmp_path / "empty")
+    assert "no *.jsonl, *.tsv or the like in this folder" in error_of(tmp_path / "empty")
     good = '{"query": "q", "positive": "p"}\n'
     for line, expected in (
         ('{"query": "", "positive": "p"}', ':2: "query" is empty'),

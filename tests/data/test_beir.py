@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sparseembed.data.beir import is_beir_folder, open_beir, open_beir_corpus, read_beir
+from sparseembed.data.beir import is_beir_folder, open_beir, read_beir, read_beir_corpus
 from sparseembed.data.corpus import Document
 
 
@@ -76,7 +76,7 @@ def test_folder_inside_a_zip_file(tmp_path, write_beir, message_of):
 def test_documents_alone(tmp_path, write_beir):
     folder = write_beir(tmp_path / "set")
     (folder / "queries.jsonl").unlink()
-    assert open_beir_corpus(folder).ids == ["d1", "d2", "d3"]
+    assert read_beir_corpus(folder, folder.name, str(folder.resolve())).ids == ["d1", "d2", "d3"]
     for file in (folder / "qrels").iterdir():
         file.unlink()
     assert open_beir(folder).splits == ()
@@ -92,7 +92,7 @@ def test_qrels_without_queries(tmp_path, write_beir, message_of):
 
 def test_no_corpus(tmp_path, write_beir, message_of):
     folder = write_beir(tmp_path / "outer" / "inner").parent
-    for call in (open_beir, open_beir_corpus):
+    for call in (open_beir, lambda folder: read_beir_corpus(folder, "x", "x")):
         message = message_of(call, folder)
         assert message.startswith(f"{folder}: no corpus.jsonl in this folder: ")
         assert message.endswith(f"perhaps {str(folder / 'inner')!r} is meant")

@@ -83,3 +83,16 @@ def test_no_judged_query_is_known(message_of):
 def test_query_texts_are_cleaned_of_surrogates():
     collection = Collection.in_memory(CORPUS, {"q1": "a\ud800"}, {"test": {"q1": {"d1": 1}}})
     assert collection.queries("test") == {"q1": "a\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("queries", "qrels", "kind"),
+    [
+        ({"a b": "x"}, {"q": {"d": 1}}, "query"),
+        ({"q": "x"}, {"a b": {"d": 1}}, "query"),
+        ({"q": "x"}, {"q": {"a b": 1}}, "document"),
+    ],
+)
+def test_ids_with_white_space_are_refused_wherever_they_are_from(queries, qrels, kind, message_of):
+    collection = Collection.in_memory(Corpus([Document("d", "", "x")], "set"), queries, {"test": qrels})
+    assert message_of(collection.queries, "test").startswith(f"collection set, {kind}: id 'a b' holds white space")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sparseembed.data import corpus as corpus_module
 from sparseembed.data.corpus import Corpus, Document, id_problem, safe_name
-from sparseembed.data.jsonl import JsonlDocuments
+from sparseembed.data.documents import read_documents
 from sparseembed.errors import DataError
 from sparseembed.text import clean_text, one_line, shown
 
@@ -227,7 +227,7 @@ def test_a_source_that_changes_is_noticed(changed, place, message_of):
 @pytest.mark.usefixtures("streaming")
 def test_what_is_read_partly_can_be_read_from_its_start(tmp_path, write_jsonl):
     path = write_jsonl(tmp_path / "x.jsonl", [{"id": d.id, "title": d.title, "text": d.text} for d in MANY])
-    corpus = Corpus(JsonlDocuments(path), "many")
+    corpus = Corpus(read_documents(path), "many")
     first, second = iter(corpus), iter(corpus)
     assert [next(first), next(first), next(second)] == [MANY[0], MANY[1], MANY[0]]
     assert list(corpus) == MANY
@@ -248,7 +248,7 @@ def test_the_first_of_several_repeated_ids_of_a_file_is_named_with_both_lines(tm
     path = tmp_path / "x.jsonl"
     ids = ["a", "", "b", "c", "c", "b", "a"]
     path.write_text("".join(json.dumps({"id": each, "text": ""}) + "\n" if each else "\n" for each in ids))
-    message = message_of(Corpus, JsonlDocuments(path), "x")
+    message = message_of(Corpus, read_documents(path), "x")
     assert message == f"{path}:5: id 'c' occurs twice, first on line 4: rename or remove one of the two"
 
 

@@ -5,11 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.data.jsonl import JsonlDocuments, read_queries
+from sparseembed.data.documents import read_documents as open_documents
+from sparseembed.data.queries import read_queries
 
 
 def read_documents(path):
-    return list(Corpus(JsonlDocuments(path), "docs"))
+    return list(Corpus(open_documents(path), "docs"))
 
 
 ANY_TEXT = st.text(st.characters())  # with surrogates
@@ -67,7 +68,7 @@ def test_fields_by_hand(tmp_path):
         encoding="utf-8",
     )
     assert read_documents(path) == [
-        Document("7", "", "seven"),
+        Document("7", "", "seven", {"n": [1]}),
         Document("x", "T", "\ufffd \U0001f600"),
         Document("first", "", "wins"),
         Document("-1", "", ""),

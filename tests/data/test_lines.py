@@ -58,8 +58,18 @@ def test_bad_utf8_names_the_line(tmp_path, message_of):
     assert "iconv" in message
 
 
-@pytest.mark.parametrize("raw", ["x".encode("utf-16"), b"\xed\xa0\x80", b"ok\xc3"])
-def test_utf16_encoded_surrogates_and_cut_characters_are_not_utf8(raw, tmp_path, message_of):
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf16_with_a_byte_order_mark(order, tmp_path, message_of):
+    path = tmp_path / "x.txt"
+    raw = "\ufeffa \u010a\n\n\U0001f600\u0a00\n".encode(order)
+    path.write_bytes(raw)
+    assert lines_of(path) == [(1, "a \u010a\n"), (3, "\U0001f600\u0a00\n")]
+    path.write_bytes(raw[:-1])
+    assert "not UTF-16 (truncated data)" in message_of(lines_of, path)
+
+
+@pytest.mark.parametrize("raw", ["x".encode("utf-16-le") + b"\xff", b"\xed\xa0\x80", b"ok\xc3"])
+def test_utf16_without_a_mark_encoded_surrogates_and_cut_characters_are_not_utf8(raw, tmp_path, message_of):
     path = tmp_path / "x.txt"
     path.write_bytes(raw)
     assert f"{path}:1: not UTF-8" in message_of(lines_of, path)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sparseembed.data import corpus as corpora
 from sparseembed.data import metadata as module
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.data.jsonl import JsonlDocuments, read_documents
+from sparseembed.data.documents import read_documents
 from sparseembed.data.metadata import NONE, Metadata, metadata_of, packed, unpacked
 from sparseembed.errors import DataError
 
@@ -186,7 +186,7 @@ def test_a_corpus_gives_metadata_on_each_pass(tmp_path, monkeypatch, memory):
     monkeypatch.setattr(corpora, "MEMORY", memory)
     documents = [Document(str(n), "", f"text {n}", {"n": n, "tags": ["a", None]} if n % 2 else {}) for n in range(20)]
     file = jsonl(tmp_path, *({"id": each.id, "text": each.text, **each.metadata} for each in documents))
-    for corpus in (Corpus(iter(documents), "c"), Corpus(JsonlDocuments(file), "c"), Corpus(documents, "c")):
+    for corpus in (Corpus(iter(documents), "c"), Corpus(read_documents(file), "c"), Corpus(documents, "c")):
         assert list(corpus) == list(corpus) == documents
         assert corpus.take([3])[0].metadata == {"n": 3, "tags": ["a", None]}
 
@@ -194,7 +194,7 @@ def test_a_corpus_gives_metadata_on_each_pass(tmp_path, monkeypatch, memory):
 def test_a_source_whose_metadata_changes_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(corpora, "MEMORY", 0)
     file = jsonl(tmp_path, {"id": "1", "text": "x", "year": 2019})
-    corpus = Corpus(JsonlDocuments(file), "c")
+    corpus = Corpus(read_documents(file), "c")
     jsonl(tmp_path, {"id": "1", "text": "x", "year": 2020})
     with pytest.raises(DataError, match="changed while it was in use"):
         list(corpus)

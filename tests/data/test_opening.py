@@ -201,7 +201,7 @@ def test_process_substitution(tmp_path):
     command = f"{sys.executable} -c '{program}' <(cat {tmp_path}/a.jsonl)"
     root = Path(__file__).parents[2]
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=root)
-    assert done.stdout == "Document(id='1', title='', text='x') Document(id='1', title='', text='x')\n", done.stderr
+    assert done.stdout == f"{Document('1', '', 'x')} {Document('1', '', 'x')}\n", done.stderr
 
 
 def test_devices_are_refused(message_of):

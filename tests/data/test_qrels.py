@@ -1,4 +1,7 @@
+import bz2
+import gzip
 import logging
+import lzma
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -58,7 +61,10 @@ def test_what_is_written_is_read(qrels, four, tmp_path):
         ("q1", "1 columns where 3 are needed"),
         ("q1\t0\td1\t1", "4 columns where 3 are needed"),
         ("q1\td1\t1\tx\ty", "5 columns where 3 are needed"),
-        ("q1\t\t1", "2 columns where 3 are needed"),
+        ("q1\t\t1", "the id is empty"),
+        ("q 1\td1\t1", "id 'q 1' holds white space"),
+        ("q1\td\u00a01\t1", "id 'd\\xa01' holds white space"),
+        ("q1\td1\t0.5", "grade '0.5' is not a whole number"),
         ("q1\td1\t1.5", "grade '1.5' is not a whole number"),
         ("q1\td1\t1.05", "grade '1.05' is not a whole number"),
         ("q1\td1\t.0", "grade '.0' is not a whole number"),
@@ -128,3 +134,43 @@ def test_the_same_judgement_twice_is_no_warning(tmp_path, caplog):
     path.write_text("q1 d1 1\nq1 d1 1\n")
     assert read_qrels(path) == {"q1": {"d1": 1}}
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "problem"),
+    [
+        ("q5 2 1 3\nq5 6 1 3\n", 1, "column 2 is '2' where TREC's judgements have 0"),
+        ("q5\t2\t1\t3\n", 1, "column 2 is '2' where TREC's judgements have 0"),
+        ("q1 0 d1 1\nq5 d2 1 3\n", 2, "column 2 is 'd2' where TREC's judgements have 0"),
+        ("qid document relevant\nq 1 1\n", 1, "a header that does not tell which column is which"),
+        ("q\u00a01 0 d1 1\n", 1, "id 'q\\xa01' holds white space"),
+        ("a b\tc\td\te\n", 1, "id 'a b' holds white space"),
+        ('{"query": "x"}\n', 1, "fields that do not tell which is which"),
+        ('{"qid": "x", "docid": "y", "score": 0.5}\n', 1, "grade '0.5' is not a whole number"),
+        ('{"qid": "x y", "docid": "y", "score": 1}\n', 1, "id 'x y' holds white space"),
+        ('{"qid": "x", "docid": "y", "score": true}\n', 1, "grade 'True' is not a whole number"),
+    ],
+)
+def test_what_could_be_misread_is_refused(content, line, problem, tmp_path, message_of):
+    path = tmp_path / "test.tsv"
+    path.write_text(content, encoding="utf-8")
+    assert message_of(read_qrels, path).startswith(f"{path}:{line}: {problem}")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "score,corpus-id,query-id\n2,d1,q2\n0.0,d9,q2\n1,d1,q1\n",
+        '"query-id";"score";"corpus-id"\r\nq2;2;d1\r\nq2;0;d9\r\nq1;1;d1\r\n',
+        "Corpus-ID\tQuery-ID\tScore\nd1\tq2\t2\nd9\tq2\t0\nd1\tq1\t1\n",
+        '{"query-id": "q2", "corpus-id": "d1", "score": 2}\n{"query-id": "q2", "corpus-id": "d9", "score": 0.0}\n'
+        '{"query-id": "q1", "corpus-id": "d1", "score": "1.0"}\n',
+        '[{"qid": "q2", "docid": "d1", "rel": 2},\n {"qid": "q2", "docid": "d9", "rel": 0},\n'
+        ' {"qid": "q1", "docid": "d1", "rel": 1, "x": []}]\n',
+    ],
+)
+def test_columns_by_name_in_other_formats(content, pack, tmp_path):
+    path = tmp_path / "test.tsv"
+    path.write_bytes(pack(content.encode()))
+    assert read_qrels(path) == BY_HAND

@@ -64,6 +64,8 @@ BAD_LINES = [
     ("{", "broken JSON"),
     ("[" * 100_000, "JSON that cannot be read"),
     ('["q", "p"]', "a list and not a JSON object"),
+    ('["a q", "p", "n", "m"]', "a list and not a JSON object"),
+    ('["a q", 3]', "a list and not a JSON object"),
     ('{"positive": "p"}', 'no "query"'),
     ('{"query": "q"}', 'no "positive"'),
     ('{"query": "", "positive": "p"}', '"query" is empty: remove the line'),
@@ -71,8 +73,13 @@ BAD_LINES = [
     ('{"query": "q", "positive": "p", "negative": " "}', '"negative" is empty: leave the field out'),
     ('{"query": 3, "positive": "p"}', '"query" is not a string'),
     ('{"query": "q", "positive": null}', '"positive" is not a string'),
-    ('{"query": "q", "positive": ["p"]}', '"positive" is not a string'),
-    ('{"query": "q", "positive": "p", "negative": ["n"]}', '"negative" is not a string'),
+    ('{"query": "q", "positive": [3]}', '"positive" is not a string'),
+    ('{"query": "q", "positive": []}', '"positive" is empty: remove the line'),
+    ('{"query": "q", "pos": ["p", " "]}', '"pos" is empty: remove the line'),
+    ('{"query": ["q"], "positive": "p"}', '"query" is not a string'),
+    ('{"query": "q", "positive": "p", "negative": [["n"]]}', '"negative" is not a string'),
+    ('{"query": "q", "positive": "p", "neg": ["n", ""]}', '"neg" is empty: leave the field out'),
+    ('{"query": "q", "positive_passages": [{"title": "t"}]}', '"positive_passages" is not a string'),
 ]
 
 

@@ -139,7 +139,7 @@ def set_feedback(monkeypatch, weight):
         lambda encoder: rescoring.RescoringChoice(rescoring.Chosen(0.5, {}), rescoring.Chosen(weight, {}), np.zeros(0)),
     )
     monkeypatch.setattr(fit, "usual", rescoring.usual)
-    monkeypatch.setattr(rescoring, "feedback_weight", lambda gains: weight)
+    monkeypatch.setattr(rescoring, "FEEDBACK_WEIGHT", weight)
 
 
 @given(

@@ -14,8 +14,9 @@ import pytest
 
 from sparseembed.alignment.tensor_file import read_header, read_tensor
 from sparseembed.analysis.demonstrations.texts import BUILT_IN, read_demonstrations
-from sparseembed.data.jsonl import read_documents, read_queries
+from sparseembed.data.documents import read_documents
 from sparseembed.data.qrels import read_qrels
+from sparseembed.data.queries import read_queries
 from sparseembed.data.resolve import open_corpus
 from sparseembed.embedders.adapters import adapter_folder, check_base, held_out_documents, merge_adapter
 from sparseembed.embedders.shards import Counts, write_about, write_ids, write_shard

@@ -13,8 +13,8 @@ from importlib.resources import files
 
 from sparseembed.data.collection import Collection
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.data.jsonl import read_queries
 from sparseembed.data.qrels import Qrels, read_qrels
+from sparseembed.data.queries import read_queries
 from sparseembed.errors import DataError
 from sparseembed.text import one_line
 

@@ -1,0 +1,1 @@
+"""Records: files of many formats as objects with named fields."""
