@@ -9,8 +9,8 @@ Feedback has one weight for all collections, and the sentences say only whether 
 neighbours of a sentence's document do not beyond doubt score higher than those of the hits ranked beside it. The weight
 that finds the sentences best is too timid, and one for each query no better. Five train and dev splits, words alone,
 off -> by the sentences -> .25: CoSQA .446 -> .446 -> .456, pydocs .276 -> .283 -> .290, SciFact .725 -> .728 -> .729,
-NFCorpus .317 -> .324 -> .324, CISI .445 -> .472 -> .456. Less of it where the first hit stands out, or has no support by
-its neighbours, was within .003 of that or worse.
+NFCorpus .317 -> .324 -> .324, CISI .445 -> .472 -> .456. Less of it where the first hit stands out, or has no support
+by its neighbours, was within .003 of that or worse.
 
 A small encoder comes near the full one's embeddings with a known cosine, and has the full one's weight times that: its
 own curve is too timid. On train and dev splits, with feedback, its own curve's weight -> the two weights of a grid
