@@ -2,7 +2,9 @@
 
 The map is fitted in closed form (ridge regression on standardised features) to a collection's own titles and sentences,
 whose embeddings by the whole model are known; nothing is trained. The features are the last token's state after the
-first layers, and the mean of all tokens' states.
+first layers, and the mean of all tokens' states. Where a head that was fitted to general texts is known
+(`embedders.query_head`), the collection's own is fitted to what that one leaves over: a ridge regression that shrinks
+to it and not to zero.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,9 @@ DEPTH = 4
 
 STRENGTH = 300.0
 """Strength of the regularisation, in units of one text's weight on standardised features."""
+
+AROUND = 1000.0
+"""The same beside a general head, which less has to be added to."""
 
 _FEW = 4
 HELD_OUT = 8
@@ -62,37 +67,47 @@ class Fidelity(NamedTuple):
     cosine: float
 
 
-def fit_early_head(features: Vectors, wanted: Vectors, depth: int, strength: float = STRENGTH) -> EarlyHead:
+def fit_early_head(
+    features: Vectors, wanted: Vectors, depth: int, strength: float | None = None, general: EarlyHead | None = None
+) -> EarlyHead:
     """Fit the map.
 
     :param features: Of n texts, shape (n, f), by `TransformerEmbedder.early`.
     :param wanted: Their embeddings by the whole model, shape (n, d).
     :param depth: Layers that made the features.
-    :param strength: Strength of the regularisation.
+    :param strength: Strength of the regularisation: `STRENGTH`, or `AROUND` beside a general head, when None.
+    :param general: A head of as many layers that was fitted to general texts.
     :return: The head.
     """
+    if strength is None:
+        strength = STRENGTH if general is None else AROUND
     mean, scale = features.mean(axis=0), features.std(axis=0) + np.float32(1e-6)
-    offset = wanted.mean(axis=0)
+    left = wanted if general is None else wanted - general.apply(features)
+    offset = left.mean(axis=0)
     inputs = ((features - mean) / scale).astype(np.float64)
     gram: Floats = inputs.T @ inputs
     gram[np.diag_indices_from(gram)] += strength
-    weights = np.linalg.solve(gram, inputs.T @ (wanted - offset).astype(np.float64))
-    return EarlyHead(depth, mean, scale, weights.astype(np.float32), offset)
+    weights = np.linalg.solve(gram, inputs.T @ (left - offset).astype(np.float64)).astype(np.float32)
+    if general is not None:  # one map that does what both do
+        weights += (scale / general.scale)[:, None] * general.weights
+        offset = offset + general.offset + (mean - general.mean) / general.scale @ general.weights
+    return EarlyHead(depth, mean, scale, weights, offset)
 
 
-def measure_fidelity(features: Vectors, wanted: Vectors, depth: int) -> Fidelity:
+def measure_fidelity(features: Vectors, wanted: Vectors, depth: int, general: EarlyHead | None = None) -> Fidelity:
     """Fit a head to most of the texts and compare what it makes of the others.
 
     :param features: As in `fit_early_head`.
     :param wanted: As in `fit_early_head`.
     :param depth: As in `fit_early_head`.
+    :param general: As in `fit_early_head`.
     :return: How near it comes.
     """
     held = np.arange(len(wanted)) % HELD_OUT == HELD_OUT - 1
     if not held.any():
         return Fidelity(0, 0.0)
     centre = wanted[~held].mean(axis=0)
-    found = fit_early_head(features[~held], wanted[~held], depth).apply(features[held]) - centre
+    found = fit_early_head(features[~held], wanted[~held], depth, general=general).apply(features[held]) - centre
     own = wanted[held] - centre
     norms = np.linalg.norm(found, axis=1) * np.linalg.norm(own, axis=1)
     return Fidelity(int(held.sum()), float(((found * own).sum(axis=1) / np.maximum(norms, 1e-12)).mean()))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sparseembed.arrays import Vectors
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.early import DEPTH, EarlyHead, Fidelity, fit_early_head, measure_fidelity
+from sparseembed.embedders.query_head import general_head
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import EmbedderError
@@ -64,12 +65,13 @@ def fit_query_encoder(
     """
     given = Texts(f"{name}, titles and sentences", digest(texts), [str(row) for row in range(len(texts))], texts)
     wanted = encode_to_store(folder, given, embedder, "query", redo=True).matrix()
-    fidelity = measure_fidelity(features, wanted, depth)
+    general = general_head(embedder, depth)
+    fidelity = measure_fidelity(features, wanted, depth, general)
     note(
         f"small query encoder: {depth} layers, fitted to {len(texts):,} texts; mean cosine with the whole model's "
         f"{fidelity.cosine:.2f} on others"
     )
-    return FittedEarly(fit_early_head(features, wanted, depth), fidelity, texts)
+    return FittedEarly(fit_early_head(features, wanted, depth, general=general), fidelity, texts)
 
 
 def sample_texts(sample: Sample) -> list[str]:

@@ -5,13 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from sparseembed.embedders.early import EarlyEncoder, fit_early_head, measure_fidelity
+from sparseembed.embedders.early import DEPTH, EarlyEncoder, fit_early_head, measure_fidelity
 from sparseembed.embedders.forward import FirstLayers
 from sparseembed.embedders.load import load_embedder
+from sparseembed.embedders.query_head import FILE, general_head, write_general_head
 from sparseembed.errors import EmbedderError
 
 TEXTS = ["cat", "the cat sat on the mat", "", "Rivers carry water from the mountains to the sea.", " \n", "A whale"]
 POOLINGS = ("last", "mean")
+MANY = [f"the cat saw {number} rivers and a whale" for number in range(40)]
 random = np.random.default_rng(8)
 
 
@@ -110,3 +112,49 @@ def test_four_layers_of_the_default_embedder_say_something_of_the_whole():
     fidelity = measure_fidelity(embedder.early(texts, 4), embedder.encode(texts, "query"), 4)
     assert fidelity.texts == 8
     assert fidelity.cosine > 0.25  # without any relation it is near 0
+
+
+def test_a_head_beside_a_general_one_is_the_regression_of_what_that_leaves():
+    features, wanted = floats(90, 6), floats(90, 4)
+    general = fit_early_head(floats(50, 6) * 3 + 1, floats(50, 4), 2)
+    for strength in (0.5, 1000.0):
+        both = fit_early_head(features, wanted, 2, strength, general)
+        left = fit_early_head(features, wanted - general.apply(features), 2, strength)
+        others = floats(7, 6)
+        np.testing.assert_allclose(both.apply(others), general.apply(others) + left.apply(others), rtol=1e-3, atol=1e-4)
+    # The stronger the regularisation, the nearer to the general head but for a constant.
+    apart = fit_early_head(features, wanted, 2, 1e12, general).apply(others) - general.apply(others)
+    np.testing.assert_allclose(apart, np.tile(apart[0], (7, 1)), atol=1e-4)
+
+
+def test_a_general_head_helps_where_texts_are_few():
+    truth, noise = floats(20, 5), 0.3
+    many, few = floats(3000, 20), floats(40, 20)
+    general = fit_early_head(many, many @ truth, 2)
+    wanted = few @ (truth + noise * floats(20, 5))
+    alone, beside = measure_fidelity(few, wanted, 2).cosine, measure_fidelity(few, wanted, 2, general).cosine
+    assert beside > alone + 0.2
+
+
+def test_a_general_head_comes_back_where_it_fits_alone(tiny_embedder, tmp_path, make_adapter):
+    adapter = make_adapter(tmp_path / "adapter")
+    embedder = tiny_embedder(adapters=(str(adapter),))
+    assert general_head(embedder, 1) is None  # the adapter has none
+    head = fit_early_head(embedder.early(MANY, 1), embedder.encode(MANY, "query"), 1)
+    write_general_head(adapter, head, embedder)
+    found = general_head(embedder, 1)
+    for one, other in zip(found, head, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-3)
+    assert general_head(embedder, 2) is None
+    assert general_head(tiny_embedder(adapters=(str(adapter),), pooling="mean"), 1) is None
+    assert general_head(tiny_embedder(adapters=(str(adapter),), query_prompt="ask: {text}"), 1) is None
+    assert general_head(tiny_embedder(), 1) is None
+    for damage in (b"", b"x" * 40, (adapter / FILE).read_bytes()[:-9]):
+        (adapter / FILE).write_bytes(damage)
+        assert general_head(embedder, 1) is None
+
+
+def test_the_default_embedder_has_a_general_head():
+    head = general_head(load_embedder(), DEPTH)
+    assert head is not None
+    assert head.weights.shape == (1152, 576)
