@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from test_adapters import LAYERS, make_adapter
 
 from sparseembed.embedders.early import DEPTH, EarlyEncoder, fit_early_head, measure_fidelity
 from sparseembed.embedders.forward import FirstLayers
@@ -136,8 +137,8 @@ def test_a_general_head_helps_where_texts_are_few():
     assert beside > alone + 0.2
 
 
-def test_a_general_head_comes_back_where_it_fits_alone(tiny_embedder, tmp_path, make_adapter):
-    adapter = make_adapter(tmp_path / "adapter")
+def test_a_general_head_comes_back_where_it_fits_alone(tiny_model, tiny_embedder, tmp_path):
+    adapter = make_adapter(tmp_path / "adapter", tiny_model(), LAYERS["tied"][:1])
     embedder = tiny_embedder(adapters=(str(adapter),))
     assert general_head(embedder, 1) is None  # the adapter has none
     head = fit_early_head(embedder.early(MANY, 1), embedder.encode(MANY, "query"), 1)
