@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _read(file: str) -> list[str]:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        text = sys.stdin.buffer.read().decode("utf-8") if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise DataError(f"{file} cannot be read ({reason}): give a text file with one id a line") from None
