@@ -38,6 +38,14 @@ def cache_folder(*parts: str) -> Path:
         ) from None
 
 
+def expanded(name: str | Path) -> Path:
+    """Return a path with a leading ~ or ~user as the home that it stands for; as it is where there is no such home."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file that other processes see whole or not at all, also after a crash.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sparseembed.alignment.checkpoint import Checkpoint
 from sparseembed.alignment.masked import find_layout, read_masked_head
-from sparseembed.alignment.matrix import check_width, decoding_folder, find_matrix
+from sparseembed.alignment.matrix import adapt_head, check_width, decoding_folder, find_matrix
 from sparseembed.arrays import Vectors
 from sparseembed.embedders.transformer import TransformerEmbedder
 
@@ -37,6 +37,7 @@ def decoding_head(embedder: TransformerEmbedder) -> Head:
     if layout is None:
         matrix = checkpoint.read(find_matrix(checkpoint), "the decoding matrix")
         check_width(folder, matrix.shape[1], embedder)
+        adapt_head(matrix, embedder)
         return Head(matrix, _unchanged)
     matrix, transform = read_masked_head(checkpoint, layout)
     check_width(folder, transform.weight.shape[1], embedder)

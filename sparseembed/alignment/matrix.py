@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from sparseembed.alignment.architecture import output_names
 from sparseembed.alignment.checkpoint import Checkpoint
 from sparseembed.alignment.masked import find_layout
 from sparseembed.arrays import Vectors
+from sparseembed.embedders.adapters import merge_head
 from sparseembed.embedders.sources import model_folder
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import EmbedderError
@@ -36,7 +38,20 @@ def decoding_matrix(embedder: TransformerEmbedder) -> Vectors:
     folder = decoding_folder(embedder)
     matrix = read_matrix(folder)
     check_width(folder, matrix.shape[1], embedder)
+    adapt_head(matrix, embedder)
     return matrix
+
+
+def adapt_head(matrix: Vectors, embedder: TransformerEmbedder) -> None:
+    """Add what an embedder's adapters change of the LM head, in place: nothing where another model's head decodes.
+
+    :param matrix: The decoding matrix, shape (V, d).
+    :param embedder: The embedder.
+    :raises EmbedderError: An adapter changes a head of another shape.
+    """
+    if embedder.spec.decoding is None:
+        for folder in embedder.adapters:
+            merge_head(matrix, folder)
 
 
 def check_width(folder: Path, width: int, embedder: TransformerEmbedder) -> None:
@@ -82,6 +97,9 @@ def find_matrix(checkpoint: Checkpoint) -> str:
                 # An encoder (embeddings.word_embeddings) has layers between its states and such a matrix.
                 if f".{name}".endswith("." + ending) and ".embeddings." not in f".{name}":
                     return name
+    named = checkpoint.first(output_names(checkpoint))
+    if named is not None:
+        return named
     raise EmbedderError(
         f"the model in {checkpoint.folder} has no LM head (none of {', '.join(HEADS[:3])}, no tied embeddings, and no "
         "MLM head of an encoder), so its embeddings cannot be decoded: name the backbone it was made from with "

@@ -5,12 +5,11 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
 
 from sparseembed import __version__
 from sparseembed.cli.memory import keep_freed_memory
+from sparseembed.cli.parser import CommandParser, Parser
 from sparseembed.cli.streams import discard_output, fail, flush_output, open_standard_streams, settle_errors, told
-from sparseembed.cli.text import printable
 from sparseembed.errors import SparseEmbedError
 from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 
@@ -21,6 +20,7 @@ COMMANDS = {
     "fit-query-encoder": "fit_query_encoder",
     **{"eval": "evaluate", "analyze": "analyze", "embedders": "embedders", "adapt": "adapt", "train": "train"},
 }
+QUIET = "no progress, no notes: results and errors only"
 EPILOG = """\
 examples:
   sparseembed index pydocs                          the built-in demonstration collection
@@ -31,31 +31,6 @@ examples:
 sparseembed COMMAND --help teaches each command. Embeddings and converted models are kept in ~/.cache/sparseembed
 (SPARSEEMBED_CACHE names another place); SPARSEEMBED_DATA names a folder of collections.
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """Tells a user's mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {printable(message)} (see {self.prog} --help)\n")
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        (file or sys.stderr).write(message)  # argparse itself says nothing of a stream that cannot be written
-
-
-class _CommandParser(_Parser):
-    """Takes options before, between and after the words of a command."""
-
-    _inner = False
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self._inner:
-            return super().parse_known_args(args, namespace)
-        self._inner = True  # argparse comes back here for the options, and then for the words
-        try:
-            return self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._inner = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,15 +78,17 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Make a parser that knows the command that is called, or all of them where none is."""
-    parser = _Parser(
+    parser = Parser(
         prog="sparseembed",
         description="Sparse retrieval whose Lucene impact index is filled by an LLM's text embeddings.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("-q", "--quiet", action="store_true", help=QUIET)
     parser.add_argument("--version", action="version", version=f"sparseembed {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_CommandParser)
-    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
+    called = next((word for word in arguments if word not in ("-q", "--quiet")), None)
+    for name in (called,) if called in COMMANDS else COMMANDS:
         command = import_module(f"sparseembed.cli.{COMMANDS[name]}")
         sub = commands.add_parser(
             command.NAME,
@@ -120,7 +97,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             epilog=command.EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        sub.add_argument("-q", "--quiet", action="store_true", help="no progress, no notes: results and errors only")
+        sub.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS, help=QUIET)
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser

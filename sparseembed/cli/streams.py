@@ -1,7 +1,9 @@
 """Standard output and standard error, which may be closed, full, or of a terminal that lacks some letters."""
 
+import codecs
 import errno
 import io
+import json
 import os
 import sys
 from contextlib import suppress
@@ -9,12 +11,23 @@ from typing import TextIO
 
 from sparseembed.cli.text import printable
 
+ESCAPED = "sparseembed.escaped"
 _OUTPUT = "standard output"
 _LONGEST = 2000  # characters of a message; what a user gave may be longer than any screen
 
 
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Write characters as JSON escapes them: what is JSON stays JSON, with the same texts."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(ESCAPED, _escaped)
+
+
 def open_standard_streams() -> None:
-    """Put something in the place of closed streams, and let a terminal that is not of UTF-8 show `?` for what it lacks.
+    """Put something in the place of closed streams, and escape what a terminal that is not of UTF-8 lacks.
 
     The next file that a process opens takes the number of a closed stream, and whatever is then said goes into it. So
     number 1 is opened in a way that refuses to be written: an error as any other, once there is something to say.
@@ -25,11 +38,11 @@ def open_standard_streams() -> None:
         except OSError:
             os.open(os.devnull, how)  # the lowest free number, which is this one
     if sys.stdout is None:
-        sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), encoding="utf-8", errors="replace")
+        sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), encoding="utf-8", errors=ESCAPED)
     if sys.stderr is None:
-        sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), encoding="utf-8", errors="replace")
+        sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), encoding="utf-8", errors=ESCAPED)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(errors=ESCAPED)
 
 
 def flush_output() -> int:

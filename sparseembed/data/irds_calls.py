@@ -28,7 +28,7 @@ def import_problem() -> str:
     """
     try:
         import ir_datasets  # noqa: F401
-    except (ImportError, OSError) as error:  # OSError: it makes $IR_DATASETS_HOME when it is imported
+    except (ImportError, OSError, RuntimeError) as error:  # it makes $IR_DATASETS_HOME, or looks for a home
         return one_line(error)
     return ""
 

@@ -12,17 +12,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sparseembed.arrays import Vectors
 from sparseembed.embedders.hashes import fingerprint_of
 from sparseembed.embedders.sources import fetch
 from sparseembed.errors import EmbedderError
-from sparseembed.files import read_json
+from sparseembed.files import expanded, read_json
 
 SHIPPED = "shipped:"
 _SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 CONFIG = "adapter_config.json"
 ABOUT = "training.json"  # what an adapter that sparseembed has trained says of itself
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
-HEADS = ("lm_head", "embed_out")  # no part of an embedder's body
+HEADS = ("lm_head", "embed_out")  # no part of an embedder's body, but of what decodes its vectors
+ROWS = 16_384  # of a matrix, changed at once
 # Settings that make an adapter more than W + scale * B A.
 _BEYOND = ("use_dora", "use_qalora", "layer_replication", "alora_invocation_tokens", "megatron_config", "arrow_config")
 _PART = re.compile(r"(.+)\.lora_([AB])(?:\.default)?\.weight")
@@ -37,7 +39,7 @@ def adapter_folder(adapter: str) -> Path:
     :raises EmbedderError: It cannot be found or fetched, or is no adapter.
     """
     shipped = adapter.startswith(SHIPPED)
-    folder = _SHIPPED_FOLDER / adapter.removeprefix(SHIPPED) if shipped else Path(adapter).expanduser()
+    folder = _SHIPPED_FOLDER / adapter.removeprefix(SHIPPED) if shipped else expanded(adapter)
     if not folder.is_dir():
         model, _, revision = adapter.partition("@")
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", model) or model.startswith("."):
@@ -111,7 +113,7 @@ def merge_adapter(model: Any, folder: Path) -> None:
     :raises EmbedderError: The adapter is damaged, made for another model, or more than LoRA of linear layers.
     """
     config: dict[str, Any] = _read_config(folder)
-    layers = {name: parts for name, parts in _layers(folder).items() if name.rpartition(".")[2] not in HEADS}
+    layers = {name: parts for name, parts in _layers(folder).items() if not _is_head(name)}
     if not layers:
         raise EmbedderError(f"the adapter {folder} changes no layer of an embedder: check the path")
     modules = dict(model.named_modules())
@@ -119,27 +121,47 @@ def merge_adapter(model: Any, folder: Path) -> None:
         module = _module(modules, name)
         if module is None:
             raise EmbedderError(f"{_other_base(folder, config)}: that one has no linear layer {name}")
-        if set(parts) != {"A", "B"} or any(part.dim() != 2 for part in parts.values()):
-            raise EmbedderError(f"{folder} is damaged: its weights for {name} are incomplete; fetch the adapter again")
-        _add(module, name, parts, config, folder)
+        turned = type(module).__name__ == "Conv1D"  # GPT-2's layers keep their matrices the other way round
+        _add(module.weight.T if turned else module.weight, name, parts, config, folder)
 
 
-def _add(module: Any, name: str, parts: dict[str, Any], config: dict[str, Any], folder: Path) -> None:
+def merge_head(matrix: Vectors, folder: Path) -> None:
+    """Add an adapter's change to the LM head that its model was trained with, where it has one.
+
+    :param matrix: The decoding matrix, shape (V, d), float32, changed in place.
+    :param folder: An adapter folder.
+    :raises EmbedderError: As in `merge_adapter`.
+    """
     import torch
 
+    config = _read_config(folder)
+    for name, parts in _layers(folder).items():
+        if _is_head(name):
+            _add(torch.from_numpy(matrix), name, parts, config, folder)
+
+
+def _is_head(name: str) -> bool:
+    return name.rpartition(".")[2] in HEADS
+
+
+def _add(weight: Any, name: str, parts: dict[str, Any], config: dict[str, Any], folder: Path) -> None:
+    import torch
+
+    if set(parts) != {"A", "B"} or any(part.dim() != 2 for part in parts.values()):
+        raise EmbedderError(f"{folder} is damaged: its weights for {name} are incomplete; fetch the adapter again")
     inner, outer = parts["A"].float(), parts["B"].float()
-    turned = type(module).__name__ == "Conv1D"  # GPT-2's layers keep their matrices the other way round
-    weight = module.weight.T if turned else module.weight
     if inner.shape[0] != outer.shape[1] or (outer.shape[0], inner.shape[1]) != tuple(weight.shape):
         raise EmbedderError(
             f"{_other_base(folder, config)}: {name} is {' x '.join(map(str, weight.shape))} there and "
             f"{outer.shape[0]} x {inner.shape[1]} in the adapter"
         )
-    change = _scale(config, name, inner.shape[0]) * (outer @ inner)
-    if not bool(torch.isfinite(change).all()):
-        raise EmbedderError(f"{folder} holds NaN or infinity for {name}: fetch the adapter again")
+    scale = _scale(config, name, inner.shape[0])
     with torch.no_grad():
-        weight.copy_(weight.float() + change)
+        for row in range(0, len(weight), ROWS):
+            change = scale * (outer[row : row + ROWS] @ inner)
+            if not bool(torch.isfinite(change).all()):
+                raise EmbedderError(f"{folder} holds NaN or infinity for {name}: fetch the adapter again")
+            weight[row : row + ROWS].copy_(weight[row : row + ROWS].float() + change)
 
 
 def _other_base(folder: Path, config: dict[str, Any]) -> str:
@@ -205,7 +227,7 @@ def _layers(folder: Path) -> dict[str, dict[str, Any]]:
         name = (match[1] if match else key.rpartition(".")[0]).removeprefix("base_model.model.")
         if match:
             layers[name][match[2]] = tensor
-        elif name.rpartition(".")[2] not in HEADS:
+        else:
             raise _unsupported(folder, f"it holds {key}")
     return layers
 

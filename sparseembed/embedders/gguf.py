@@ -11,6 +11,20 @@ from sparseembed.errors import EmbedderError
 from sparseembed.files import atomic_folder, cache_folder
 from sparseembed.progress import note
 
+MAGIC = b"GGUF"
+
+
+def is_gguf(path: Path) -> bool:
+    """Say whether a file is a GGUF file, by its first bytes and whatever its name.
+
+    :raises EmbedderError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise EmbedderError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+
 
 def convert_gguf(path: Path) -> Path:
     """Return a model folder with the dequantised weights (float32) and tokenizer of a GGUF file.

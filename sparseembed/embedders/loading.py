@@ -27,6 +27,8 @@ def load_body(folder: Path, adapters: Sequence[Path], spec: EmbedderSpec, dtype:
     with quiet_hub():
         try:
             model, info = _from_pretrained(folder, spec, dtype)
+        except EmbedderError:
+            raise
         except Exception as error:  # a broken folder shows as any of a dozen types
             reason = " ".join(str(error).split())[:200]
             raise EmbedderError(f"cannot load the model in {folder}: {reason}") from None
@@ -52,7 +54,13 @@ def _from_pretrained(folder: Path, spec: EmbedderSpec, dtype: str) -> Any:
 
     trusted = spec.trust_remote_code
     common: dict[str, Any] = {"dtype": getattr(torch, dtype), "output_loading_info": True}
-    wrapped = _WRAPPED.get(transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trusted).model_type)
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trusted)
+    if config.is_encoder_decoder:
+        raise EmbedderError(
+            f"the model in {folder} is a {config.model_type}, an encoder with a decoder beside it: give a causal LM or "
+            "an encoder with an MLM head"
+        )
+    wrapped = _WRAPPED.get(config.model_type)
     if wrapped is None:
         return transformers.AutoModel.from_pretrained(folder, trust_remote_code=trusted, **common)
     return getattr(transformers, wrapped[0]).from_pretrained(folder, key_mapping={wrapped[1]: ""}, **common)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sparseembed.embedders.catalogue import CATALOGUE, MANY, Preset
 from sparseembed.embedders.catalogue.oneword import DOCUMENT_PROMPT, QUERY_PROMPT, prompted
+from sparseembed.embedders.gguf import is_gguf
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import EmbedderError
 from sparseembed.text import one_line, shown
@@ -51,8 +52,8 @@ def find_spec(embedder: str) -> EmbedderSpec:
         return PRESETS[embedder]
     path = _existing(embedder)
     if path is not None:
-        if path.is_file() and path.suffix != ".gguf":
-            raise EmbedderError(f"{path} is a file, but no .gguf file: give a model folder, a GGUF file or a preset")
+        if path.is_file() and not is_gguf(path):
+            raise EmbedderError(f"{path} is a file, but no GGUF file: give a model folder, a GGUF file or a preset")
         return prompted(_file_name(path.resolve().name), str(path.resolve()))
     if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", embedder) and not embedder.startswith((".", "/", "~")):
         model, _, revision = embedder.partition("@")

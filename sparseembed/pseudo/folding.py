@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,14 @@ _UNSPACED = (
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}_]+")
 
 
+@cache
+def _rows_of_marks() -> Any:
+    """Compile what finds more marks in a row than Unicode's stream-safe format allows (UAX #15), and the 30 to keep."""
+    import regex
+
+    return regex.compile(r"(\P{ccc=0}{30})\P{ccc=0}++")
+
+
 def words_of(text: str) -> list[str]:
     """Split a text into words, with case and punctuation folded.
 
@@ -24,7 +33,8 @@ def words_of(text: str) -> list[str]:
     :return: Its runs of letters and digits, case-folded; each character of a script without spaces is a word.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        # Marks are put in their order pair by pair, in the square of a row's length; no letter has more than a few.
+        text = unicodedata.normalize("NFKC", _rows_of_marks().sub(r"\1", text))
     return _WORD.findall(text.casefold())
 
 

@@ -69,6 +69,43 @@ def test_a_search_into_nothing_is_an_error_of_one_line(shop, closed):
     assert done.stderr.startswith("sparseembed: error: ")
 
 
+@pytest.mark.jvm
+def test_an_encoding_that_lacks_letters_shows_them_escaped(shop):
+    done = shell('sparseembed search "$1" fox -q --json', shop / "index", PYTHONIOENCODING="ascii")
+    assert done.stdout.isascii()
+    found = {hit["id"]: hit["text"] for hit in map(json.loads, done.stdout.splitlines())}
+    assert found == DOCUMENTS
+    done = shell(
+        'sparseembed search "$1" "𝐚 é" -q --engine=exact; printf "é\\n" | sparseembed delete "$1" -q --ids -',
+        shop / "index",
+        PYTHONIOENCODING="ascii",
+    )
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert "lacks 1 of 1 documents, the first is '\\xe9'" in done.stderr
+
+
+def test_astral_letters_are_escaped_as_json_has_them():
+    program = (
+        "import sys; from sparseembed.cli.streams import open_standard_streams; open_standard_streams();"
+        "sys.stdout.write('\"a\\u00e9\\U0001d41a\\u4e2d\"')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
+    )
+    assert json.loads(done.stdout) == "a\u00e9\U0001d41a\u4e2d"
+    assert done.stdout.isascii()
+
+
+def test_quiet_before_the_command(capfd):
+    assert main(["-q", "embedders", "smollm2-135m", "--json"]) == 0
+    first = capfd.readouterr().out
+    assert main(["embedders", "--json", "smollm2-135m", "-q"]) == 0
+    assert capfd.readouterr().out == first != ""
+
+
 @pytest.mark.parametrize(
     ("line", "status"),
     [
@@ -116,9 +153,11 @@ def test_words_and_options_in_any_order(shop, capfd, words):
 def test_options_stand_between_the_words_of_other_commands(shop, capfd, refused):
     assert main(["explain", str(shop / "index"), "-q", "fox", "--json", "fox"]) == 0
     assert json.loads(capfd.readouterr().out)["id"] == "fox"
-    assert "unrecognized arguments: more" in refused("search", shop / "index", "-k", "1", "fox", "more")
+    assert "more: more than the words of the command (INDEX, QUERY)" in refused(
+        "search", shop / "index", "-k", "1", "fox", "more"
+    )
     assert "DOC_ID" in refused("explain", shop / "index", "-q", "fox")
-    assert "unrecognized arguments" in refused("explain", shop / "index", "fox", "--nope", "fox")
+    assert "there is no option --nope" in refused("explain", shop / "index", "fox", "--nope", "fox")
 
 
 @pytest.mark.jvm

@@ -41,6 +41,17 @@ def test_other_ways_to_name_a_cache_need_no_home(no_home, tmp_path):
     assert cache_folder("a") == tmp_path / "own" / "a"
 
 
+def test_a_collection_by_name_without_a_home(run_python):
+    # ir_datasets looks for a home while it is imported.
+    program = (
+        "import os, pwd\ndef unknown(user):\n    raise KeyError(user)\npwd.getpwuid = unknown\n"
+        "for name in ('HOME', 'XDG_CACHE_HOME', 'IR_DATASETS_HOME'):\n    os.environ.pop(name, None)\n"
+        "from sparseembed.data.resolve import open_corpus\nfrom sparseembed.errors import DataError\n"
+        "try:\n    open_corpus('beir/scifact')\nexcept DataError as error:\n    print(error)\n"
+    )
+    assert run_python(program).stdout.count("\n") == 1
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 def test_a_real_process_without_a_home(run_python):
     program = (

@@ -8,6 +8,8 @@ import shutil
 import numpy as np
 import pytest
 
+from sparseembed.alignment.head import decoding_head
+from sparseembed.alignment.matrix import decoding_matrix
 from sparseembed.embedders import adapters as module
 from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, held_out_documents
 from sparseembed.errors import EmbedderError
@@ -202,19 +204,43 @@ def rewritten(folder, change):
     save_file(tensors, folder / "adapter_model.safetensors")
 
 
-def test_other_weights_in_an_adapter_are_refused_but_not_the_heads(tiny_model, tiny_embedder, tmp_path):
+@pytest.mark.parametrize("name", ["lm_head.weight", "model.embed_tokens.weight"])
+def test_other_weights_in_an_adapter_are_refused(tiny_model, tiny_embedder, tmp_path, name):
     import torch
 
     adapter = make_adapter(tmp_path / "a", tiny_model("tied"), LAYERS["tied"])
-    before = tiny_embedder("tied", adapters=(str(adapter),)).encode(TEXTS)
-    head = "base_model.model.lm_head"
-    rewritten(adapter, lambda tensors: tensors.update({f"{head}.weight": torch.ones(2, 2)}))
-    np.testing.assert_array_equal(tiny_embedder("tied", adapters=(str(adapter),)).encode(TEXTS), before)
-    extra = "base_model.model.model.embed_tokens.weight"
+    extra = f"base_model.model.{name}"
     rewritten(adapter, lambda tensors: tensors.update({extra: torch.ones(2, 2)}))
     assert f"(it holds {extra}): merge it with the package peft" in error_of(
         tiny_embedder("tied", adapters=(str(adapter),))
     )
+
+
+@pytest.mark.parametrize(("kind", "head"), [("tied", "lm_head"), ("untied", "lm_head"), ("neox", "embed_out")])
+def test_a_change_of_the_head_is_of_the_decoding_matrix_alone(tiny_model, tiny_embedder, tmp_path, kind, head):
+    import torch
+    from safetensors.torch import load_file
+
+    layer = "layers.0.attention.dense" if kind == "neox" else "layers.0.self_attn.o_proj"
+    prefix = "gpt_neox." if kind == "neox" else "model."
+    adapter = make_adapter(tmp_path / "a", tiny_model(kind), [layer], prefix, lora_alpha=2)
+    before = tiny_embedder(kind, adapters=(str(adapter),)).encode(TEXTS)
+    plain = decoding_matrix(tiny_embedder(kind))
+    inner, outer = torch.randn(4, 32), torch.randn(len(plain), 4)
+    key = f"base_model.model.{head}.lora_"
+    rewritten(adapter, lambda tensors: tensors.update({f"{key}A.weight": inner, f"{key}B.weight": outer}))
+    adapted = tiny_embedder(kind, adapters=(str(adapter),))
+    np.testing.assert_array_equal(adapted.encode(TEXTS), before)
+    wanted = plain + 2 / 4 * (outer @ inner).numpy()
+    np.testing.assert_allclose(decoding_matrix(adapted), wanted, atol=1e-5)
+    np.testing.assert_array_equal(decoding_head(adapted).matrix, decoding_matrix(adapted))
+    # The head of another checkpoint is that checkpoint's own.
+    other = tiny_embedder(kind, adapters=(str(adapter),), decoding=str(tiny_model(kind)))
+    np.testing.assert_array_equal(decoding_matrix(other), plain)
+    rewritten(adapter, lambda tensors: tensors.update({f"{key}B.weight": outer[:-1].clone()}))
+    with pytest.raises(EmbedderError, match=f"does not fit the embedder's weights: {head} is"):
+        decoding_matrix(tiny_embedder(kind, adapters=(str(adapter),)))
+    assert load_file(adapter / "adapter_model.safetensors")[f"{key}B.weight"].shape[0] == len(plain) - 1
 
 
 def test_damaged_adapters_are_one_line(tiny_model, tiny_embedder, tmp_path):

@@ -134,7 +134,7 @@ def test_a_general_head_helps_where_texts_are_few():
     general = fit_early_head(many, many @ truth, 2)
     wanted = few @ (truth + noise * floats(20, 5))
     alone, beside = measure_fidelity(few, wanted, 2).cosine, measure_fidelity(few, wanted, 2, general).cosine
-    assert beside > alone + 0.2
+    assert beside > alone + 0.1
 
 
 def test_a_general_head_comes_back_where_it_fits_alone(tiny_model, tiny_embedder, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from sparseembed.alignment.matrix import decoding_matrix, read_matrix
 from sparseembed.embedders import gguf
-from sparseembed.embedders.gguf import convert_gguf
+from sparseembed.embedders.gguf import convert_gguf, is_gguf
 from sparseembed.embedders.presets import find_spec
 from sparseembed.embedders.sources import model_folder
 from sparseembed.embedders.transformer import TransformerEmbedder
@@ -96,6 +96,18 @@ def test_is_converted_to_the_same_model(gguf_file, tiny_model, tiny_embedder):
     texts = [text if embedder.tokenizer.encode("x").ids[0] == 0 else "<s>" + text for text in ("the cat sat", "mat")]
     embedder.tokenizer.encode_special_tokens = False
     np.testing.assert_allclose(embedder.encode(texts), original.encode(["the cat sat", "mat"]), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["weights", "model.bin", "b4fe0c9d"])
+def test_is_known_by_its_first_bytes(gguf_file, tmp_path, tiny_embedder, name):
+    other = tmp_path / name
+    other.symlink_to(gguf_file)  # as in the hub client's cache, where a blob has its hash for a name
+    assert is_gguf(other)
+    copy = tmp_path / f"copy-{name}"
+    copy.write_bytes(gguf_file.read_bytes())
+    spec = find_spec(str(copy))
+    assert spec.name == copy.name
+    assert (model_folder(spec.weights) / "model.safetensors").is_file()
 
 
 def test_is_converted_once(gguf_file, monkeypatch):

@@ -39,7 +39,7 @@ def test_a_relative_folder_is_kept_as_a_full_path(tiny_model, monkeypatch):
 
 
 def test_a_gguf_file(tmp_path):
-    (tmp_path / "My model.Q4.gguf").touch()
+    (tmp_path / "My model.Q4.gguf").write_bytes(b"GGUF")
     spec = find_spec(str(tmp_path / "My model.Q4.gguf"))
     assert (spec.name, spec.weights) == ("My-model.Q4", str(tmp_path / "My model.Q4.gguf"))
 
@@ -84,7 +84,7 @@ def test_odd_names_are_one_line():
 
 def test_a_file_that_is_no_gguf(tmp_path):
     (tmp_path / "notes.txt").touch()
-    assert "is a file, but no .gguf file" in error_of(find_spec, str(tmp_path / "notes.txt"))
+    assert "is a file, but no GGUF file" in error_of(find_spec, str(tmp_path / "notes.txt"))
 
 
 @pytest.mark.parametrize(
