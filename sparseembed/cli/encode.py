@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from sparseembed.cli.options import add_embedder_options, chosen_embedder
+from sparseembed.data.passages import AUTO
 
 NAME = "encode"
 HELP = "encode a corpus, and keep the embeddings"
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "dataset", metavar="DATASET", help="a JSONL file, a BEIR folder, a collection's name or an ir_datasets id"
     )
     parser.add_argument("--embeddings", metavar="DIR", help="where embeddings are kept (default: in the cache)")
+    parser.add_argument("--passages", metavar="P", default=AUTO, help="as in sparseembed index (default: auto)")
     parser.add_argument("--reencode", action="store_true", help="encode anew a corpus that has changed")
     add_embedder_options(parser)
 
@@ -36,4 +38,4 @@ def run(options: argparse.Namespace) -> None:
 
     corpus = open_corpus(options.dataset)
     folder = Path(options.embeddings) if options.embeddings else None
-    encode_corpus(corpus, chosen_embedder(options), folder, options.reencode)
+    encode_corpus(corpus, chosen_embedder(options), folder, options.reencode, options.passages)

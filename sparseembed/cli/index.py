@@ -26,6 +26,8 @@ examples:
       one-index mode with aligned pieces beside the words; queries go through a tokenizer, and through no model
   sparseembed index ./scifact --out indexes/scifact-half --mix 0.5
       this weight for the aligned words, in place of one chosen for the collection; nothing is encoded again
+  sparseembed index manuals.jsonl --passages 128/64
+      passages of 128 words, the next one 64 words on; a document stays one hit, with the passage that carried it
   sparseembed index big.jsonl --out part1 --shard 1/2
   sparseembed index big.jsonl --out part2 --shard 2/2 --statistics part1
   sparseembed merge part1 part2 --out indexes/big
@@ -86,6 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="documents of a word that is decoded onto; rarer ones are literal alone (default: auto, 1 for up to "
         "50,000 words and 2 for more)",
     )
+    group.add_argument(
+        "--passages",
+        metavar="P",
+        help="split texts into passages with embeddings of their own, of which each term has its best weight: 128/64 "
+        "(words, and words to the beginning of the next one), sentences:128 (whole sentences up to so many words), or "
+        "off (default: auto, only texts that the embedder would cut)",
+    )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
     group.add_argument(
         "--no-embeddings",
@@ -123,6 +132,7 @@ def run(options: argparse.Namespace) -> None:
         "bits",
         "least",
         "carried",
+        "passages",
     )
     build_index(
         options.dataset,

@@ -11,12 +11,36 @@ MAX_WEIGHT = 2**24 - 1
 """The largest query weight: above it, float32 scores stop being exact."""
 
 
+class Passage(NamedTuple):
+    """The passage of a document that carried a hit: of all its passages the one that the query's terms say most for.
+
+    :param number: Which passage, from 1.
+    :param of: How many the document has.
+    :param start: Where it begins in the document's text, in characters.
+    :param end: Where it ends.
+    :param text: What stands there.
+    :param score: What terms that stand in it, or that its embedding brought, add to the document's score.
+    """
+
+    number: int
+    of: int
+    start: int
+    end: int
+    text: str
+    score: int
+
+
 class Hit(NamedTuple):
     """One document found: its id, its score (higher is better) and its rank, from 1."""
 
     id: str
     score: float
     rank: int
+
+    @property
+    def passage(self) -> Passage | None:
+        """The passage that carried it; None where the document is one passage, or none was looked for."""
+        return None
 
 
 Run = dict[str, list[Hit]]

@@ -1,9 +1,12 @@
 """A block of documents on its way into an index."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from sparseembed.index.segment.passages import Passages
 
 
 class Block(NamedTuple):
@@ -19,6 +22,7 @@ class Block(NamedTuple):
     :param vocabulary: the known terms; the same object in all blocks of one writer.
     :param extra: the terms of this block that are not in the vocabulary; may be empty.
     :param embeddings: int8 (n, d) by `eight_bits`, where the index carries them.
+    :param passages: the passages of those documents that have several, by place in the block.
     """
 
     ids: Sequence[str]
@@ -29,3 +33,4 @@ class Block(NamedTuple):
     vocabulary: Sequence[str]
     extra: Sequence[str]
     embeddings: np.ndarray | None = None
+    passages: "Mapping[int, Passages] | None" = None

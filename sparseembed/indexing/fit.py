@@ -19,6 +19,7 @@ from sparseembed.index.statistics import SIDES, Statistics
 from sparseembed.indexing.early import FittedEarly, fit_query_encoder
 from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.indexing.mixing import Asked, ask, choose_mix
+from sparseembed.indexing.passages import PassagedStore
 from sparseembed.indexing.rescoring import behind, choose_rescoring, sentence_embeddings, usual
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
 from sparseembed.progress import track
@@ -49,12 +50,12 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     least = config.least if isinstance(config.least, int) else None
     fitted = SPACES[config.terms](reading, least, Backbone(embedder.tokenizer, len(head.matrix)))
     config = config.with_changes(least=fitted.least)
-    seen = sample_vectors(encoded.documents)
+    seen = encoded.documents.sample(SAMPLE)
     adjustments = {
         side: fit_adjustment(config.adjustment, head.inputs(vectors), head.matrix)
         for side, vectors in zip(SIDES, (seen, encoded.query_like.matrix()), strict=True)
     }
-    mean = mean_direction(seen)
+    mean = mean_direction(seen if encoded.documents.rest is None else sample_vectors(encoded.documents))
     centres = np.stack([_mean(seen), _mean(encoded.query_like.matrix())])
     del seen
     decoder = Decoder(fitted.space.rows(head.matrix, embedder.tokenizer), embedder.device)
@@ -92,7 +93,7 @@ def _rescoring(
     asked: Asked | None,
     config: SparseConfig,
     sample: Sample,
-    store: EmbeddingStore,
+    store: PassagedStore,
     embedder: TransformerEmbedder,
     centres: Vectors,
     early: FittedEarly | None,
@@ -126,7 +127,7 @@ def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Spar
 
 
 def sample_vectors(store: EmbeddingStore) -> Vectors:
-    """Return the vectors that an adjustment is fitted on: all, or an even sample of about 20,000, shape (n, d)."""
+    """Return one vector a document of all, or of an even sample of about 20,000, shape (n, d)."""
     return store.take(np.asarray(stepped_places(len(store), SAMPLE), dtype=np.int64))
 
 

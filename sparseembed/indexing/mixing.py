@@ -20,10 +20,11 @@ import numpy as np
 
 from sparseembed.alignment.decoding import Aligned
 from sparseembed.arrays import Floats, Ints, Vectors
-from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
+from sparseembed.embedders.store import Texts
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
-from sparseembed.indexing.sample import Sample
+from sparseembed.indexing.passages import PassagedStore, encode_passages
+from sparseembed.indexing.sample import Sample, decode_rows
 from sparseembed.progress import note, track
 from sparseembed.pseudo.pairs import Pair
 from sparseembed.pseudo.queries import sentence_pairs
@@ -90,7 +91,7 @@ def ask(
     name: str,
     sample: Sample,
     aligned: list[Aligned],
-    store: EmbeddingStore,
+    store: PassagedStore,
     embedder: TransformerEmbedder,
     space: TermSpace,
     sparsifier: Sparsifier,
@@ -114,8 +115,11 @@ def ask(
         return Asked({}, np.zeros((0, embedder.dimension), dtype=np.float32), nothing, nothing, unseen, whose)
     ids, rests = [sample.documents[place].id for place in pairs], [pair.positive for pair in pairs.values()]
     texts = Texts(f"{name}, documents without a sentence", digest([ids, rests]), ids, rests)
-    vectors = encode_to_store(store.folder.parent / "rests", texts, embedder, redo=True).matrix()
-    return Asked(pairs, vectors, *Trial(sample, pairs, space, sparsifier).scores(aligned, vectors), unseen, whose)
+    found = encode_passages(store.unsplit / "rests", texts, embedder, store.splitting, redo=True)
+    rows = np.arange(len(rests))
+    decoded = decode_rows(rows, found, sparsifier)
+    trial = Trial(sample, pairs, space, sparsifier)
+    return Asked(pairs, found.take(rows), *trial.scores(aligned, decoded), unseen, whose)
 
 
 def choose_mix(asked: Asked) -> MixChoice:
@@ -204,15 +208,14 @@ class Trial:
         terms, columns, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
         self._asked: Any = csr_array((weights.astype(np.float64), (terms, columns)), shape=(known, len(pairs)))
 
-    def scores(self, aligned: list[Aligned], rests: Vectors) -> tuple[Floats, Floats]:
+    def scores(self, aligned: list[Aligned], rests: list[Aligned]) -> tuple[Floats, Floats]:
         """Return the literal and the aligned scores, both of shape (n, q).
 
         :param aligned: Aligned terms of the whole documents, of each part of the term space.
-        :param rests: Embeddings of the texts without their sentences, shape (q, d).
+        :param rests: The same of the texts without their sentences, q of them.
         """
         count, known = len(self._counts), self._asked.shape[0]
         literal, expanded = (np.empty((count, len(self._places))) for _ in range(2))
-        decoded = self._sparsifier.decode(rests)
         with track("choosing the mix", count, "documents") as bar:
             for start in range(0, count, BLOCK):
                 block = np.arange(start, min(start + BLOCK, count))
@@ -220,7 +223,7 @@ class Trial:
                 places = self._places[inside] - start
                 parts = [
                     _replaced(Aligned(whole.terms[block], whole.scores[block]), places, rest, inside)
-                    for whole, rest in zip(aligned, decoded, strict=True)
+                    for whole, rest in zip(aligned, rests, strict=True)
                 ]
                 impacts = self._collection.impacts(self._counts.take(block))[:, :known]
                 literal[block] = (impacts @ self._asked).toarray()

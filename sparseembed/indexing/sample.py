@@ -8,9 +8,9 @@ from sparseembed.alignment.decoding import Aligned
 from sparseembed.arrays import Ints
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.sampling import even_places
-from sparseembed.embedders.store import EmbeddingStore
+from sparseembed.indexing.passages import PassagedStore
 from sparseembed.progress import track
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Sparsifier, with_best
 
 DOCUMENTS = 10_000
 BLOCK = 512  # documents decoded at once
@@ -46,7 +46,7 @@ class Sample(NamedTuple):
         return cls(rows, corpus.take(rows), np.searchsorted(rows, own).tolist())
 
 
-def decode_sample(sample: Sample, store: EmbeddingStore, sparsifier: Sparsifier) -> list[Aligned]:
+def decode_sample(sample: Sample, store: PassagedStore, sparsifier: Sparsifier) -> list[Aligned]:
     """Return the aligned terms of a sample's documents, of each part of the term space.
 
     :param sample: The documents, n of them.
@@ -58,10 +58,23 @@ def decode_sample(sample: Sample, store: EmbeddingStore, sparsifier: Sparsifier)
     with track("decoding a sample", len(sample.rows), "documents") as bar:
         for start in range(0, len(sample.rows), BLOCK):
             rows = sample.rows[start : start + BLOCK]
-            blocks.append(sparsifier.decode(store.take(rows)))
+            blocks.append(decode_rows(rows, store, sparsifier))
             bar.update(len(rows))
     parts = zip(*blocks, strict=True)
     return [
         Aligned(np.concatenate([each.terms for each in part]), np.concatenate([each.scores for each in part]))
         for part in parts
     ]
+
+
+def decode_rows(rows: Ints, store: PassagedStore, sparsifier: Sparsifier) -> list[Aligned]:
+    """Return the aligned terms of some documents, of each part of the term space.
+
+    :param rows: Their rows, shape (n,).
+    :param store: Their embeddings.
+    :param sparsifier: Decodes them.
+    :return: For each part, shape (n, K).
+    """
+    several = store.several_of(rows.tolist())
+    best = {place: sparsifier.decode_passages(each.blocks()) for place, each in several.items()}
+    return with_best(sparsifier.decode(store.first(rows)), best)

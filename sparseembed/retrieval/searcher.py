@@ -1,18 +1,19 @@
 """Search an index: the Python API of the query side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
-from sparseembed.engines.base import Engine, Hit, check_count
+from sparseembed.engines.base import Engine, Hit, Passage, check_count
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
+from sparseembed.retrieval.passages import LocatedHit, find_passage
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.retrieval.reading import Asked, Reading, expander
 from sparseembed.retrieval.rescoring import Rescorer
@@ -68,21 +69,40 @@ class _View:
         """Find the k best documents for a text."""
         query = self.query_encoder.encode(text)
         if self.rescorer is None:
-            return self.engine.search(query, k)
+            return self._located(self.engine.search(query, k), query)
         check_count("k", k)
         hits = self.engine.search(query, max(k, self.rescorer.candidates))
-        return self.rescorer.ordered(hits, self.rescorer.encode([text])[0], k)
+        return self._located(self.rescorer.ordered(hits, self.rescorer.encode([text])[0], k), query)
 
     def search_batch(self, texts: Sequence[str], k: int, threads: int) -> list[list[Hit]]:
         """Find the k best documents for each of many texts."""
         queries = [self.query_encoder.encode(text) for text in texts]
         rescorer = self.rescorer
         if rescorer is None:
-            return self.engine.search_batch(queries, k, threads)
+            found = self.engine.search_batch(queries, k, threads)
+            return [self._located(hits, query) for hits, query in zip(found, queries, strict=True)]
         check_count("k", k)
         found = self.engine.search_batch(queries, max(k, rescorer.candidates), threads)
         vectors = rescorer.encode(texts)
-        return [rescorer.ordered(hits, vector, k) for hits, vector in zip(found, vectors, strict=True)]
+        return [
+            self._located(rescorer.ordered(hits, vector, k), query)
+            for hits, vector, query in zip(found, vectors, queries, strict=True)
+        ]
+
+    def _located(self, hits: list[Hit], query: Mapping[str, int]) -> list[Hit]:
+        """Let hits find their passages, where any document has several."""
+        if not any(len(segment.split) for segment in self.snapshot.segments):
+            return hits
+
+        def locate(doc_id: str) -> Passage | None:
+            return self.passage(query, doc_id)
+
+        return [LocatedHit.of(hit, locate) for hit in hits]
+
+    def passage(self, query: Mapping[str, int], doc_id: str) -> Passage | None:
+        """Find the passage of a document that a query's terms say most for; None where the document is one."""
+        place = self.snapshot.place(doc_id)
+        return find_passage(self.snapshot.segments[place.segment], place.number, query, self.literal)
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -225,7 +245,8 @@ class Searcher:
         :param text: The query; an empty one, or one of unknown words only, has no hits.
         :param k: Hits wanted, at least 1.
         :return: At most k hits (id, score, rank), best first; equal scores by ascending id. The scores are whole
-            numbers, or where hits are rescored from 0 to 1, and below 0 for hits beyond the candidates.
+            numbers, or where hits are rescored from 0 to 1, and below 0 for hits beyond the candidates. A hit's
+            `passage` is looked for when it is asked for, while the searcher is open.
         :raises ConfigError: k < 1.
         """
         return self._view.search(text, k)
@@ -277,6 +298,7 @@ class Searcher:
         query = view.query_encoder.encode(text)
         impacts = segment.impacts(place.number, list(query))
         told = explain(doc_id, query, impacts, set(view.literal.of(segment.text(place.number))), self.label)
+        told = told._replace(passage=view.passage(query, doc_id))
         if view.rescorer is None:
             return told
         hits = view.engine.search(query, view.rescorer.candidates)

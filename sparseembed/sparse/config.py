@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sparseembed.alignment.adjustment import check_adjustment
+from sparseembed.data.passages import Splitting
 from sparseembed.errors import ConfigError
 
 TERM_SPACES = ("word", "folded", "token", "word+folded")
@@ -36,6 +37,8 @@ class SparseConfig:
         decoding row, and is found where it stands. `auto` is 1 for a vocabulary of at most 50,000 words and 2 for a
         larger one, of which more than half usually stands in one document alone. It has no effect on pieces.
     :param carried: Whether the index carries the documents' embeddings, in 8 bits, to rescore hits with.
+    :param passages: How texts are split into passages with embeddings of their own, of which a term has its best
+        weight: `WORDS/STRIDE`, `sentences:WORDS`, `off`, or `auto`: only texts that the embedder would cut.
     """
 
     terms: str = "word"
@@ -51,6 +54,7 @@ class SparseConfig:
     bits: int = 8
     least: int | str = AUTO
     carried: bool = True
+    passages: str = AUTO
 
     def __post_init__(self) -> None:
         """Check each choice.
@@ -58,6 +62,7 @@ class SparseConfig:
         :raises ConfigError: A choice is outside its range.
         """
         check_adjustment(self.adjustment)
+        object.__setattr__(self, "passages", str(Splitting.parse(self.passages)))
         for field, allowed in (
             ("terms", TERM_SPACES),
             ("weighting", WEIGHTINGS),
@@ -101,8 +106,8 @@ class SparseConfig:
         return replace(self, **{key: value for key, value in changes.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the choices as plain values, for a manifest."""
-        return asdict(self)
+        """Return the choices as plain values, for a manifest; splitting only what is too long has no entry."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("passages", AUTO)}
 
 
 # Chosen on train splits: benchmarks/results/sweep-*.md, benchmarks/results/ablation; K on that of pydocs (one index,

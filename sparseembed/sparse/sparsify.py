@@ -1,13 +1,13 @@
 """Embeddings to weighted terms: aligned ones, and literal ones beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sparseembed.alignment.adjustment import Adjustment
-from sparseembed.alignment.decoding import Aligned, Decoder
+from sparseembed.alignment.decoding import Aligned, BestOf, Decoder
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.config import SparseConfig
@@ -70,6 +70,19 @@ class Sparsifier:
         """
         return self._decoder.top_of_parts(self._adjustment.apply(vectors), self.config.k)
 
+    def decode_passages(self, blocks: Iterable[Vectors]) -> list[BestOf]:
+        """Return the K aligned terms of one document by their best passages, of each part of the term space.
+
+        Each passage is weighed as a document is: where a document's weights are shares of its largest, so are its.
+
+        :param blocks: The embeddings of its passages, some at a time, not adjusted.
+        """
+        # A blank passage stays one of zeros, whatever the head makes of zeros.
+        adjusted = (np.where(each.any(axis=1, keepdims=True), self._adjustment.apply(each), 0.0) for each in blocks)
+        return self._decoder.top_of_several(
+            (each.astype(np.float32) for each in adjusted), self.config.k, self.config.scale == "document"
+        )
+
     def weigh(self, counts: TermCounts, aligned: Sequence[Aligned]) -> Weighted:
         """Weigh the terms of documents whose aligned terms are known.
 
@@ -82,10 +95,16 @@ class Sparsifier:
         literal = self.collection.impacts(counts)
         if self.config.weight == 0:
             return _weighted(literal, literal)
-        expansion = self.expansion(aligned)
-        expansion.data *= np.float32(self.config.weight)
+        expansion = self.mixed(aligned)
         expansion.resize(literal.shape)  # unknown terms stand in texts alone
         return _weighted(literal + expansion, literal)
+
+    def mixed(self, aligned: Sequence[Aligned]) -> Any:
+        """Return what aligned terms add to the weights of documents, in the form of `expansion`."""
+        expansion = self.expansion(aligned)
+        if self.config.literal:
+            expansion.data *= np.float32(self.config.weight)
+        return expansion
 
     def expansion(self, aligned: Sequence[Aligned]) -> Any:
         """Return the weights of aligned terms, before the mix, as scipy CSR, shape (n, T), float32, zeros left out.
@@ -108,6 +127,24 @@ class Sparsifier:
         matrix.eliminate_zeros()
         matrix.sort_indices()
         return matrix
+
+
+def taken(aligned: Sequence[Aligned], rows: Sequence[int]) -> list[Aligned]:
+    """Return the aligned terms of some of the documents."""
+    return [Aligned(part.terms[rows], part.scores[rows]) for part in aligned]
+
+
+def with_best(aligned: Sequence[Aligned], best: Mapping[int, Sequence[BestOf]]) -> list[Aligned]:
+    """Return aligned terms of documents of which some have several passages.
+
+    :param aligned: Aligned terms, of each part of the term space, shape (n, K).
+    :param best: Document -> what `decode_passages` found, to stand in place of its row.
+    """
+    parts = [Aligned(part.terms.copy(), part.scores.copy()) for part in aligned] if best else list(aligned)
+    for row, found in best.items():
+        for part, each in zip(parts, found, strict=True):
+            part.terms[row], part.scores[row] = each.terms, each.scores
+    return parts
 
 
 def _weighted(total: Any, literal: Any) -> Weighted:

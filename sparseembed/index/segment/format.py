@@ -27,6 +27,8 @@ DOCS = "docs.u16"
 TEXTS = "texts.lz4"
 EMBEDDINGS = "embeddings.i8"
 ROWS = "embeddings.tables"
+PASSAGES = "passages.bin"
+PLACES = "passages.tables"
 
 TERM_TABLES = {
     "term_bytes": "|u1",
@@ -49,6 +51,9 @@ DOCUMENT_TABLES = {"id_bytes": "|u1", "id_offsets": "<i8", "ranks": "<i4", **TEX
 
 EMBEDDING_TABLES = {"row_crcs": "<u4"}
 """The crc32 of each document's row of the embeddings, where the segment has them."""
+
+PASSAGE_TABLES = {"passage_documents": "<i4", "passage_offsets": "<i8", "passage_crcs": "<u4"}
+"""The documents of several passages, where the record of each begins, and its crc32."""
 
 
 def impacts_name(bits: int) -> str:

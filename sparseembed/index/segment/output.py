@@ -8,6 +8,7 @@ from sparseembed.errors import ConfigError
 from sparseembed.index.segment.documents import DocumentsWriter
 from sparseembed.index.segment.embeddings import EmbeddingsWriter
 from sparseembed.index.segment.format import SegmentInfo
+from sparseembed.index.segment.passages import PassagesWriter
 from sparseembed.index.segment.postings import PostingsWriter
 
 
@@ -30,6 +31,7 @@ class SegmentOutput:
         self.documents = DocumentsWriter(folder)
         self.postings = PostingsWriter(folder, bits)
         self.embeddings = EmbeddingsWriter(folder, dimension) if dimension else None
+        self.passages = PassagesWriter(folder)
 
     def finish(self) -> SegmentInfo:
         """Close the files.
@@ -40,6 +42,7 @@ class SegmentOutput:
         files = self.documents.finish() | self.postings.finish(len(self.documents))
         if self.embeddings is not None:
             files |= self.embeddings.finish(len(self.documents))
+        files |= self.passages.finish(len(self.documents))
         self._finished = True
         return SegmentInfo(len(self.documents), self.postings.postings, self.postings.terms, files)
 
@@ -49,7 +52,8 @@ class SegmentOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        writers = [each for each in (self.documents, self.postings, self.embeddings) if each is not None]
+        every = (self.documents, self.postings, self.embeddings, self.passages)
+        writers = [each for each in every if each is not None]
         for writer in writers:
             writer.close()
         if self._finished and kind is None:
