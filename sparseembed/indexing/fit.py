@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sparseembed.alignment.adjustment import SAMPLE, fit_adjustment
-from sparseembed.alignment.decoding import Aligned, Decoder
+from sparseembed.alignment.decoding import Decoder
 from sparseembed.alignment.head import Head, decoding_head
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.data.corpus import Corpus
@@ -27,7 +27,7 @@ from sparseembed.retrieval.rescoring import ENCODERS, FULL, SMALL
 from sparseembed.sparse.config import AUTO, SparseConfig
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
 from sparseembed.sparse.spaces import SPACES, Backbone
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 from sparseembed.sparse.terms import TermSpace
 
 TEXTS = 1024  # counted at once
@@ -61,7 +61,7 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     decoder = Decoder(fitted.space.rows(head.matrix, embedder.tokenizer), embedder.device)
     sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
     sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
-    aligned = decode_sample(sample, encoded.documents, sparsifier) if len(sample.rows) else []
+    aligned = decode_sample(sample, encoded.documents, sparsifier)
     early = fit_query_encoder(corpus.name, sample, encoded.documents, embedder) if config.carried else None
     mix, asked = None, None
     if config.literal and (config.mix == AUTO or config.carried):
@@ -165,12 +165,12 @@ class _Reading:
         self.filled = np.concatenate([self.filled[:0], *filled])
 
 
-def _quantizer(sample: Sample, aligned: list[Aligned], space: TermSpace, sparsifier: Sparsifier) -> Quantizer:
+def _quantizer(sample: Sample, aligned: Decoded, space: TermSpace, sparsifier: Sparsifier) -> Quantizer:
     """Fit the quantiser to the largest weight of a sample; what is larger elsewhere gets the largest impact."""
     largest = 0.0
     for start in range(0, len(sample.rows), BLOCK):
         block = slice(start, start + BLOCK)
         counts = space.count([document.contents for document in sample.documents[block]]).counts
-        parts = [Aligned(part.terms[block], part.scores[block]) for part in aligned]
-        largest = max(largest, float(sparsifier.weigh(counts, parts).weights.max(initial=0.0)))
+        part = aligned.take(range(len(sample.rows))[block])
+        largest = max(largest, float(sparsifier.weigh(counts, part).weights.max(initial=0.0)))
     return fit_quantizer(largest, sparsifier.config.bits)

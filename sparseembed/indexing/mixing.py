@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparseembed.alignment.decoding import Aligned
 from sparseembed.arrays import Floats, Ints, Vectors
 from sparseembed.embedders.store import Texts
 from sparseembed.embedders.transformer import TransformerEmbedder
@@ -30,7 +29,7 @@ from sparseembed.pseudo.pairs import Pair
 from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.retrieval.query import InferenceFree
 from sparseembed.sparse.collection import CollectionStatistics
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 from sparseembed.sparse.terms import TermSpace
 
 USUAL = 0.5  # where nothing can be chosen; the best of SciFact's train split with the shipped adapter
@@ -90,7 +89,7 @@ class Asked(NamedTuple):
 def ask(
     name: str,
     sample: Sample,
-    aligned: list[Aligned],
+    aligned: Decoded,
     store: PassagedStore,
     embedder: TransformerEmbedder,
     space: TermSpace,
@@ -100,7 +99,7 @@ def ask(
 
     :param name: What the collection is called.
     :param sample: Some of its documents, n.
-    :param aligned: Their aligned terms, of each part of the term space.
+    :param aligned: Their aligned terms.
     :param store: The collection's embeddings; those of the texts without their sentences are kept beside them.
     :param embedder: What made them.
     :param space: The terms of the index.
@@ -208,10 +207,10 @@ class Trial:
         terms, columns, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
         self._asked: Any = csr_array((weights.astype(np.float64), (terms, columns)), shape=(known, len(pairs)))
 
-    def scores(self, aligned: list[Aligned], rests: list[Aligned]) -> tuple[Floats, Floats]:
+    def scores(self, aligned: Decoded, rests: Decoded) -> tuple[Floats, Floats]:
         """Return the literal and the aligned scores, both of shape (n, q).
 
-        :param aligned: Aligned terms of the whole documents, of each part of the term space.
+        :param aligned: Aligned terms of the whole documents.
         :param rests: The same of the texts without their sentences, q of them.
         """
         count, known = len(self._counts), self._asked.shape[0]
@@ -221,10 +220,7 @@ class Trial:
                 block = np.arange(start, min(start + BLOCK, count))
                 inside = np.flatnonzero(np.isin(self._places, block))
                 places = self._places[inside] - start
-                parts = [
-                    _replaced(Aligned(whole.terms[block], whole.scores[block]), places, rest, inside)
-                    for whole, rest in zip(aligned, rests, strict=True)
-                ]
+                parts = _replaced(aligned.take(block.tolist()), places, rests.take(inside.tolist()))
                 impacts = self._collection.impacts(self._counts.take(block))[:, :known]
                 literal[block] = (impacts @ self._asked).toarray()
                 expanded[block] = (self._sparsifier.expansion(parts) @ self._asked).toarray()
@@ -232,8 +228,9 @@ class Trial:
         return literal, expanded
 
 
-def _replaced(whole: Aligned, places: Ints, rest: Aligned, rows: Ints) -> Aligned:
-    """Return aligned terms of which those at some places are others' at some rows."""
-    terms, scores = whole.terms.copy(), whole.scores.copy()
-    terms[places], scores[places] = rest.terms[rows], rest.scores[rows]
-    return Aligned(terms, scores)
+def _replaced(whole: Decoded, places: Ints, rests: Decoded) -> Decoded:
+    """Return aligned terms of which those at some places are others', one a place."""
+    for part, rest in zip(whole.parts, rests.parts, strict=True):
+        part.terms[places], part.scores[places] = rest.terms, rest.scores
+    several = {place: each for place, each in whole.several.items() if place not in places}
+    return Decoded(whole.parts, several | {int(places[row]): each for row, each in rests.several.items()})

@@ -17,7 +17,7 @@ from sparseembed.index.segment.writer import SegmentWriter
 from sparseembed.index.statistics import Statistics
 from sparseembed.indexing.carrying import carried
 from sparseembed.indexing.passages import PassagedStore, Several
-from sparseembed.sparse.sparsify import Sparsifier, Weighted, taken, with_best
+from sparseembed.sparse.sparsify import Decoded, Sparsifier, Weighted
 from sparseembed.sparse.terms import Counted
 
 BLOCK = 512  # documents written at once
@@ -107,13 +107,15 @@ class DocumentWriter:
         """
         several, statistics = several or {}, self._statistics
         counted = statistics.space.count(texts)
-        best = {place: self._sparsifier.decode_passages(each.blocks()) for place, each in several.items()}
-        aligned = with_best(self._sparsifier.decode(vectors), best)
+        best = {
+            place: self._sparsifier.decode_passages(each.blocks(), len(each.spans)) for place, each in several.items()
+        }
+        aligned = Decoded(self._sparsifier.decode(vectors), best)
         indptr, terms, impacts = quantised(self._sparsifier.weigh(counted.counts, aligned), statistics)
         rows = eight_bits(vectors, statistics.centres[0]) if statistics.centres.size else None
         block = Block(ids, texts, indptr, terms, impacts, statistics.space.terms, counted.unknown, rows)
         if several:
-            held = carried(block, several, best, self._sparsifier.mixed(taken(aligned, list(several))), statistics)
+            held = carried(block, several, best, self._sparsifier.mixed(aligned.take(list(several))), statistics)
             block = block._replace(passages=held)
         for sink in self._sinks:
             sink.add(block)

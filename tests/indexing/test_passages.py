@@ -21,6 +21,7 @@ from sparseembed.indexing.fit import sparsifier_of
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.indexing.write import quantised
+from sparseembed.sparse.sparsify import Decoded
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
 WORDS = [*("cat", "dog", "whale", "river", "water", "sand", "light", "sun"), *("earth", "green", "milk", "air", "fish")]
@@ -78,12 +79,12 @@ def naive(snapshot, embedder):
                 tops = own.max(axis=1, keepdims=True)
                 own = own / tops * tops.max()
             best = own.max(axis=0)
-            order = np.lexsort((np.arange(size), -best))[: statistics.config.k]
+            order = np.lexsort((np.arange(size), -best))[: round(statistics.config.k * len(spans) ** 0.5)]
             parts.append(Aligned((order + first).astype(np.int32)[None], best[order][None].astype(np.float32)))
             brought |= {(doc_id, int(term) + first): int(own[:, term].argmax()) for term in order}
             first += size
         counted = statistics.space.count([text])
-        weighed = sparsifier_of(statistics, embedder).weigh(counted.counts, parts)
+        weighed = sparsifier_of(statistics, embedder).weigh(counted.counts, Decoded(parts, {}))
         _, terms, impacts = quantised(weighed, statistics)
         names = [*statistics.space.terms, *counted.unknown]
         found[doc_id] = {names[term]: impact for term, impact in zip(terms.tolist(), impacts.tolist(), strict=True)}
