@@ -38,7 +38,7 @@ def snippet(text: str, width: int = 80) -> str:
 
 
 def passage_snippet(text: str, passage: "Passage | None", width: int = 80) -> str:
-    """Return the beginning of a document's text on one line, or of the passage that carried it, with its number.
+    """Return the beginning of a text on one line, or the best sentence of the passage that carried it, numbered.
 
     :param text: The document's text.
     :param passage: The passage; None where the document is one.
@@ -46,7 +46,9 @@ def passage_snippet(text: str, passage: "Passage | None", width: int = 80) -> st
     """
     if passage is None:
         return snippet(text, width)
-    return snippet(f"[{passage.number}/{passage.of}] {passage.text}", width)
+    begun = "" if passage.focus == passage.start else "… "
+    rest = passage.text[passage.focus - passage.start :]
+    return snippet(f"[{passage.number}/{passage.of}] {begun}{rest}", width)
 
 
 def printable(text: str) -> str:

@@ -19,6 +19,7 @@ class Passage(NamedTuple):
     :param start: Where it begins in the document's text, in characters.
     :param end: Where it ends.
     :param text: What stands there.
+    :param focus: Where its sentence begins in which most of the query's terms stand; the passage where none does.
     :param score: What terms that stand in it, or that its embedding brought, add to the document's score.
     """
 
@@ -27,6 +28,7 @@ class Passage(NamedTuple):
     start: int
     end: int
     text: str
+    focus: int
     score: int
 
 

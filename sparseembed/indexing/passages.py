@@ -188,7 +188,7 @@ def encode_passages(
     spans = split.spans.tolist()
     edges = zip(split.rows.tolist(), pairwise(split.offsets.tolist()), strict=True)
     ids = [
-        f"{texts.ids[row]}:{begin}-{end}" for row, (first, last) in edges for begin, end in spans[first:last][others]
+        f"{texts.ids[row]} {begin}-{end}" for row, (first, last) in edges for begin, end in spans[first:last][others]
     ]
     given = Texts(f"passages of {texts.name}", digest([texts.fingerprint, spans]), ids, _Pieces(texts, split, others))
     rest = encode_to_store(folder.parent / f"{folder.name}-{PASSAGES}", given, embedder, "document", redo)

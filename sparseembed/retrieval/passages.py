@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from sparseembed.data.passages import Span, sentence_spans
 from sparseembed.engines.base import Hit, Passage
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.sparse.literal import LiteralTerms
@@ -24,6 +26,9 @@ class LocatedHit(Hit):
         located = cls(*hit)
         located._locate = locate
         return located
+
+    def _replace(self, **changes: Any) -> "LocatedHit":
+        return LocatedHit.of(Hit(*self)._replace(**changes), self._locate)
 
     def __reduce__(self) -> tuple[type[Hit], tuple[str, float, int]]:
         return Hit, (self.id, self.score, self.rank)  # an open index cannot go to another process
@@ -69,4 +74,15 @@ def find_passage(
     scores = counted.sum(axis=1)
     best = int(np.lexsort((-brought.sum(axis=1), -scores))[0])
     begin, end = passages.spans[best].tolist()
-    return Passage(best + 1, len(scores), begin, end, text[begin:end], int(scores[best]))
+    worth = dict(zip(terms, (weights * impacts[has]).tolist(), strict=True))
+    focus = begin + _focus(text[begin:end], worth, literal)
+    return Passage(best + 1, len(scores), begin, end, text[begin:end], focus, int(scores[best]))
+
+
+def _focus(passage: str, worth: Mapping[str, int], literal: LiteralTerms) -> int:
+    """Return where the sentence of a passage begins in which the terms that are worth most stand; the first of equals."""
+
+    def value(span: Span) -> int:
+        return sum(worth[term] for term in worth.keys() & set(literal.of(passage[slice(*span)])))
+
+    return max(sentence_spans(passage), key=value)[0]

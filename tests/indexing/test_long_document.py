@@ -14,7 +14,7 @@ from sparseembed.data.resolve import open_corpus
 pytestmark = [pytest.mark.jvm, pytest.mark.model, pytest.mark.usefixtures("silence")]
 LAST = "Volcanoes erupt when molten rock rises from below and gas bubbles force it out."
 BY_WORDS = "why do volcanoes erupt"
-BY_MEANING = "magma and lava"  # neither word stands anywhere in the document
+BY_MEANING = "lava cools"  # neither word stands anywhere in the document
 
 
 @pytest.fixture(scope="module")
@@ -48,5 +48,7 @@ def test_the_last_of_20_000_words_is_found_and_its_passage_shown(index, query, b
     shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     found = next(each for each in shown if each["id"] == "long")
     assert found["passage"]["text"].endswith(LAST)
+    assert text[found["passage"]["focus"] :].endswith(LAST)
+    assert not by_words or text[found["passage"]["focus"] :] == LAST
     assert main(["explain", str(built.path), query, "long"]) == 0
     assert LAST in capsys.readouterr().out

@@ -210,6 +210,7 @@ def test_the_last_sentence_of_a_long_document_is_found_and_shown(corpus, tiny_em
             text = searcher.text("d05")
             assert text[hit.passage.start : hit.passage.end] == hit.passage.text
             assert hit.passage.end == len(text)
+            assert text[hit.passage.focus :].strip() == LAST
             told = searcher.explain("zorblax cat", "d05")
             assert sum(term.score for term in told.terms) == told.score
             assert 0 < told.passage.score <= told.score
