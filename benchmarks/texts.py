@@ -35,7 +35,7 @@ from sparseembed.indexing.encoding import query_like_texts
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.query import InferenceFree
 from sparseembed.sparse.spaces import SPACES, Backbone
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 
 PASSAGE_WORDS = (128, 64)
 COLUMNS = ("dense", "words alone", "one index")
@@ -125,7 +125,7 @@ class Measure:
         """Return the exact integer scores of all documents for all queries."""
         none = Adjustment("none", np.zeros(0, dtype=np.float32))
         sparsifier = Sparsifier(choices.sparse, self._collection, self._decoder, none)
-        block = sparsifier.weigh(self._counts, [aligned])
+        block = sparsifier.weigh(self._counts, Decoded([aligned], {}))
         documents = impact_matrix(block, choices.sparse.bits, self._queries.shape[1])
         scores: npt.NDArray[np.float64] = (self._queries @ documents.T).toarray()
         return scores

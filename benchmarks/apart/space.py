@@ -22,7 +22,7 @@ from sparseembed.retrieval.query import Expanded, InferenceFree
 from sparseembed.sparse.config import DEFAULTS, SparseConfig
 from sparseembed.sparse.quantize import fit_quantizer
 from sparseembed.sparse.spaces import SPACES, Backbone
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 
 from .exact import query_matrix
 from .postings import confidence
@@ -157,7 +157,7 @@ class Space:
             aligned = [Aligned(part.terms[:, : config.k], part.scores[:, : config.k]) for part in parts]
             none = Adjustment("none", np.zeros(0, dtype=np.float32))
             alone = Sparsifier(config, self.collection, self.decoder, none)
-            self._expansion = (key, alone.expansion(aligned))
+            self._expansion = (key, alone.expansion(Decoded(aligned, {})))
         return self._expansion[1]
 
     def literal(self, queries: Mapping[str, str]) -> dict[str, dict[str, int]]:

@@ -23,6 +23,7 @@ from sparseembed.index.statistics import Statistics
 from sparseembed.indexing.fit import sparsifier_of
 from sparseembed.indexing.write import new_segment, quantised
 from sparseembed.progress import note
+from sparseembed.sparse.sparsify import Decoded
 
 SHARE = 0.2
 BLOCK = 512  # documents
@@ -70,7 +71,7 @@ class Writing:
         """Weigh and quantise."""
         terms = self.statistics.space.terms
         for ids, texts, counted, aligned, vectors in self.prepared:
-            weighted = self.sparsifier.weigh(counted.counts, aligned)
+            weighted = self.sparsifier.weigh(counted.counts, Decoded(aligned, {}))
             rows = eight_bits(vectors, self.statistics.centres[0])
             yield Block(ids, texts, *quantised(weighted, self.statistics), terms, counted.unknown, rows)
 

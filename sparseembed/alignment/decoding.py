@@ -1,6 +1,8 @@
 """Decoding: the K terms that an embedding scores highest, block by block, never (N, V) at once."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 from sparseembed.arrays import Vectors
 
 CHUNK = 8192  # rows made, or words spelled, at once
+FEW = 16  # passages whose scores of all terms are held at once
 
 
 class Aligned(NamedTuple):
@@ -16,6 +19,14 @@ class Aligned(NamedTuple):
 
     terms: npt.NDArray[np.int32]  # (n, k), numbers of terms
     scores: Vectors  # (n, k)
+
+
+class BestOf(NamedTuple):
+    """Aligned terms of one text of several passages, best first; of equal scores the smaller number first."""
+
+    terms: npt.NDArray[np.int32]  # (k,), numbers of terms
+    scores: Vectors  # (k,), of the best passage
+    passages: npt.NDArray[np.int64]  # (k,), which one that is, from 0; of equal ones the first
 
 
 class Sums(NamedTuple):
@@ -142,6 +153,43 @@ class Decoder:
         """
         return self._best(vectors, k, self.parts)
 
+    def top_of_several(self, blocks: Iterable[Vectors], k: int, even: bool = False) -> list[BestOf]:
+        """Return the k terms of each part that score highest in any passage of one text.
+
+        :param blocks: Adjusted embeddings of its passages, some at a time; those of blank ones are all zeros.
+        :param k: As in `top_of_parts`.
+        :param even: Whether each passage's scores are scaled first so that the best of each part is as large as that of
+            all passages: as weights are scaled that are shares of a text's largest.
+        """
+        best = np.full(len(self), -np.inf, dtype=np.float32)
+        carried = np.zeros(len(self), dtype=np.int64)
+        spans = [slice(end - size, end) for size, end in zip(self.parts, accumulate(self.parts), strict=True)]
+        tops = np.zeros(len(spans), dtype=np.float32)
+        for first, scores in self._panels_of(blocks):
+            for part, span in enumerate(spans if even else ()):
+                largest = scores[:, span].max(axis=1, initial=0.0)
+                scores[:, span] /= np.where(largest > 0, largest, np.float32(1))[:, None]
+                tops[part] = max(tops[part], largest.max())
+            rows = scores.argmax(axis=0)
+            top = scores[rows, np.arange(len(self))]
+            better = top > best
+            best[better], carried[better] = top[better], first + rows[better]
+        for top_of_part, span in zip(tops.tolist(), spans, strict=True):
+            best[span] *= np.float32(top_of_part) if top_of_part else np.float32(1)
+        best[~np.isfinite(best)] = 0.0
+        return [_best_of(best, carried, span, k) for span in spans]
+
+    def _panels_of(self, blocks: Iterable[Vectors]) -> "Iterator[tuple[int, Vectors]]":
+        """Yield all scores of passages that are not blank, few at a time, and the first one's number."""
+        first = 0
+        for vectors in blocks:
+            for start in range(0, len(vectors), FEW):
+                panel = vectors[start : start + FEW]
+                scores = self.scores(panel)
+                scores[~panel.any(axis=1)] = -np.inf
+                yield first + start, scores
+            first += len(vectors)
+
     def scores(self, vectors: Vectors) -> Vectors:
         """Return the scores of all terms, for few texts.
 
@@ -156,3 +204,13 @@ class Decoder:
         if len(vectors):
             self._scorer.top(np.ascontiguousarray(vectors, dtype=np.float32), parts, found)
         return found
+
+
+def _best_of(scores: Vectors, passages: npt.NDArray[np.int64], span: slice, k: int) -> BestOf:
+    """Return the k best of the terms of one part."""
+    from sparseembed.alignment.kernels import select_best
+
+    size = span.stop - span.start
+    terms, values = np.empty((1, min(k, size)), dtype=np.int32), np.empty((1, min(k, size)), dtype=np.float32)
+    select_best(scores[None, :], scores.view(np.int32)[None, :], span.start, size, terms, values)
+    return BestOf(terms[0], values[0], passages[terms[0]])

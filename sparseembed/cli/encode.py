@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from sparseembed.cli.options import add_corpus_argument, add_embedder_options, chosen_corpus, chosen_embedder
+from sparseembed.data.passages import AUTO
 
 NAME = "encode"
 HELP = "encode a corpus, and keep the embeddings"
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_corpus_argument(parser)
     parser.add_argument("--embeddings", metavar="DIR", help="where embeddings are kept (default: in the cache)")
+    parser.add_argument("--passages", metavar="P", default=AUTO, help="as in sparseembed index (default: auto)")
     parser.add_argument("--reencode", action="store_true", help="encode anew a corpus that has changed")
     add_embedder_options(parser)
 
@@ -33,4 +35,4 @@ def run(options: argparse.Namespace) -> None:
 
     corpus = chosen_corpus(options)
     folder = Path(options.embeddings) if options.embeddings else None
-    encode_corpus(corpus, chosen_embedder(options), folder, options.reencode)
+    encode_corpus(corpus, chosen_embedder(options), folder, options.reencode, options.passages)

@@ -17,6 +17,7 @@ from sparseembed.cli.options import (
 from sparseembed.cli.text import columns, printable, snippet, visible
 
 if TYPE_CHECKING:
+    from sparseembed.engines.base import Passage
     from sparseembed.retrieval.rescoring import Rescored
 
 NAME = "explain"
@@ -24,7 +25,7 @@ HELP = "show why a document has its score"
 DESCRIPTION = """\
 List the terms that a query and a document share, where each comes from (literal: it stands in the document; expansion:
 the embedding brought it), and how they sum, exactly, to the score. With an encoder or feedback, what the query's
-embedding adds to it, and what the hits most like it add.
+embedding adds to it, and what the hits most like it add. Of a document of several passages, the one that carried it.
 """
 EPILOG = """\
 examples:
@@ -65,6 +66,10 @@ def run(options: argparse.Namespace) -> None:
         candidates = 0 if searcher.rescorer is None else searcher.rescorer.candidates
     if options.json:
         value = {**explanation._asdict(), "terms": [term._asdict() for term in explanation.terms]}
+        if explanation.passage is None:
+            value.pop("passage")
+        else:
+            value["passage"] = explanation.passage._asdict()
         if explanation.rescored is None:
             value.pop("rescored")
         else:
@@ -88,8 +93,16 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(
             f"\nnot rescored: it is neither among the {candidates:,} best hits{among} nor as near to the query\n"
         )
+    if explanation.passage is not None:
+        sys.stdout.write(f"\n{_passage(explanation.passage)}\n")
     if explanation.unmatched:
         sys.stdout.write(f"\nnot in the document: {', '.join(map(visible, explanation.unmatched))}\n")
+
+
+def _passage(found: "Passage") -> str:
+    """Return the passage that carried a document, whole."""
+    where = f"passage {found.number} of {found.of}, characters {found.start:,} to {found.end:,}"
+    return f"{where}, brings {found.score} of the sum:\n{snippet(found.text, len(found.text))}"
 
 
 def _rescored(found: "Rescored") -> str:

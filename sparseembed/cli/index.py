@@ -38,6 +38,8 @@ examples:
       this weight for the aligned words, in place of one chosen for the collection; nothing is encoded again
   sparseembed index artikel.jsonl --language de
       German texts: words by Lucene's German analysis; --language auto looks at a sample and says what it takes
+  sparseembed index manuals.jsonl --passages 128/64
+      passages of 128 words, the next one 64 words on; a document stays one hit, with the passage that carried it
   sparseembed index big.jsonl --out part1 --shard 1/2
   sparseembed index big.jsonl --out part2 --shard 2/2 --statistics part1
   sparseembed merge part1 part2 --out indexes/big
@@ -96,6 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="documents of a word that is decoded onto; rarer ones are literal alone (default: auto, 1 for up to "
         "50,000 words and 2 for more)",
     )
+    group.add_argument(
+        "--passages",
+        metavar="P",
+        help="split texts into passages with embeddings of their own, of which each term has its best weight: 128/64 "
+        "(words, and words to the beginning of the next one), sentences:128 (whole sentences up to so many words), or "
+        "off (default: auto, only texts that the embedder would cut)",
+    )
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
     group.add_argument(
         "--no-embeddings",
@@ -135,6 +144,7 @@ def run(options: argparse.Namespace) -> None:
         "least",
         "carried",
         "analyzer",
+        "passages",
     )
     embedder = chosen_embedder(options)
     build_index(

@@ -15,7 +15,7 @@ from sparseembed.cli.options import (
     rescoring_options,
     start_java_quickly,
 )
-from sparseembed.cli.text import columns, snippet, visible
+from sparseembed.cli.text import columns, passage_snippet, visible
 from sparseembed.errors import ConfigError
 from sparseembed.progress import note
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
@@ -28,8 +28,9 @@ NAME = "search"
 HELP = "search an index"
 DESCRIPTION = """\
 Search an index with a query, or with a file of queries. With --filter, the hits are the best of the documents whose
-metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the
-best hits to be compared with the query's embedding, or --expand for the query's own aligned terms.
+metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the best hits to be compared
+with the query's embedding, or --expand for the query's own aligned terms. Of a document of several passages the one that
+carried it is shown, as [its number/how many there are].
 """
 EPILOG = """\
 examples:
@@ -120,13 +121,17 @@ def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
             record = {"rank": hit.rank, "id": hit.id, "score": score(hit), "text": searcher.text(hit.id)}
             if hit.metadata:
                 record["metadata"] = hit.metadata
+            if hit.passage is not None:
+                record["passage"] = hit.passage._asdict()
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
         return
     if not hits:
         among = " that meets the filter" if options.filters else ""
         note(f"no hits: no document{among} shares a term with the query")
         return
-    rows = [(hit.rank, score(hit), visible(hit.id), snippet(searcher.text(hit.id))) for hit in hits]
+    rows = [
+        (hit.rank, score(hit), visible(hit.id), passage_snippet(searcher.text(hit.id), hit.passage)) for hit in hits
+    ]
     sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
 
 

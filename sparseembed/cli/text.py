@@ -1,6 +1,10 @@
 """Small tables of plain text, and strings of others made fit for a terminal."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sparseembed.engines.base import Passage
 
 
 def columns(rows: Sequence[Sequence[object]], heads: Sequence[str], right: frozenset[int] = frozenset()) -> str:
@@ -31,6 +35,20 @@ def snippet(text: str, width: int = 80) -> str:
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def passage_snippet(text: str, passage: "Passage | None", width: int = 80) -> str:
+    """Return the beginning of a text on one line, or the best sentence of the passage that carried it, numbered.
+
+    :param text: The document's text.
+    :param passage: The passage; None where the document is one.
+    :param width: Characters at most.
+    """
+    if passage is None:
+        return snippet(text, width)
+    begun = "" if passage.focus == passage.start else "… "
+    rest = passage.text[passage.focus - passage.start :]
+    return snippet(f"[{passage.number}/{passage.of}] {begun}{rest}", width)
 
 
 def printable(text: str) -> str:

@@ -65,6 +65,21 @@ class Prompter:
             result.append(Prompted([self._special.get(token, token) for token in ids], cut, start))
         return result
 
+    def reach(self, texts: Sequence[str], max_length: int) -> list[int | None]:
+        """Return how many characters of texts are embedded; None for a text that is not cut.
+
+        :param texts: The texts.
+        :param max_length: As in `encode`.
+        :raises EmbedderError: As in `encode`.
+        """
+        if self._special:
+            texts = [text.replace(_OPEN, "\ufffd") for text in texts]
+        whole = self._tokenizer.encode_batch([self._filled(text) for text in texts])
+        return [
+            len(self._cut(text, max_length)[0]) if len(encoding.ids) > max_length else None
+            for text, encoding in zip(texts, whole, strict=True)
+        ]
+
     def _filled(self, text: str) -> str:
         return text.join(self._parts)
 

@@ -199,6 +199,15 @@ class TransformerEmbedder:
             run_batches([len(item.ids) for _, item in filled], body.budget, run)
         return Encoded(vectors, sum(len(item.ids) for item in prompted), sum(item.cut for item in prompted))
 
+    def reach(self, texts: Sequence[str], side: str = "document") -> list[int | None]:
+        """Return how many characters of texts are embedded; None for a text that is not cut.
+
+        :param texts: The texts.
+        :param side: Whose prompt.
+        :raises EmbedderError: As in `encode`.
+        """
+        return self._prompter(side).reach([clean_text(text) for text in texts], self._load().limit)
+
     def early(self, texts: Sequence[str], depth: int, side: str = "query") -> Vectors:
         """Read texts with the first layers alone.
 

@@ -15,6 +15,27 @@ MAX_WEIGHT = 2**24 - 1
 """The largest query weight: above it, float32 scores stop being exact."""
 
 
+class Passage(NamedTuple):
+    """The passage of a document that carried a hit: of all its passages the one that the query's terms say most for.
+
+    :param number: Which passage, from 1.
+    :param of: How many the document has.
+    :param start: Where it begins in the document's text, in characters.
+    :param end: Where it ends.
+    :param text: What stands there.
+    :param focus: Where its sentence begins in which most of the query's terms stand; the passage where none does.
+    :param score: What terms that stand in it, or that its embedding brought, add to the document's score.
+    """
+
+    number: int
+    of: int
+    start: int
+    end: int
+    text: str
+    focus: int
+    score: int
+
+
 class Hit(NamedTuple):
     """One document found: its id, its score (higher is better) and its rank, from 1."""
 
@@ -26,6 +47,11 @@ class Hit(NamedTuple):
     def metadata(self) -> Metadata:
         """The document's metadata, in the hits of a searcher whose index has any; else empty."""
         return NONE
+
+    @property
+    def passage(self) -> Passage | None:
+        """The passage that carried it; None where the document is one passage, or none was looked for."""
+        return None
 
 
 Run = dict[str, list[Hit]]

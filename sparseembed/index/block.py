@@ -1,9 +1,12 @@
 """A block of documents on its way into an index."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from sparseembed.index.segment.passages import Passages
 
 
 class Block(NamedTuple):
@@ -20,6 +23,7 @@ class Block(NamedTuple):
     :param extra: the terms of this block that are not in the vocabulary; may be empty.
     :param embeddings: int8 (n, d) by `eight_bits`, where the index carries them.
     :param metadata: n packed metadata, empty for a document without; None where no document has any.
+    :param passages: the passages of those documents that have several, by place in the block.
     """
 
     ids: Sequence[str]
@@ -31,3 +35,4 @@ class Block(NamedTuple):
     extra: Sequence[str]
     embeddings: np.ndarray | None = None
     metadata: Sequence[bytes] | None = None
+    passages: "Mapping[int, Passages] | None" = None

@@ -14,7 +14,7 @@ from sparseembed.data.metadata import NONE, Metadata
 from sparseembed.errors import DataError, IndexFolderError
 from sparseembed.index.checked import REPAIR, CheckedFiles, own_folder
 from sparseembed.index.manifest import Manifest, read_manifest
-from sparseembed.index.segment.format import EMBEDDINGS, METADATA_FILES, ROWS
+from sparseembed.index.segment.format import EMBEDDINGS, METADATA_FILES, PASSAGES, PLACES, ROWS
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.tombstones import Flags, read_tombstones
 from sparseembed.text import shown
@@ -81,6 +81,8 @@ class Snapshot:
             raise IndexFolderError(f"{folder} holds embeddings that its manifest does not name: {REPAIR}")
         if segment.metadata is not None and not set(METADATA_FILES) <= about["files"].keys():  # type: ignore[attr-defined]
             raise IndexFolderError(f"{folder} holds metadata that its manifest does not name: {REPAIR}")
+        if len(segment.split) and not {PASSAGES, PLACES} <= about["files"].keys():  # type: ignore[attr-defined]
+            raise IndexFolderError(f"{folder} holds passages that its manifest does not name: {REPAIR}")
         if segment.documents != about["documents"]:
             raise IndexFolderError(
                 f"{folder} holds {segment.documents:,} documents, not {about['documents']}: {REPAIR}"
@@ -134,6 +136,23 @@ class Snapshot:
         for row in left.tolist():
             self.place(doc_ids[row])  # raises
         return rows
+
+    def passage_embeddings(self, doc_ids: Sequence[str]) -> dict[int, np.ndarray]:
+        """Return the embeddings of the passages of those of some documents that have several.
+
+        :param doc_ids: Ids of documents.
+        :return: Place of a document among them -> int8 (m, d).
+        :raises IndexFolderError: One is damaged.
+        """
+        if not any(len(segment.split) for segment in self.segments):
+            return {}
+        found = {}
+        for row, doc_id in enumerate(doc_ids):
+            place = self.place(doc_id)
+            passages = self.segments[place.segment].passages(place.number)
+            if passages is not None:
+                found[row] = passages.embeddings
+        return found
 
     def text(self, doc_id: str) -> str:
         """Return the text of a document.

@@ -101,16 +101,17 @@ def build_index(
         wants = part.take(opened) if part is not None else opened
         if statistics is not None:
             fitted = given_statistics(Path(statistics), chosen, config)
-            source = Source(wants, encode_corpus(wants, chosen, kept, reencode).documents)
+            source = Source(wants, encode_corpus(wants, chosen, kept, reencode, config.passages).documents)
         else:
-            encoded = encode_corpus(opened, chosen, kept, reencode)
+            encoded = encode_corpus(opened, chosen, kept, reencode, config.passages)
             fitted = fit(opened, encoded, chosen, config)
             source = Source(wants, encoded.documents, part.span(len(opened))[0] if part is not None else 0)
         manifest = write_index(transaction, source, chosen, config, fitted, about_corpus(opened), part)
     counts = manifest.counts
+    split = f", {counts['split']:,} split into {counts['passages']:,} passages" if "split" in counts else ""
     note(
-        f"indexed {counts['documents']:,} documents ({counts['blank']:,} blank), {counts['postings']:,} postings of "
-        f"{counts['terms']:,} terms; wrote {path}"
+        f"indexed {counts['documents']:,} documents ({counts['blank']:,} blank{split}), {counts['postings']:,} "
+        f"postings of {counts['terms']:,} terms; wrote {path}"
     )
     return BuiltIndex(path, manifest, False)
 
@@ -142,9 +143,10 @@ def write_index(
     lucene = transaction.lucene(fresh=True)
     with new_segment(place, statistics) as segment, track("indexing", len(source.corpus), "documents") as bar:
         writer = DocumentWriter(statistics, sparsifier_of(statistics, embedder), segment, lucene)
-        for documents, vectors in source.blocks():
+        for documents, vectors, several in source.blocks():
             metadata = [packed(each.metadata) for each in documents]
-            writer.add([each.id for each in documents], [each.contents for each in documents], vectors, metadata)
+            ids, texts = [each.id for each in documents], [each.contents for each in documents]
+            writer.add(ids, texts, vectors, several, metadata)
             bar.update(len(documents))
         info = segment.finish()
     lucene.merge()
@@ -157,7 +159,7 @@ def write_index(
         fitted=fitted,
         segments=[segment_entry(place, info)],
         written=writer.written,
-        cut=int(source.store.about["cut"]),
+        cut=source.store.cut,
         embeddings=store_names(source.store),
     )
     if shard is not None:
@@ -220,6 +222,8 @@ def _standing(
     difference = differing_field(
         {**standing.recipe(), "shard": standing.shard}, {**wanted, "shard": shard._asdict() if shard else None}
     )
+    if difference is None and "passages" not in standing.sparse and standing.counts.get("cut"):
+        difference = "its long texts were cut by an earlier version"
     if difference is None and not standing.updates:
         return standing
     if overwrite:

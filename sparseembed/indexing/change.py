@@ -9,7 +9,8 @@ import numpy as np
 
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.metadata import packed, unpacked
-from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
+from sparseembed.data.passages import Splitting
+from sparseembed.embedders.store import Texts
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 from sparseembed.files import cache_folder, digest
@@ -21,10 +22,11 @@ from sparseembed.index.statistics import Statistics
 from sparseembed.index.tombstones import Flags, write_tombstones
 from sparseembed.index.transaction import Transaction
 from sparseembed.indexing.build import write_index
-from sparseembed.indexing.commit import segment_entry
+from sparseembed.indexing.commit import segment_entry, split_counts
 from sparseembed.indexing.drift import Drift, measure_drift
 from sparseembed.indexing.encoding import EncodedCorpus, encode_query_like
 from sparseembed.indexing.fit import fit, sparsifier_of
+from sparseembed.indexing.passages import PassagedStore, encode_passages
 from sparseembed.indexing.recall import Recalling
 from sparseembed.indexing.stores import store_names
 from sparseembed.indexing.write import DocumentWriter, Source, Written, new_segment
@@ -53,6 +55,7 @@ class Change:
         self._deleted: list[Flags | None] = [None if each is None else each.copy() for each in self.snapshot.deleted]
         self._changed: set[int] = set()
         self._blank = 0  # of the deleted documents; these have no postings
+        self._split = np.zeros(2, dtype=np.int64)  # documents of several passages, and these, come and gone
         self._lucene: Any = None
 
     def __enter__(self) -> Self:
@@ -84,23 +87,27 @@ class Change:
                 )
             flags[place.number] = True
             self._blank += not self.snapshot.segments[place.segment].text(place.number).strip()
+            passages = self.snapshot.segments[place.segment].passages(place.number)
+            self._split += np.asarray([-1, -len(passages.spans)] if passages is not None else [0, 0])
             self._changed.add(place.segment)
         self.lucene.delete(ids)
 
-    def write(self, corpus: Corpus, store: EmbeddingStore, embedder: TransformerEmbedder) -> Drift:
+    def write(self, corpus: Corpus, store: PassagedStore, embedder: TransformerEmbedder) -> Drift:
         """Write documents as a new segment."""
         statistics = self.snapshot.statistics()
         place = self._transaction.new_folder("segment")
         with new_segment(place, statistics) as segment, track("adding", len(corpus), "documents") as bar:
             writer = DocumentWriter(statistics, sparsifier_of(statistics, embedder), segment, self.lucene)
-            for documents, vectors in Source(corpus, store).blocks():
+            for documents, vectors, several in Source(corpus, store).blocks():
                 metadata = [packed(each.metadata) for each in documents]
-                writer.add([each.id for each in documents], [each.contents for each in documents], vectors, metadata)
+                ids, texts = [each.id for each in documents], [each.contents for each in documents]
+                writer.add(ids, texts, vectors, several, metadata)
                 bar.update(len(documents))
             info = segment.finish()
         self._entries.append(segment_entry(place, info))
         self._deleted.append(None)
         self._written = writer.written
+        self._split += np.asarray([writer.written.split, writer.written.passages])
         return measure_drift(statistics, writer.written)
 
     def settle(self) -> None:
@@ -136,7 +143,7 @@ class Change:
         return self.publish()
 
     def publish(
-        self, added: int = 0, deleted: int = 0, drift: Drift | None = None, store: EmbeddingStore | None = None
+        self, added: int = 0, deleted: int = 0, drift: Drift | None = None, store: PassagedStore | None = None
     ) -> Manifest:
         """Make the change visible."""
         for number in self._changed:
@@ -149,13 +156,15 @@ class Change:
         live = sum(each["documents"] - (each["deleted"] or {"count": 0})["count"] for each in self._entries)
         counts |= {"documents": live, "postings": sum(each["postings"] for each in self._entries)}
         counts["terms"] = max((each["terms"] for each in self._entries), default=0)
+        split = self._split + np.asarray([counts.pop("split", 0), counts.pop("passages", 0)])
+        counts |= split_counts(*split.tolist())
         counts["blank"] -= self._blank
         counts["empty_vectors"] -= self._blank
         if written is not None:
             counts["blank"] += written.blank
             counts["empty_vectors"] += written.empty
         if store is not None:
-            counts["cut"] += int(store.about["cut"])
+            counts["cut"] += store.cut
         updates = {
             "added": before.get("added", 0) + added,
             "deleted": before.get("deleted", 0) + deleted,
@@ -203,16 +212,22 @@ class Change:
         """Fit and write anew what the index holds."""
         manifest, corpus = self.manifest, self.corpus()
         recalling = Recalling.of(manifest, embedder)
-        encoded = EncodedCorpus(encode_added(corpus, recalling), encode_query_like(corpus, embedder))
         config = SparseConfig(**manifest.sparse)
+        kept = encode_added(corpus, recalling, config.passages)
+        encoded = EncodedCorpus(kept, encode_query_like(corpus, embedder))
         statistics = fit(corpus, encoded, embedder, config)
         source = Source(corpus, encoded.documents)
         return write_index(self._transaction, source, embedder, config, statistics)
 
 
-def encode_added(corpus: Corpus, embedder: TransformerEmbedder) -> EmbeddingStore:
-    """Encode documents into a store of the user's cache that is named after them, or reuse it."""
+def encode_added(corpus: Corpus, embedder: TransformerEmbedder, passages: str) -> PassagedStore:
+    """Encode documents into a store of the user's cache that is named after them, or reuse it.
+
+    :param corpus: The documents.
+    :param embedder: By what.
+    :param passages: How they are split, see `Splitting.parse`.
+    """
     kept = f"{embedder.spec.name}-{digest(embedder.identity('document'))[:10]}"
     folder = cache_folder("embeddings", "added", f"{corpus.fingerprint[:20]}", kept, "documents")
     texts = Texts(f"{corpus.name}, documents", corpus.fingerprint, corpus.ids, corpus.contents)
-    return encode_to_store(folder, texts, embedder, "document")
+    return encode_passages(folder, texts, embedder, Splitting.parse(passages))

@@ -29,6 +29,11 @@ def segment_entry(folder: Path, info: SegmentInfo, deleted: dict[str, Any] | Non
     }
 
 
+def split_counts(split: int, passages: int) -> dict[str, int]:
+    """Return what a manifest's counts say of passages; nothing where each document is one."""
+    return {"split": split, "passages": passages} if split else {}
+
+
 def first_manifest(
     *,
     generation: int,
@@ -73,6 +78,7 @@ def first_manifest(
             "cut": cut,
             "empty_vectors": written.empty,
             "postings": written.postings,
+            **split_counts(written.split, written.passages),
             "terms": sum(segment["terms"] for segment in segments),
         },
         statistics=fitted,

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sparseembed.data.corpus import Corpus, safe_name
+from sparseembed.data.passages import OFF, Splitting
 from sparseembed.data.sampling import stepped_places
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import cache_folder, digest
+from sparseembed.indexing.passages import PassagedStore, encode_passages
 from sparseembed.pseudo.query_like import first_sentence, query_like
 
 QUERY_SAMPLE = 512  # texts that the query side's adjustment is fitted on, at most
@@ -23,7 +25,7 @@ class EncodedCorpus(NamedTuple):
         have different means and first components, and no real query is needed to know the queries'.
     """
 
-    documents: EmbeddingStore
+    documents: PassagedStore
     query_like: EmbeddingStore
 
 
@@ -37,7 +39,11 @@ def embeddings_folder(corpus: Corpus, embedder: TransformerEmbedder, side: str =
 
 
 def encode_corpus(
-    corpus: Corpus, embedder: TransformerEmbedder, folder: Path | None = None, redo: bool = False
+    corpus: Corpus,
+    embedder: TransformerEmbedder,
+    folder: Path | None = None,
+    redo: bool = False,
+    passages: str = OFF,
 ) -> EncodedCorpus:
     """Encode a corpus, or go on where an earlier run stopped, or reuse what it finished.
 
@@ -45,7 +51,9 @@ def encode_corpus(
     :param embedder: By what.
     :param folder: Where to keep the embeddings; in the user's cache when None.
     :param redo: Encode anew where the folder holds embeddings of another version of the corpus or another embedder's.
+    :param passages: How documents are split, see `Splitting.parse`.
     :return: The embeddings.
+    :raises ConfigError: No such splitting.
     :raises DataError: The corpus has changed since it was encoded.
     :raises EmbedderError: The folder holds another embedder's vectors, or the model fails.
     :raises IndexFolderError: Another process encodes there, or the folder cannot be written.
@@ -53,7 +61,7 @@ def encode_corpus(
     of_documents = folder or embeddings_folder(corpus, embedder)
     documents = Texts(f"{corpus.name}, documents", corpus.fingerprint, corpus.ids, corpus.contents)
     return EncodedCorpus(
-        encode_to_store(of_documents / "documents", documents, embedder, "document", redo),
+        encode_passages(of_documents / "documents", documents, embedder, Splitting.parse(passages), redo),
         encode_query_like(corpus, embedder, folder, redo),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sparseembed.alignment.adjustment import SAMPLE, fit_adjustment
-from sparseembed.alignment.decoding import Aligned, Decoder
+from sparseembed.alignment.decoding import Decoder
 from sparseembed.alignment.head import Head, decoding_head
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.data.corpus import Corpus
@@ -19,6 +19,7 @@ from sparseembed.index.statistics import SIDES, Statistics
 from sparseembed.indexing.early import FittedEarly, fit_to_sample
 from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.indexing.mixing import Asked, ask, choose_mix
+from sparseembed.indexing.passages import PassagedStore
 from sparseembed.indexing.refusal import choices_told
 from sparseembed.indexing.rescoring import choose_rescoring, sentence_embeddings, usual
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
@@ -27,7 +28,7 @@ from sparseembed.retrieval.rescoring import ENCODERS, FULL, SMALL
 from sparseembed.sparse.config import AUTO, SparseConfig
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
 from sparseembed.sparse.spaces import SPACES, Backbone
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 from sparseembed.sparse.terms import TermSpace
 
 TEXTS = 1024  # counted at once
@@ -50,18 +51,18 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     least = config.least if isinstance(config.least, int) else None
     fitted = SPACES[config.terms](reading, least, Backbone(embedder.tokenizer, len(head.matrix)), config.analyzer)
     config = config.with_changes(least=fitted.least)
-    seen = sample_vectors(encoded.documents)
+    seen = encoded.documents.sample(SAMPLE)
     adjustments = {
         side: fit_adjustment(config.adjustment, head.inputs(vectors), head.matrix)
         for side, vectors in zip(SIDES, (seen, encoded.query_like.matrix()), strict=True)
     }
-    mean = mean_direction(seen)
+    mean = mean_direction(seen if encoded.documents.rest is None else sample_vectors(encoded.documents))
     centres = np.stack([_mean(seen), _mean(encoded.query_like.matrix())])
     del seen
     decoder = Decoder(fitted.space.rows(head.matrix, embedder.tokenizer), embedder.device)
     sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
     sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
-    aligned = decode_sample(sample, encoded.documents, sparsifier) if len(sample.rows) else []
+    aligned = decode_sample(sample, encoded.documents, sparsifier)
     early = fit_to_sample(corpus.name, sample, encoded.documents, embedder) if config.carried else None
     mix, asked = None, None
     if config.literal and (config.mix == AUTO or config.carried):
@@ -93,7 +94,7 @@ def _rescoring(
     asked: Asked | None,
     config: SparseConfig,
     sample: Sample,
-    store: EmbeddingStore,
+    store: PassagedStore,
     embedder: TransformerEmbedder,
     centres: Vectors,
     early: FittedEarly | None,
@@ -123,7 +124,7 @@ def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Spar
 
 
 def sample_vectors(store: EmbeddingStore) -> Vectors:
-    """Return the vectors that an adjustment is fitted on: all, or an even sample of about 20,000, shape (n, d)."""
+    """Return one vector a document of all, or of an even sample of about 20,000, shape (n, d)."""
     return store.take(np.asarray(stepped_places(len(store), SAMPLE), dtype=np.int64))
 
 
@@ -161,12 +162,12 @@ class _Reading:
         self.filled = np.concatenate([self.filled[:0], *filled])
 
 
-def _quantizer(sample: Sample, aligned: list[Aligned], space: TermSpace, sparsifier: Sparsifier) -> Quantizer:
+def _quantizer(sample: Sample, aligned: Decoded, space: TermSpace, sparsifier: Sparsifier) -> Quantizer:
     """Fit the quantiser to the largest weight of a sample; what is larger elsewhere gets the largest impact."""
     largest = 0.0
     for start in range(0, len(sample.rows), BLOCK):
         block = slice(start, start + BLOCK)
         counts = space.count([document.contents for document in sample.documents[block]]).counts
-        parts = [Aligned(part.terms[block], part.scores[block]) for part in aligned]
-        largest = max(largest, float(sparsifier.weigh(counts, parts).weights.max(initial=0.0)))
+        part = aligned.take(range(len(sample.rows))[block])
+        largest = max(largest, float(sparsifier.weigh(counts, part).weights.max(initial=0.0)))
     return fit_quantizer(largest, sparsifier.config.bits)

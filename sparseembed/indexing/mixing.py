@@ -18,18 +18,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparseembed.alignment.decoding import Aligned
 from sparseembed.arrays import Floats, Ints, Vectors
-from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
+from sparseembed.embedders.store import Texts
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
-from sparseembed.indexing.sample import Sample
+from sparseembed.indexing.passages import PassagedStore, encode_passages
+from sparseembed.indexing.sample import Sample, decode_rows
 from sparseembed.progress import note, track
 from sparseembed.pseudo.pairs import Pair
 from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.retrieval.query import InferenceFree
 from sparseembed.sparse.collection import CollectionStatistics
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 from sparseembed.sparse.terms import TermSpace
 
 USUAL = 0.5  # where nothing can be chosen; the best of SciFact's train split with the shipped adapter
@@ -89,8 +89,8 @@ class Asked(NamedTuple):
 def ask(
     name: str,
     sample: Sample,
-    aligned: list[Aligned],
-    store: EmbeddingStore,
+    aligned: Decoded,
+    store: PassagedStore,
     embedder: TransformerEmbedder,
     space: TermSpace,
     sparsifier: Sparsifier,
@@ -99,7 +99,7 @@ def ask(
 
     :param name: What the collection is called.
     :param sample: Some of its documents, n.
-    :param aligned: Their aligned terms, of each part of the term space.
+    :param aligned: Their aligned terms.
     :param store: The collection's embeddings; those of the texts without their sentences are kept beside them.
     :param embedder: What made them.
     :param space: The terms of the index.
@@ -113,8 +113,11 @@ def ask(
         return Asked({}, np.zeros((0, embedder.dimension), dtype=np.float32), nothing, nothing, unseen, whose)
     ids, rests = [sample.documents[place].id for place in pairs], [pair.positive for pair in pairs.values()]
     texts = Texts(f"{name}, documents without a sentence", digest([ids, rests]), ids, rests)
-    vectors = encode_to_store(store.folder.parent / "rests", texts, embedder, redo=True).matrix()
-    return Asked(pairs, vectors, *Trial(sample, pairs, space, sparsifier).scores(aligned, vectors), unseen, whose)
+    found = encode_passages(store.unsplit / "rests", texts, embedder, store.splitting, redo=True)
+    rows = np.arange(len(rests))
+    decoded = decode_rows(rows, found, sparsifier)
+    trial = Trial(sample, pairs, space, sparsifier)
+    return Asked(pairs, found.take(rows), *trial.scores(aligned, decoded), unseen, whose)
 
 
 def asked_of(name: str, sample: Sample) -> str:
@@ -212,24 +215,20 @@ class Trial:
         terms, columns, weights = np.asarray(entries, dtype=np.int64).reshape(-1, 3).T
         self._asked: Any = csr_array((weights.astype(np.float64), (terms, columns)), shape=(known, len(pairs)))
 
-    def scores(self, aligned: list[Aligned], rests: Vectors) -> tuple[Floats, Floats]:
+    def scores(self, aligned: Decoded, rests: Decoded) -> tuple[Floats, Floats]:
         """Return the literal and the aligned scores, both of shape (n, q).
 
-        :param aligned: Aligned terms of the whole documents, of each part of the term space.
-        :param rests: Embeddings of the texts without their sentences, shape (q, d).
+        :param aligned: Aligned terms of the whole documents.
+        :param rests: The same of the texts without their sentences, q of them.
         """
         count, known = len(self._counts), self._asked.shape[0]
         literal, expanded = (np.empty((count, len(self._places))) for _ in range(2))
-        decoded = self._sparsifier.decode(rests)
         with track("choosing the mix", count, "documents") as bar:
             for start in range(0, count, BLOCK):
                 block = np.arange(start, min(start + BLOCK, count))
                 inside = np.flatnonzero(np.isin(self._places, block))
                 places = self._places[inside] - start
-                parts = [
-                    _replaced(Aligned(whole.terms[block], whole.scores[block]), places, rest, inside)
-                    for whole, rest in zip(aligned, decoded, strict=True)
-                ]
+                parts = _replaced(aligned.take(block.tolist()), places, rests.take(inside.tolist()))
                 impacts = self._collection.impacts(self._counts.take(block))[:, :known]
                 literal[block] = (impacts @ self._asked).toarray()
                 expanded[block] = (self._sparsifier.expansion(parts) @ self._asked).toarray()
@@ -237,8 +236,9 @@ class Trial:
         return literal, expanded
 
 
-def _replaced(whole: Aligned, places: Ints, rest: Aligned, rows: Ints) -> Aligned:
-    """Return aligned terms of which those at some places are others' at some rows."""
-    terms, scores = whole.terms.copy(), whole.scores.copy()
-    terms[places], scores[places] = rest.terms[rows], rest.scores[rows]
-    return Aligned(terms, scores)
+def _replaced(whole: Decoded, places: Ints, rests: Decoded) -> Decoded:
+    """Return aligned terms of which those at some places are others', one a place."""
+    for part, rest in zip(whole.parts, rests.parts, strict=True):
+        part.terms[places], part.scores[places] = rest.terms, rest.scores
+    several = {place: each for place, each in whole.several.items() if place not in places}
+    return Decoded(whole.parts, several | {int(places[row]): each for row, each in rests.several.items()})

@@ -54,16 +54,19 @@ class Recalling:
         """
         names = list(names or [])
         missing = [row for row, name in enumerate(names) if name not in self._place]
+        cut = 0
         vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float32)
         for number, store in enumerate(self._stores):
             rows = [row for row, name in enumerate(names) if self._place.get(name, (-1,))[0] == number]
             if rows:
                 vectors[rows] = store.take(np.asarray([self._place[names[row]][1] for row in rows], dtype=np.int64))
+                if store.about["cut"]:
+                    cut += sum(taken is not None for taken in self._embedder.reach([texts[row] for row in rows], side))
         if not missing:
-            return Encoded(vectors, 0, 0)
+            return Encoded(vectors, 0, cut)
         encoded = self._embedder.encode_counted([texts[row] for row in missing], side, [names[row] for row in missing])
         vectors[missing] = encoded.vectors
-        return Encoded(vectors, encoded.tokens, encoded.cut)
+        return Encoded(vectors, encoded.tokens, encoded.cut + cut)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._embedder, name)

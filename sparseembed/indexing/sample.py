@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparseembed.alignment.decoding import Aligned
+from sparseembed.alignment.decoding import Aligned, BestOf
 from sparseembed.arrays import Ints
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.sampling import even_places
-from sparseembed.embedders.store import EmbeddingStore
+from sparseembed.indexing.passages import PassagedStore
 from sparseembed.progress import track
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 
 DOCUMENTS = 10_000
 BLOCK = 512  # documents decoded at once
@@ -46,22 +46,32 @@ class Sample(NamedTuple):
         return cls(rows, corpus.take(rows), np.searchsorted(rows, own).tolist())
 
 
-def decode_sample(sample: Sample, store: EmbeddingStore, sparsifier: Sparsifier) -> list[Aligned]:
-    """Return the aligned terms of a sample's documents, of each part of the term space.
+def decode_sample(sample: Sample, store: PassagedStore, sparsifier: Sparsifier) -> Decoded:
+    """Return the aligned terms of a sample's documents.
 
     :param sample: The documents, n of them.
     :param store: Embeddings of the corpus.
     :param sparsifier: Decodes them.
-    :return: For each part, shape (n, K).
     """
-    blocks = []
-    with track("decoding a sample", len(sample.rows), "documents") as bar:
-        for start in range(0, len(sample.rows), BLOCK):
-            rows = sample.rows[start : start + BLOCK]
-            blocks.append(sparsifier.decode(store.take(rows)))
-            bar.update(len(rows))
+    return decode_rows(sample.rows, store, sparsifier)
+
+
+def decode_rows(rows: Ints, store: PassagedStore, sparsifier: Sparsifier) -> Decoded:
+    """Return the aligned terms of some documents.
+
+    :param rows: Their rows, shape (n,).
+    :param store: Their embeddings.
+    :param sparsifier: Decodes them.
+    """
+    blocks: list[list[Aligned]] = []
+    several: dict[int, list[BestOf]] = {}
+    with track("decoding a sample", len(rows), "documents") as bar:
+        for start in range(0, max(len(rows), 1), BLOCK):
+            block = rows[start : start + BLOCK]
+            blocks.append(sparsifier.decode(store.first(block)))
+            for place, each in store.several_of(block.tolist()).items():
+                several[start + place] = sparsifier.decode_passages(each.blocks(), len(each.spans))
+            bar.update(len(block))
     parts = zip(*blocks, strict=True)
-    return [
-        Aligned(np.concatenate([each.terms for each in part]), np.concatenate([each.scores for each in part]))
-        for part in parts
-    ]
+    joined = [Aligned(*(np.concatenate(column) for column in zip(*part, strict=True))) for part in parts]
+    return Decoded(joined, several)

@@ -16,7 +16,7 @@ from sparseembed.index.manifest import FILE, Manifest, differing_field
 from sparseembed.index.segment.merge import merge_segments
 from sparseembed.index.snapshot import Snapshot, open_snapshot
 from sparseembed.index.transaction import Transaction
-from sparseembed.indexing.commit import segment_entry
+from sparseembed.indexing.commit import segment_entry, split_counts
 from sparseembed.outputs import check_output_folder
 from sparseembed.progress import note, track
 
@@ -132,7 +132,9 @@ def _is_join(standing: Manifest, parts: list[Snapshot]) -> bool:
 
 def _counts(parts: list[Snapshot]) -> dict[str, int]:
     names = ("documents", "blank", "cut", "empty_vectors", "postings")
-    return {name: sum(part.manifest.counts[name] for part in parts) for name in names}
+    sums = {name: sum(part.manifest.counts[name] for part in parts) for name in names}
+    split = (sum(part.manifest.counts.get(name, 0) for part in parts) for name in ("split", "passages"))
+    return sums | split_counts(*split)
 
 
 def _merge(parts: list[Snapshot], transaction: Transaction) -> Manifest:

@@ -2,14 +2,16 @@
 
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.files import cache_folder, inside
+from sparseembed.indexing.passages import PassagedStore
 
 _CACHE = "embeddings"
 
 
-def store_names(store: EmbeddingStore) -> list[str]:
-    """Name a store for a manifest: by its place below the user's cache; one that is elsewhere has no name."""
-    folder, cache = store.folder.resolve(), cache_folder(_CACHE).resolve()
-    return [str(folder.relative_to(cache))] if folder.is_relative_to(cache) else []
+def store_names(store: PassagedStore) -> list[str]:
+    """Name stores for a manifest: by their places below the user's cache; one that is elsewhere has no name."""
+    cache = cache_folder(_CACHE).resolve()
+    folders = [each.folder.resolve() for each in (store, store.rest) if each is not None]
+    return [str(folder.relative_to(cache)) for folder in folders if folder.is_relative_to(cache)]
 
 
 def open_store(name: str) -> EmbeddingStore:

@@ -19,6 +19,7 @@ from sparseembed.indexing.small import check_layers, fit_small_encoder
 from sparseembed.progress import note
 from sparseembed.retrieval.embedder import Named, matching_embedder
 from sparseembed.retrieval.rescoring import without_embeddings
+from sparseembed.sparse.config import SparseConfig
 from sparseembed.text import shown
 
 Documents = Corpus | str | Path | Iterable[Document]
@@ -81,7 +82,8 @@ class Index:
                 corpus = _without(corpus, same)
                 known = [doc_id for doc_id in known if doc_id not in same]
             embedder = matching_embedder(change.manifest, self._embedder)
-            store = encode_added(corpus, embedder)
+            passages = SparseConfig(**change.manifest.sparse).passages
+            store = encode_added(corpus, embedder, passages)
             change.delete(known)
             drift = change.write(corpus, store, embedder)
             change.settle()

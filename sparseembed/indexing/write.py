@@ -1,6 +1,6 @@
 """The second half of a build: documents, weighed by fitted statistics, into segments and Lucene."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from sparseembed.arrays import Vectors
 from sparseembed.data.corpus import Corpus, Document
-from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.index.block import Block
 from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.lucene_writer import LuceneStore
 from sparseembed.index.segment.writer import SegmentWriter
 from sparseembed.index.statistics import Statistics
-from sparseembed.sparse.sparsify import Sparsifier, Weighted
+from sparseembed.indexing.carrying import carried
+from sparseembed.indexing.passages import PassagedStore, Several
+from sparseembed.sparse.sparsify import Decoded, Sparsifier, Weighted
 from sparseembed.sparse.terms import Counted
 
 BLOCK = 512  # documents written at once
@@ -32,14 +33,15 @@ class Source(NamedTuple):
     """
 
     corpus: Corpus
-    store: EmbeddingStore
+    store: PassagedStore
     first: int = 0
 
-    def blocks(self) -> Iterator[tuple[list[Document], Vectors]]:
-        """Yield the documents with their embeddings, some at a time."""
+    def blocks(self) -> Iterator[tuple[list[Document], Vectors, dict[int, Several]]]:
+        """Yield the documents with their embeddings, and the passages of those that have several, some at a time."""
         row = self.first
         for documents in self.corpus.batches(BLOCK):
-            yield documents, self.store.rows(row, row + len(documents))
+            rows = range(row, row + len(documents))
+            yield documents, self.store.rows(rows.start, rows.stop), self.store.several_of(rows)
             row += len(documents)
 
 
@@ -50,6 +52,8 @@ class Written:
     :ivar documents: Documents.
     :ivar blank: Those without text.
     :ivar empty: Those without a posting.
+    :ivar split: Those of several passages.
+    :ivar passages: The passages of these.
     :ivar postings: Postings.
     :ivar length: Literal terms of the documents, repetitions included.
     :ivar unknown: How many of these are not known to the statistics.
@@ -60,6 +64,8 @@ class Written:
     documents: int = 0
     blank: int = 0
     empty: int = 0
+    split: int = 0
+    passages: int = 0
     postings: int = 0
     length: int = 0
     unknown: int = 0
@@ -90,23 +96,38 @@ class DocumentWriter:
         self.written = Written()
 
     def add(
-        self, ids: Sequence[str], texts: Sequence[str], vectors: Vectors, metadata: Sequence[bytes] | None = None
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str],
+        vectors: Vectors,
+        several: Mapping[int, Several] | None = None,
+        metadata: Sequence[bytes] | None = None,
     ) -> None:
         """Write documents.
 
         :param ids: Their ids, n of them.
         :param texts: Their texts.
         :param vectors: Their embeddings, shape (n, d).
+        :param several: Place of a document among them -> its passages, where it has several.
         :param metadata: Their packed metadata; None where they have none.
         """
-        counted = self._statistics.space.count(texts)
-        weighted = self._sparsifier.block(counted.counts, vectors)
-        indptr, terms, impacts = quantised(weighted, self._statistics)
-        rows = eight_bits(vectors, self._statistics.centres[0]) if self._statistics.centres.size else None
-        block = Block(ids, texts, indptr, terms, impacts, self._statistics.space.terms, counted.unknown, rows, metadata)
+        several, statistics = several or {}, self._statistics
+        counted = statistics.space.count(texts)
+        best = {
+            place: self._sparsifier.decode_passages(each.blocks(), len(each.spans)) for place, each in several.items()
+        }
+        aligned = Decoded(self._sparsifier.decode(vectors), best)
+        indptr, terms, impacts = quantised(self._sparsifier.weigh(counted.counts, aligned), statistics)
+        rows = eight_bits(vectors, statistics.centres[0]) if statistics.centres.size else None
+        block = Block(ids, texts, indptr, terms, impacts, statistics.space.terms, counted.unknown, rows, metadata)
+        if several:
+            held = carried(block, several, best, self._sparsifier.mixed(aligned.take(list(several))), statistics)
+            block = block._replace(passages=held)
         for sink in self._sinks:
             sink.add(block)
         self._sum(texts, counted, indptr, vectors)
+        self.written.split += len(several)
+        self.written.passages += sum(len(each.spans) for each in several.values())
 
     def _sum(self, texts: Sequence[str], counted: Counted, indptr: npt.NDArray[np.int64], vectors: Vectors) -> None:
         sums, counts = self.written, counted.counts

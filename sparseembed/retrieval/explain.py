@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from sparseembed.engines.base import Passage
 from sparseembed.retrieval.rescoring import Rescored
 
 
@@ -30,6 +31,7 @@ class Explanation(NamedTuple):
     :param terms: The shared terms, by falling score.
     :param unmatched: Terms of the query that the document lacks, for people.
     :param rescored: What terms and embedding add to the new score; None where it was not rescored.
+    :param passage: The passage that carried the document; None where it is one passage.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Explanation(NamedTuple):
     terms: list[SharedTerm]
     unmatched: list[str]
     rescored: Rescored | None = None
+    passage: Passage | None = None
 
     @property
     def by_terms(self) -> int:

@@ -270,6 +270,10 @@ class Rescorer:
             np.array([hit.score for hit in hits], dtype=np.float64),
         )
         cosine = None if vector is None else cosines(rows, vector, self._centre)
+        if cosine is not None and vector is not None:
+            # A long document is as near to a query as its nearest passage.
+            for row, passages in self._snapshot.passage_embeddings([hit.id for hit in hits]).items():
+                cosine[row] = cosines(passages, vector, self._centre).max(initial=-1.0)
         nothing = np.zeros(len(hits))
         terms, embedding = (unit(sparse), nothing) if cosine is None else shares(sparse, cosine, self.weight)
         if not self.feedback:

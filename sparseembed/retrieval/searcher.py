@@ -1,6 +1,6 @@
 """Search an index: the Python API of the query side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
 from sparseembed.data.metadata import NONE, Metadata
-from sparseembed.engines.base import Engine, Hit, check_count
+from sparseembed.engines.base import Engine, Hit, Passage, check_count
 from sparseembed.engines.native_loading import BATCH
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
-from sparseembed.retrieval.hits import with_metadata
+from sparseembed.retrieval.hits import DocumentHit
+from sparseembed.retrieval.passages import find_passage
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.retrieval.reading import Asked, Reading, expander
 from sparseembed.retrieval.rescoring import Rescorer
@@ -89,11 +90,11 @@ class _View:
         """Find the k best documents for a text."""
         query, selection = self.query_encoder.encode(text), self.selection(given)
         if self.rescorer is None:
-            return self._told(self.engine.search(query, k, selection))
+            return self._told(self.engine.search(query, k, selection), query)
         check_count("k", k)
         hits = self.engine.search(query, max(k, self.rescorer.candidates), selection)
         vector = self.rescorer.encode([text])[0]
-        return self._told(self.rescorer.ordered(hits, vector, k, selection))
+        return self._told(self.rescorer.ordered(hits, vector, k, selection), query)
 
     def search_batch(self, texts: Sequence[str], k: int, threads: int, given: "FilterLike | None") -> list[list[Hit]]:
         """Find the k best documents for each of many texts."""
@@ -101,17 +102,33 @@ class _View:
         queries = [self.query_encoder.encode(text) for text in texts]
         rescorer = self.rescorer
         if rescorer is None:
-            return list(map(self._told, self.engine.search_batch(queries, k, threads, selection)))
+            found = self.engine.search_batch(queries, k, threads, selection)
+            return [self._told(hits, query) for hits, query in zip(found, queries, strict=True)]
         check_count("k", k)
         found = self.engine.search_batch(queries, max(k, rescorer.candidates), threads, selection)
         if len(queries) > BATCH:
             rescorer.load()
         vectors = rescorer.encode(texts)
-        ordered = (rescorer.ordered(hits, vector, k, selection) for hits, vector in zip(found, vectors, strict=True))
-        return list(map(self._told, ordered))
+        return [
+            self._told(rescorer.ordered(hits, vector, k, selection), query)
+            for hits, vector, query in zip(found, vectors, queries, strict=True)
+        ]
 
-    def _told(self, hits: list[Hit]) -> list[Hit]:
-        return with_metadata(hits, self.snapshot.metadata) if self.snapshot.has_metadata else hits
+    def _told(self, hits: list[Hit], query: Mapping[str, int]) -> list[Hit]:
+        """Let hits read their metadata and find their passages, where any document has some."""
+        read = self.snapshot.metadata if self.snapshot.has_metadata else None
+        if read is None and not any(len(segment.split) for segment in self.snapshot.segments):
+            return hits
+
+        def locate(doc_id: str) -> Passage | None:
+            return self.passage(query, doc_id)
+
+        return [DocumentHit.of(hit, read, locate) for hit in hits]
+
+    def passage(self, query: Mapping[str, int], doc_id: str) -> Passage | None:
+        """Find the passage of a document that a query's terms say most for; None where the document is one."""
+        place = self.snapshot.place(doc_id)
+        return find_passage(self.snapshot.segments[place.segment], place.number, query, self.literal)
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -257,8 +274,9 @@ class Searcher:
         :param filter: What the metadata of hits must meet: a condition such as `year>=2019` or `lang=de|fr` (see
             `parse_filter`), a `Filter`, or several of these, all of which must be met. The hits are the k best of the
             documents that meet it; so are the candidates where hits are rescored.
-        :return: At most k hits (id, score, rank; metadata), best first; equal scores by ascending id. The scores are
+        :return: At most k hits (id, score, rank), best first; equal scores by ascending id. The scores are
             whole numbers, or where hits are rescored from 0 to 1, and below 0 for hits beyond the candidates.
+            A hit's `metadata` and `passage` are looked for when they are asked for, while the searcher is open.
         :raises ConfigError: k < 1; a filter that cannot be read, or that does not fit the documents' fields.
         """
         return self._view.search(text, k, filter)
@@ -324,6 +342,7 @@ class Searcher:
         query = view.query_encoder.encode(text)
         impacts = segment.impacts(place.number, list(query))
         told = explain(doc_id, query, impacts, set(view.literal.of(segment.text(place.number))), self.label)
+        told = told._replace(passage=view.passage(query, doc_id))
         if view.rescorer is None:
             return told
         hits = view.engine.search(query, view.rescorer.candidates, selection)

@@ -7,6 +7,7 @@ from sparseembed.alignment.adjustment import check_adjustment
 from sparseembed.analyzers.languages import WHITESPACE
 from sparseembed.analyzers.registry import DEFAULT as ENGLISH
 from sparseembed.analyzers.registry import known
+from sparseembed.data.passages import Splitting
 from sparseembed.errors import ConfigError
 
 TERM_SPACES = ("word", "folded", "token", "word+folded")
@@ -41,6 +42,8 @@ class SparseConfig:
     :param analyzer: Finds the words of documents and queries: a name of `analyzers.registry`. It has no effect on
         pieces.
     :param carried: Whether the index carries the documents' embeddings, in 8 bits, to rescore hits with.
+    :param passages: How texts are split into passages with embeddings of their own, of which a term has its best
+        weight: `WORDS/STRIDE`, `sentences:WORDS`, `off`, or `auto`: only texts that the embedder would cut.
     """
 
     terms: str = "word"
@@ -57,6 +60,7 @@ class SparseConfig:
     least: int | str = AUTO
     carried: bool = True
     analyzer: str = ENGLISH
+    passages: str = AUTO
 
     def __post_init__(self) -> None:
         """Check each choice.
@@ -64,6 +68,7 @@ class SparseConfig:
         :raises ConfigError: A choice is outside its range.
         """
         check_adjustment(self.adjustment)
+        object.__setattr__(self, "passages", str(Splitting.parse(self.passages)))
         for field, allowed in (
             ("terms", TERM_SPACES),
             ("weighting", WEIGHTINGS),
@@ -113,8 +118,8 @@ class SparseConfig:
         return replace(self, **{key: value for key, value in changes.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the choices as plain values, for a manifest."""
-        return asdict(self)
+        """Return the choices as plain values, for a manifest; splitting only what is too long has no entry."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("passages", AUTO)}
 
 
 # Chosen on train splits: benchmarks/results/sweep-*.md, benchmarks/results/ablation; K on that of pydocs (one index,

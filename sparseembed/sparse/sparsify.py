@@ -1,13 +1,13 @@
 """Embeddings to weighted terms: aligned ones, and literal ones beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sparseembed.alignment.adjustment import Adjustment
-from sparseembed.alignment.decoding import Aligned, Decoder
+from sparseembed.alignment.decoding import Aligned, BestOf, Decoder
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.config import SparseConfig
@@ -28,6 +28,23 @@ class Weighted(NamedTuple):
     terms: npt.NDArray[np.int32]
     weights: Vectors
     literal: npt.NDArray[np.bool_]
+
+
+class Decoded(NamedTuple):
+    """Aligned terms of n documents.
+
+    :param parts: Of each part of the term space, shape (n, K).
+    :param several: Document -> the terms of its best passages, for each part, in place of its row: where a document has
+        several passages.
+    """
+
+    parts: Sequence[Aligned]
+    several: Mapping[int, Sequence[BestOf]]
+
+    def take(self, rows: Sequence[int]) -> "Decoded":
+        """Return those of some of the documents."""
+        parts = [Aligned(part.terms[rows], part.scores[rows]) for part in self.parts]
+        return Decoded(parts, {place: self.several[row] for place, row in enumerate(rows) if row in self.several})
 
 
 class Sparsifier:
@@ -61,7 +78,7 @@ class Sparsifier:
         :param vectors: Their embeddings, shape (n, d).
         :return: Their weights.
         """
-        return self.weigh(counts, self.decode(vectors))
+        return self.weigh(counts, Decoded(self.decode(vectors), {}))
 
     def decode(self, vectors: Vectors) -> list[Aligned]:
         """Return the K aligned terms of documents, of each part of the term space.
@@ -70,11 +87,30 @@ class Sparsifier:
         """
         return self._decoder.top_of_parts(self._adjustment.apply(vectors), self.config.k)
 
-    def weigh(self, counts: TermCounts, aligned: Sequence[Aligned]) -> Weighted:
+    def decode_passages(self, blocks: Iterable[Vectors], count: int) -> list[BestOf]:
+        """Return aligned terms of one document by their best passages, of each part of the term space.
+
+        Each passage is weighed as a document is: where a document's weights are shares of its largest, so are its. The
+        K terms of one document would be few of each of many passages, and K of each would let long documents match
+        anything: there are K x the root of the number of passages. Of pydocs' entries, half of them in groups of 30,
+        train queries found .2226 (nDCG@10, mix .5) with K, .2345 with 4 K and .2451 with the root.
+
+        :param blocks: The embeddings of its passages, some at a time, not adjusted.
+        :param count: How many there are.
+        """
+        # A blank passage stays one of zeros, whatever the head makes of zeros.
+        adjusted = (np.where(each.any(axis=1, keepdims=True), self._adjustment.apply(each), 0.0) for each in blocks)
+        return self._decoder.top_of_several(
+            (each.astype(np.float32) for each in adjusted),
+            round(self.config.k * count**0.5),
+            self.config.scale == "document",
+        )
+
+    def weigh(self, counts: TermCounts, aligned: Decoded) -> Weighted:
         """Weigh the terms of documents whose aligned terms are known.
 
         :param counts: As in `block`.
-        :param aligned: Their K aligned terms, of each part of the term space.
+        :param aligned: Their aligned terms.
         :return: Their weights.
         """
         if not self.config.literal:
@@ -82,26 +118,40 @@ class Sparsifier:
         literal = self.collection.impacts(counts)
         if self.config.weight == 0:
             return _weighted(literal, literal)
-        expansion = self.expansion(aligned)
-        expansion.data *= np.float32(self.config.weight)
+        expansion = self.mixed(aligned)
         expansion.resize(literal.shape)  # unknown terms stand in texts alone
         return _weighted(literal + expansion, literal)
 
-    def expansion(self, aligned: Sequence[Aligned]) -> Any:
+    def mixed(self, aligned: Decoded) -> Any:
+        """Return what aligned terms add to the weights of documents, in the form of `expansion`."""
+        expansion = self.expansion(aligned)
+        if self.config.literal:
+            expansion.data *= np.float32(self.config.weight)
+        return expansion
+
+    def expansion(self, aligned: Decoded) -> Any:
         """Return the weights of aligned terms, before the mix, as scipy CSR, shape (n, T), float32, zeros left out.
 
         Each part is weighed by itself, since its scores have a floor and a largest of their own, and has its share.
 
         :param aligned: As in `weigh`.
         """
-        from scipy.sparse import csr_array
+        from scipy.sparse import csr_array, vstack
 
-        shares = self.config.shares(len(aligned))
+        if aligned.several:
+            pieces, before = [], 0
+            for row, best in sorted(aligned.several.items()):
+                own = Decoded([Aligned(part.terms[None], part.scores[None]) for part in best], {})
+                pieces += [aligned.take(range(before, row)), own]
+                before = row + 1
+            pieces.append(aligned.take(range(before, len(aligned.parts[0].terms))))
+            return vstack([self.expansion(piece) for piece in pieces], format="csr")
+        shares = self.config.shares(len(aligned.parts))
         weighed = [
             np.float32(share) * weigh(part.scores, self.collection.idf[part.terms], self.config)
-            for part, share in zip(aligned, shares, strict=True)
+            for part, share in zip(aligned.parts, shares, strict=True)
         ]
-        terms, weights = np.concatenate([part.terms for part in aligned], axis=1), np.concatenate(weighed, axis=1)
+        terms, weights = np.concatenate([part.terms for part in aligned.parts], axis=1), np.concatenate(weighed, axis=1)
         n, k = terms.shape
         indptr = np.arange(n + 1, dtype=np.int64) * k
         matrix = csr_array((weights.ravel(), terms.ravel(), indptr), shape=(n, len(self._decoder)))

@@ -24,7 +24,7 @@ from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.config import SparseConfig
 from sparseembed.sparse.spaces import SPACES, Backbone
-from sparseembed.sparse.sparsify import Sparsifier
+from sparseembed.sparse.sparsify import Decoded, Sparsifier
 
 pytestmark = pytest.mark.usefixtures("silence")
 WORDS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain carbon"
@@ -67,9 +67,8 @@ def test_scores_are_those_of_a_collection_whose_documents_lack_their_sentences(t
     _, drawn, aligned, _, embedder, space, sparsifier = parts_of(corpus_of(60), tiny_embedder(), config)
     assert drawn.rows.tolist() == [row for row in range(60) if row % 7 != 3]
     pairs = sentence_pairs(drawn.documents, 40)
-    found = Trial(drawn, pairs, space, sparsifier).scores(
-        aligned, embedder.encode([pair.positive for pair in pairs.values()])
-    )
+    rests = Decoded(sparsifier.decode(embedder.encode([pair.positive for pair in pairs.values()])), {})
+    found = Trial(drawn, pairs, space, sparsifier).scores(aligned, rests)
 
     number = {term: place for place, term in enumerate(space.terms)}
     texts = [pairs[place].positive if place in pairs else each.contents for place, each in enumerate(drawn.documents)]
@@ -97,7 +96,7 @@ def test_a_trial_is_the_same_in_blocks_of_any_size(tiny_embedder, monkeypatch, b
     config = SparseConfig(terms="folded", k=20)
     _, drawn, aligned, _, embedder, space, sparsifier = parts_of(corpus_of(60), tiny_embedder(), config)
     pairs = sentence_pairs(drawn.documents, 40)
-    rests = embedder.encode([pair.positive for pair in pairs.values()])
+    rests = Decoded(sparsifier.decode(embedder.encode([pair.positive for pair in pairs.values()])), {})
     whole = Trial(drawn, pairs, space, sparsifier).scores(aligned, rests)
     monkeypatch.setattr(mixing, "BLOCK", block)
     for before, after in zip(whole, Trial(drawn, pairs, space, sparsifier).scores(aligned, rests), strict=True):

@@ -37,6 +37,8 @@ METADATA = "metadata.lz4"
 COLUMNS = "metadata.columns"
 METADATA_ROWS = "metadata.tables"
 METADATA_FILES = (METADATA, COLUMNS, METADATA_ROWS)
+PASSAGES = "passages.bin"
+PLACES = "passages.tables"
 
 TERM_TABLES = {
     "term_bytes": "|u1",
@@ -59,6 +61,9 @@ DOCUMENT_TABLES = {"id_bytes": "|u1", "id_offsets": "<i8", "ranks": "<i4", **TEX
 
 EMBEDDING_TABLES = {"row_crcs": "<u4"}
 """The crc32 of each document's row of the embeddings, where the segment has them."""
+
+PASSAGE_TABLES = {"passage_documents": "<i4", "passage_offsets": "<i8", "passage_crcs": "<u4"}
+"""The documents of several passages, where the record of each begins, and its crc32."""
 
 
 METADATA_TABLES = {

@@ -68,9 +68,10 @@ def merge_segments(
             raise DataError(f"{reader.folder} has impacts of more than {bits} bits: merge with more bits")
     dimensions = {reader.dimension for reader in readers}
     with SegmentOutput(Path(folder), bits, dimensions.pop() if len(dimensions) == 1 else 0) as output:
-        parts = []
+        parts: list[_Part] = []
         for reader, dead in zip(readers, deleted, strict=True):
-            parts.append(_Part(reader, dead, len(output.documents)))
+            base = len(output.documents)
+            parts.append(_Part(reader, dead, base))
             flags = repeat(False) if dead is None else dead.tolist()
             for doc_id, text, gone in zip(reader.raw_ids(), reader.raw_texts(), flags, strict=False):
                 if not gone:
@@ -81,6 +82,10 @@ def merge_segments(
                     output.metadata.add(row)
             if output.embeddings is not None:
                 _copy_embeddings(reader, dead, output.embeddings)
+            for number, record in reader.passage_records():
+                if dead is None or not dead[number]:
+                    gone_before = 0 if dead is None else int(np.count_nonzero(dead[:number]))
+                    output.passages.add(base + number - gone_before, record)
         merge(parts, output.postings, MEMORY)
         return output.finish()
 

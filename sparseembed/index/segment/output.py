@@ -9,6 +9,7 @@ from sparseembed.index.segment.documents import DocumentsWriter
 from sparseembed.index.segment.embeddings import EmbeddingsWriter
 from sparseembed.index.segment.format import SegmentInfo
 from sparseembed.index.segment.metadata_writer import MetadataWriter
+from sparseembed.index.segment.passages import PassagesWriter
 from sparseembed.index.segment.postings import PostingsWriter
 
 
@@ -32,6 +33,7 @@ class SegmentOutput:
         self.postings = PostingsWriter(folder, bits)
         self.embeddings = EmbeddingsWriter(folder, dimension) if dimension else None
         self.metadata = MetadataWriter(folder)
+        self.passages = PassagesWriter(folder)
 
     def finish(self) -> SegmentInfo:
         """Close the files.
@@ -43,6 +45,7 @@ class SegmentOutput:
         if self.embeddings is not None:
             files |= self.embeddings.finish(len(self.documents))
         files |= self.metadata.finish()
+        files |= self.passages.finish(len(self.documents))
         self._finished = True
         return SegmentInfo(len(self.documents), self.postings.postings, self.postings.terms, files)
 
@@ -52,7 +55,8 @@ class SegmentOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        writers = [each for each in (self.documents, self.postings, self.embeddings, self.metadata) if each is not None]
+        every = (self.documents, self.postings, self.embeddings, self.metadata, self.passages)
+        writers = [each for each in every if each is not None]
         for writer in writers:
             writer.close()
         if self._finished and kind is None:

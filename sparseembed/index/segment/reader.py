@@ -15,6 +15,7 @@ from sparseembed.index.segment.format import (
     DOCUMENT_TABLES,
     DOCUMENTS,
     METADATA_FILES,
+    PLACES,
     ROWS,
     SEEDS,
     TERM_TABLES,
@@ -24,6 +25,7 @@ from sparseembed.index.segment.format import (
     impacts_name,
     map_file,
 )
+from sparseembed.index.segment.passages import Passages, PassagesReader
 from sparseembed.index.segment.strings import Strings, decode
 from sparseembed.index.segment.tables import read_tables
 from sparseembed.index.segment.texts import TextReader, ascends
@@ -81,6 +83,7 @@ class SegmentReader:
         self._embeddings = EmbeddingsReader(self.folder, self.documents) if (self.folder / ROWS).exists() else None
         self.metadata = self._open_metadata()
         """The documents' metadata; None where none has any."""
+        self._passages = PassagesReader(self.folder, self.documents) if (self.folder / PLACES).exists() else None
         self._checked = np.zeros(self.terms, dtype=bool)
         self._numbers: dict[str, int] = {}
         self._order = np.empty(0, dtype=np.int32)
@@ -233,6 +236,22 @@ class SegmentReader:
     def embedding_blocks(self) -> Iterator[np.ndarray]:
         """Yield the embeddings of all documents, in order, some at a time; nothing where the segment has none."""
         return iter(()) if self._embeddings is None else self._embeddings.blocks()
+
+    @property
+    def split(self) -> np.ndarray:
+        """Numbers of the documents that have several passages, ascending, int32 (s,)."""
+        return np.empty(0, np.int32) if self._passages is None else self._passages.numbers
+
+    def passages(self, number: int) -> Passages | None:
+        """Return the passages of a document; None where it has one, the whole text.
+
+        :raises IndexFolderError: if they are damaged.
+        """
+        return None if self._passages is None else self._passages.of(self._within(number))
+
+    def passage_records(self) -> Iterator[tuple[int, bytes]]:
+        """Yield numbers of documents that have several passages, in order, and what is stored of these."""
+        return iter(()) if self._passages is None else self._passages.records()
 
     def vector(self, number: int) -> dict[str, int]:
         """Return the terms and impacts of a document, the terms in ascending order."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseembed.index.segment.format import DOCS, DOCUMENTS, SEEDS, TERMS, damaged
+from sparseembed.index.segment.format import DOCS, DOCUMENTS, PASSAGES, SEEDS, TERMS, damaged
 from sparseembed.index.segment.strings import decode, sort
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ def verify(reader: "SegmentReader") -> None:
         pass  # each row is compared with its checksum as it is read
     if reader.metadata is not None:
         reader.metadata.verify()
+    for number in reader.split.tolist():
+        passages = reader.passages(number)
+        if passages is not None and int(passages.spans.max()) > len(reader.text(number)):
+            raise damaged(reader.folder / PASSAGES, f"a passage of document {number:,} ends behind its text")
 
 
 def _documents(reader: "SegmentReader") -> None:

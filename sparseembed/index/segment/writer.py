@@ -66,6 +66,8 @@ class SegmentWriter:
             self._output.metadata.add(row)
         if self._output.embeddings is not None and block.embeddings is not None:
             self._output.embeddings.add(block.embeddings)
+        for place, passages in sorted((block.passages or {}).items()):
+            self._output.passages.add(base + place, passages.packed())
         indptr = np.asarray(block.indptr, dtype=np.int64)
         terms, impacts = np.asarray(block.terms), np.asarray(block.impacts)
         costs = indptr * _POSTING + np.arange(len(indptr)) * _DOCUMENT
