@@ -29,8 +29,8 @@ HELP = "search an index"
 DESCRIPTION = """\
 Search an index with a query, or with a file of queries. With --filter, the hits are the best of the documents whose
 metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the best hits to be compared
-with the query's embedding, or --expand for the query's own aligned terms. Of a document of several passages the one that
-carried it is shown, as [its number/how many there are].
+with the query's embedding, or --expand for the query's own aligned terms. Of a document of several passages the one
+that carried it is shown, as [its number/how many there are].
 """
 EPILOG = """\
 examples:
