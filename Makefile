@@ -48,7 +48,7 @@ help: ## show this list
 	@echo "  make adapt DATASET=path/to/scifact"
 	@echo "  make eval DATASET=path/to/scifact ADAPTER=adapters/scifact"
 	@echo "  make train PAIRS=\"pairs/a.jsonl pairs/b.jsonl\" OUT=adapters/general"
-	@echo "  make search QUERY=\"turn a list upside down\""
+	@echo "  make search QUERY=\"pick a random element from a list\""
 
 setup: $(VENV)/.ready ## make .venv with pinned versions, Java included
 
@@ -76,7 +76,7 @@ index: setup ## encode DATASET and build its index in indexes/NAME
 	  $(call option,--adapter,$(ADAPTER)) $(call option,--terms,$(TERMS)) $(call option,-k,$(K)) $(ARGS)
 
 search: setup ## search INDEX (built first if need be) with QUERY
-	@test -n "$$QUERY" || { echo 'make: give a query: make search QUERY="turn a list upside down"' >&2; exit 2; }
+	@test -n "$$QUERY" || { echo 'make: give a query: make search QUERY="pick a random element from a list"' >&2; exit 2; }
 ifeq ($(INDEX),)
 	@$(CLI) index "$(DATASET)" --quiet $(call option,--embedder,$(EMBEDDER)) --out "indexes/$(notdir $(patsubst %/,%,$(DATASET)))"
 	@$(CLI) search "indexes/$(notdir $(patsubst %/,%,$(DATASET)))" "$$QUERY" $(ARGS)

@@ -29,9 +29,9 @@ embedding adds to it, and what the hits most like it add. Of a document of sever
 """
 EPILOG = """\
 examples:
-  sparseembed explain indexes/pydocs "turn a list upside down" list.reverse
+  sparseembed explain indexes/pydocs "pick a random element from a list" random.choice
   sparseembed explain indexes/pydocs "turn a list upside down" list.reverse --encoder full --feedback
-  sparseembed explain indexes/pydocs "turn a list upside down" list.reverse --json
+  sparseembed explain indexes/pydocs "pick a random element from a list" random.choice --json
 """
 
 

@@ -34,10 +34,10 @@ that carried it is shown, as [its number/how many there are].
 """
 EPILOG = """\
 examples:
-  sparseembed search indexes/pydocs "turn a list upside down"
-  sparseembed search indexes/pydocs "turn a list upside down" -k 3 --json
+  sparseembed search indexes/pydocs "pick a random element from a list"
+  sparseembed search indexes/pydocs "pick a random element from a list" -k 3 --json
   sparseembed search indexes/mine "how do tides come about" --filter 'year>=2019' --filter 'lang=de|fr'
-  sparseembed search indexes/pydocs "turn a list upside down" --feedback
+  sparseembed search indexes/pydocs "pick a random element from a list" --feedback
   sparseembed search indexes/pydocs "turn a list upside down" --encoder full --feedback
   sparseembed search indexes/pydocs "turn a list upside down" --encoder auto --budget 20
   sparseembed search indexes/scifact --queries scifact/queries.jsonl --run scifact.trec -k 1000 --threads 2
