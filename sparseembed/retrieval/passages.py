@@ -80,7 +80,7 @@ def find_passage(
 
 
 def _focus(passage: str, worth: Mapping[str, int], literal: LiteralTerms) -> int:
-    """Return where the sentence of a passage begins in which the terms that are worth most stand; the first of equals."""
+    """Return where the sentence of a passage begins whose terms are worth most; the first of equals."""
 
     def value(span: Span) -> int:
         return sum(worth[term] for term in worth.keys() & set(literal.of(passage[slice(*span)])))
