@@ -138,7 +138,7 @@ def test_a_general_head_helps_where_texts_are_few():
 
 
 def test_a_general_head_comes_back_where_it_fits_alone(tiny_model, tiny_embedder, tmp_path):
-    adapter = make_adapter(tmp_path / "adapter", tiny_model(), LAYERS["tied"][:1])
+    adapter = make_adapter(tmp_path / "adapter", tiny_model("tied"), LAYERS["tied"][:1])
     embedder = tiny_embedder(adapters=(str(adapter),))
     assert general_head(embedder, 1) is None  # the adapter has none
     head = fit_early_head(embedder.early(MANY, 1), embedder.encode(MANY, "query"), 1)
