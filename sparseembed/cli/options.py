@@ -190,7 +190,7 @@ def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         metavar="E",
         help="what encodes queries: none; full, the whole embedder; small, its first layers and a map fitted to the "
-        "collection (see fit-query-encoder), in a seventh of the time; or auto, the cheapest that the collection's own "
+        "collection (see fit-query-encoder), in a sixth of the time; or auto, the cheapest that the collection's own "
         "sentences say is enough, with feedback (default: full with --rescore, else none)",
     )
     group.add_argument(
