@@ -67,7 +67,7 @@ def test_fields_by_hand(tmp_path):
         encoding="utf-8",
     )
     assert read_documents(path) == [
-        Document("7", "", "seven"),
+        Document("7", "", "seven", {"n": [1]}),
         Document("x", "T", "\ufffd \U0001f600"),
         Document("first", "", "wins"),
         Document("-1", "", ""),
