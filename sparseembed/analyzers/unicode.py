@@ -56,7 +56,7 @@ def fold(word: str) -> str:
     :param word: A word.
     :return: What all its spellings have in common; empty where nothing is left.
     """
-    folded = word.casefold() if word.isascii() else _fold(word)
+    folded = "".join(word.casefold().split()) if word.isascii() else _fold(word)
     return folded[:LONGEST]
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from sys import getsizeof
 from typing import Any, overload
@@ -38,7 +38,7 @@ class Document:
     id: str
     title: str
     text: str
-    metadata: Mapping[str, Any] = NONE
+    metadata: Mapping[str, Any] = field(default=NONE, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.metadata, Metadata):

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
-from sparseembed.data.metadata import NONE, Metadata
+from sparseembed.data.metadata import Metadata
 from sparseembed.engines.base import Engine, Hit, Passage, check_count
 from sparseembed.engines.native_loading import BATCH
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
@@ -37,12 +37,11 @@ _Used = TypeVar("_Used")
 
 
 class StoredDocument(NamedTuple):
-    """A document as the index holds it: its id, its text, its impacts by term, and its metadata."""
+    """A document as the index holds it: its id, its text, and its impacts by term."""
 
     id: str
     contents: str
     vector: dict[str, int]
-    metadata: Metadata = NONE
 
 
 class _View:
@@ -314,15 +313,14 @@ class Searcher:
         return self._view.snapshot.metadata(doc_id)
 
     def document(self, doc_id: str) -> StoredDocument:
-        """Return a document's id, text, impact vector and metadata; for the vector its whole segment is gone through.
+        """Return a document's id, text and impact vector; for the vector its whole segment is gone through.
 
         :raises DataError: The index has no such document.
         """
         snapshot = self._view.snapshot
         place = snapshot.place(doc_id)
         segment = snapshot.segments[place.segment]
-        metadata = snapshot.metadata(doc_id)
-        return StoredDocument(doc_id, segment.text(place.number), segment.vector(place.number), metadata)
+        return StoredDocument(doc_id, segment.text(place.number), segment.vector(place.number))
 
     def explain(self, text: str, doc_id: str, filter: "FilterLike | None" = None) -> Explanation:
         """Say why a document has its score for a query.
