@@ -27,6 +27,7 @@ class BestOf(NamedTuple):
     terms: npt.NDArray[np.int32]  # (k,), numbers of terms
     scores: Vectors  # (k,), of the best passage
     passages: npt.NDArray[np.int64]  # (k,), which one that is, from 0; of equal ones the first
+    among: int = 1  # how many passages there are
 
 
 class Sums(NamedTuple):

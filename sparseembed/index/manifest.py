@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sparseembed.analyzers.registry import DEFAULT
+from sparseembed.data.passages import AUTO
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import digest, write_json
 from sparseembed.index.checked import OPENING
@@ -92,8 +94,13 @@ def recipe(
         **({"metadata fingerprint": corpus["metadata"]} if "metadata" in corpus else {}),
         **{f"embedder {name}": value for name, value in embedder_identity.items()},
         "decoding": decoding,
-        **sparse,
+        **all_choices(sparse),
     }
+
+
+def all_choices(sparse: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the choices of a `SparseConfig`, also those that have no entry in a manifest where they are usual."""
+    return {"analyzer": DEFAULT, "passages": AUTO, **sparse}
 
 
 def differing_field(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.manifest import FILE as MANIFEST
-from sparseembed.index.manifest import Manifest, differing_field, read_manifest, recipe
+from sparseembed.index.manifest import Manifest, all_choices, differing_field, read_manifest, recipe
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.index.statistics import Statistics
 from sparseembed.index.transaction import Transaction, is_free, tidy
@@ -179,7 +179,7 @@ def given_statistics(index: Path, embedder: TransformerEmbedder, config: SparseC
     try:
         manifest = snapshot.manifest
         difference = differing_field(manifest.embedder_identity, embedder.identity()) or differing_field(
-            manifest.sparse, config.as_dict()
+            all_choices(manifest.sparse), all_choices(config.as_dict())
         )
         if difference is not None:
             raise IndexFolderError(f"the statistics of {index} do not fit: {difference}")

@@ -16,7 +16,9 @@ def find_passage(
     """Find the passage of a document that the query's terms say most for.
 
     A term that stands in a passage counts for it with its impact. One that does not, but that its embedding brought,
-    counts with what that adds to the impact. Of equal passages that counts which brought more, then the first.
+    counts with what that adds to the impact. The fewer passages a term counts for, the more it says which one it is:
+    each is weighed by the logarithm of one in how many it counts for. Of equal passages that counts which brought more,
+    then the first.
 
     :param segment: The segment that holds the document.
     :param number: The document's number there.
@@ -43,7 +45,8 @@ def find_passage(
         there = [column[term] for term in column.keys() & set(literal.of(text[begin:end]))]
         counted[place, there] = (weights * impacts[has])[there]
     scores = counted.sum(axis=1)
-    best = int(np.lexsort((-brought.sum(axis=1), -scores))[0])
+    tells = np.log1p(len(counted) / np.maximum((counted > 0).sum(axis=0), 1))
+    best = int(np.lexsort((-brought.sum(axis=1), -np.round(counted @ tells, 6)))[0])
     begin, end = passages.spans[best].tolist()
     worth = dict(zip(terms, (weights * impacts[has]).tolist(), strict=True))
     focus = begin + _focus(text[begin:end], worth, literal)

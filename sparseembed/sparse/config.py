@@ -118,8 +118,12 @@ class SparseConfig:
         return replace(self, **{key: value for key, value in changes.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the choices as plain values, for a manifest; splitting only what is too long has no entry."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("passages", AUTO)}
+        """Return the choices as plain values, for a manifest; those that came later have no entry where they are usual.
+
+        So an index of an earlier version is still known for what it is.
+        """
+        usual = {"passages": AUTO, "analyzer": ENGLISH}
+        return {name: value for name, value in asdict(self).items() if value != usual.get(name, ...)}
 
 
 # Chosen on train splits: benchmarks/results/sweep-*.md, benchmarks/results/ablation; K on that of pydocs (one index,

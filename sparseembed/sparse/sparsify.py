@@ -14,6 +14,21 @@ from sparseembed.sparse.config import SparseConfig
 from sparseembed.sparse.counts import TermCounts
 from sparseembed.sparse.weighting import weigh
 
+DAMPING = -1 / 6
+"""Power of the number of passages that the aligned weights of a document of several are multiplied by, down to
+`LEAST_SHARE`.
+
+The best of many passages says something of many a query, and without this one long document stands before the right
+ones: of pydocs' 93 train queries 23 had its one split entry, of 15 passages, among their first ten, and with it 6, as
+other entries have; the mix and the figures are then those of a cut text (nDCG@10 .2763 cut, .2717 undamped, .278
+damped). Where half of all entries stand in 57 long documents of 30, what is gained over cutting, at a mix of .5, goes
+from .045 to .028.
+"""
+
+LEAST_SHARE = 0.65
+"""The last of 170 passages unlike each other is found by its meaning at rank 3 of 63 documents with this, and at rank 6
+without it."""
+
 
 class Weighted(NamedTuple):
     """Weighted terms of n documents, in CSR form.
@@ -100,11 +115,12 @@ class Sparsifier:
         """
         # A blank passage stays one of zeros, whatever the head makes of zeros.
         adjusted = (np.where(each.any(axis=1, keepdims=True), self._adjustment.apply(each), 0.0) for each in blocks)
-        return self._decoder.top_of_several(
+        found = self._decoder.top_of_several(
             (each.astype(np.float32) for each in adjusted),
             round(self.config.k * count**0.5),
             self.config.scale == "document",
         )
+        return [each._replace(among=count) for each in found]
 
     def weigh(self, counts: TermCounts, aligned: Decoded) -> Weighted:
         """Weigh the terms of documents whose aligned terms are known.
@@ -141,11 +157,12 @@ class Sparsifier:
         if aligned.several:
             pieces, before = [], 0
             for row, best in sorted(aligned.several.items()):
-                own = Decoded([Aligned(part.terms[None], part.scores[None]) for part in best], {})
-                pieces += [aligned.take(range(before, row)), own]
+                own = self.expansion(Decoded([Aligned(part.terms[None], part.scores[None]) for part in best], {}))
+                own.data *= np.float32(max(LEAST_SHARE, best[0].among ** DAMPING))
+                pieces += [self.expansion(aligned.take(range(before, row))), own]
                 before = row + 1
-            pieces.append(aligned.take(range(before, len(aligned.parts[0].terms))))
-            return vstack([self.expansion(piece) for piece in pieces], format="csr")
+            pieces.append(self.expansion(aligned.take(range(before, len(aligned.parts[0].terms)))))
+            return vstack(pieces, format="csr")
         shares = self.config.shares(len(aligned.parts))
         weighed = [
             np.float32(share) * weigh(part.scores, self.collection.idf[part.terms], self.config)

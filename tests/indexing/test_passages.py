@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sparseembed import Searcher, build_index
-from sparseembed.alignment.decoding import Aligned, Decoder
+from sparseembed.alignment.decoding import Aligned, BestOf, Decoder
 from sparseembed.alignment.head import decoding_head
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders import store as storing
@@ -72,7 +72,7 @@ def naive(snapshot, embedder):
         spans = [(0, len(text))] if stored is None else stored.spans.tolist()
         vectors = np.concatenate([embedder.encode([text[begin:end]]) for begin, end in spans])
         scores = decoder.scores(adjustment.apply(vectors))
-        parts, first = [], 0
+        parts, best_of, first = [], [], 0
         for size in decoder.parts:
             own = scores[:, first : first + size]
             if len(spans) > 1 and statistics.config.scale == "document":
@@ -80,11 +80,15 @@ def naive(snapshot, embedder):
                 own = own / tops * tops.max()
             best = own.max(axis=0)
             order = np.lexsort((np.arange(size), -best))[: round(statistics.config.k * len(spans) ** 0.5)]
-            parts.append(Aligned((order + first).astype(np.int32)[None], best[order][None].astype(np.float32)))
+            numbers, values = (order + first).astype(np.int32), best[order].astype(np.float32)
+            parts.append(Aligned(numbers[None], values[None]))
+            best_of.append(BestOf(numbers, values, np.zeros(len(order), np.int64), len(spans)))
             brought |= {(doc_id, int(term) + first): int(own[:, term].argmax()) for term in order}
             first += size
         counted = statistics.space.count([text])
-        weighed = sparsifier_of(statistics, embedder).weigh(counted.counts, Decoded(parts, {}))
+        weighed = sparsifier_of(statistics, embedder).weigh(
+            counted.counts, Decoded(parts, {0: best_of} if len(spans) > 1 else {})
+        )
         _, terms, impacts = quantised(weighed, statistics)
         names = [*statistics.space.terms, *counted.unknown]
         found[doc_id] = {names[term]: impact for term, impact in zip(terms.tolist(), impacts.tolist(), strict=True)}
@@ -332,3 +336,17 @@ def test_an_index_of_other_passages_is_not_reused(corpus, tiny_embedder, tmp_pat
     with pytest.raises(ConfigError, match="passages"):
         build_index(corpus, tmp_path / "index", embedder, k=20, passages="many")
     assert first.manifest.sparse["passages"] == "9/4"
+
+
+def test_the_weights_of_many_passages_are_damped(corpus, tiny_embedder, tmp_path):
+    embedder = tiny_embedder()
+    built = build_index(corpus, tmp_path / "index", embedder, k=20, passages="9/4")
+    snapshot, _ = segments_of(built.path)
+    sparsifier = sparsifier_of(snapshot.statistics(), embedder)
+    one = sparsifier.decode(embedder.encode(["a whale in the river", "sand"]))
+    whole = sparsifier.expansion(Decoded(one, {})).toarray()
+    for count, share in ((2, 2 ** (-1 / 6)), (15, 0.65), (64, 0.65)):
+        best = [BestOf(part.terms[1], part.scores[1], np.zeros(20, np.int64), count) for part in one]
+        damped = sparsifier.expansion(Decoded(one, {1: best})).toarray()
+        np.testing.assert_array_equal(damped[0], whole[0])
+        np.testing.assert_allclose(damped[1], whole[1] * share, rtol=1e-6)
