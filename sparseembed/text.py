@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_CHARACTERS = 60
@@ -21,6 +23,31 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATE.sub("\ufffd", text)
     return text
+
+
+_MOST_MARKS = 30
+
+
+def stream_safe(text: str) -> str:
+    """Cut rows of combining marks to the 30 that Unicode's stream-safe format allows (UAX #15); no letter has so many.
+
+    Python puts the marks of a row in their order pair by pair, in the square of the row's length: a text goes through
+    this before it is normalised.
+
+    :param text: Any string.
+    """
+    if len(text) <= _MOST_MARKS or text.isascii():
+        return text
+    cut: str = _rows_of_marks().sub(r"\1", text)
+    return cut
+
+
+@cache
+def _rows_of_marks() -> Any:
+    """Compile what finds longer rows, and the marks to keep."""
+    import regex
+
+    return regex.compile(rf"(\P{{ccc=0}}{{{_MOST_MARKS}}})\P{{ccc=0}}++")
 
 
 def shown(value: object) -> str:

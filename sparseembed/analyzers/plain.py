@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from unicodedata import is_normalized, normalize
 
 from sparseembed.analyzers.base import ContextAnalyzer, Token, WordAnalyzer
+from sparseembed.text import stream_safe
 
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "Ĳ": "IJ", "ĳ": "ij"}
 _TABLE: dict[int, str | None] = {
@@ -31,6 +32,7 @@ def plain(text: str, width: bool = True) -> str:
     """
     if text.isascii():
         return text
+    text = stream_safe(text)
     if not is_normalized("NFC", text):
         text = normalize("NFC", text)
     pattern = _ANY if width else _NARROW

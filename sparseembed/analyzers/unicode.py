@@ -17,6 +17,7 @@ from sparseembed.analyzers.cjk import is_cjk
 from sparseembed.analyzers.languages import UNICODE
 from sparseembed.analyzers.words import find_spans
 from sparseembed.analyzers.wordwise import LONGEST
+from sparseembed.text import stream_safe
 
 _STROKES = str.maketrans("øłđħŧıʼ’", "oldhti''")
 _BEFORE = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"  # vowels written before their consonant
@@ -77,7 +78,8 @@ def _is_accent(character: str) -> bool:
 
 def _surfaces(text: str) -> Iterator[str]:
     """Yield words, and the pairs of runs without spaces."""
-    found = find_spans(normalize("NFC", _HALF_WIDTH.sub(lambda run: normalize("NFKC", run[0]), text)))
+    text = _HALF_WIDTH.sub(lambda run: normalize("NFKC", run[0]), stream_safe(text))
+    found = find_spans(normalize("NFC", text))
     run: list[str] = []  # characters or clusters that stand beside each other
     end, kind = -1, ""
     for first, last in found.spans:

@@ -3,27 +3,19 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Ints
+from sparseembed.text import stream_safe
 
 # Scripts without spaces between words: each character is a word (Thai to Burmese, Khmer, kana, Han).
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}_]+")
-
-
-@cache
-def _rows_of_marks() -> Any:
-    """Compile what finds more marks in a row than Unicode's stream-safe format allows (UAX #15), and the 30 to keep."""
-    import regex
-
-    return regex.compile(r"(\P{ccc=0}{30})\P{ccc=0}++")
 
 
 def words_of(text: str) -> list[str]:
@@ -33,8 +25,7 @@ def words_of(text: str) -> list[str]:
     :return: Its runs of letters and digits, case-folded; each character of a script without spaces is a word.
     """
     if not text.isascii():
-        # Marks are put in their order pair by pair, in the square of a row's length; no letter has more than a few.
-        text = unicodedata.normalize("NFKC", _rows_of_marks().sub(r"\1", text))
+        text = unicodedata.normalize("NFKC", stream_safe(text))
     return _WORD.findall(text.casefold())
 
 
