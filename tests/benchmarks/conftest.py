@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
     """Write 130 documents of random words, each with a title, and queries of two of a document's words."""
     folder, rng, words = tmp_path_factory.mktemp("data") / "made", random.Random(1), NOUNS.split()
     (folder / "qrels").mkdir(parents=True)
-    texts = [" ".join(rng.choices(words, k=14)) for _ in range(130)]
+    texts = [" ".join(rng.choices(words, k=6)) for _ in range(130)]
     documents = [
         {"_id": f"d{n}", "title": f"{rng.choice(words)} {rng.choice(words)} {n}", "text": f"{text}. {text[::-1]}."}
         for n, text in enumerate(texts)

@@ -9,12 +9,13 @@ from sparseembed.alignment.head import decoding_head
 from sparseembed.embedders.adapters import CONFIG, SHIPPED, WEIGHTS, adapter_folder
 from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.presets import PRESETS
+from sparseembed.embedders.query_head import FILE
 from sparseembed.errors import EmbedderError
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
 
 NAME = "smollm2-135m-aligned"
-LARGEST = 10_000_000  # bytes
+LARGEST, LARGEST_HEAD = 10_000_000, 4_000_000  # bytes
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,8 @@ def folder():
 
 def test_it_is_whole_and_small(folder):
     files = {file.name: file.stat().st_size for file in folder.iterdir()}
-    assert {CONFIG, WEIGHTS[0], "README.md", "curve.svg"} <= set(files)
+    assert {CONFIG, WEIGHTS[0], "README.md", "curve.svg", FILE} <= set(files)
+    assert files.pop(FILE) < LARGEST_HEAD
     assert sum(files.values()) < LARGEST
 
 
@@ -35,7 +37,7 @@ def test_its_config_names_the_presets_base(folder):
 
 def test_its_card_tells_data_and_licences(folder):
     card = (folder / "README.md").read_text(encoding="utf-8")
-    for section in ("## Data", "## Recipe", "## Held-out pairs", "## Curve", "## Limits"):
+    for section in ("## Data", "## Query head", "## Recipe", "## Held-out pairs", "## Curve", "## Limits"):
         assert section in card
     assert "| not given |" not in card
     assert f"--adapter {SHIPPED}{NAME}" in card
