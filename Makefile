@@ -22,7 +22,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup eval index search adapt train test lint format bench sweep ablation clean jar archive
+.PHONY: help setup extras eval index search adapt train test lint format bench sweep ablation clean jar archive
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -65,6 +65,14 @@ $(VENV)/.ready: requirements.lock requirements-bare.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-bare.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+extras: $(VENV)/.extras ## what the tests of servers, exports and frameworks need beside setup
+
+$(VENV)/.extras: $(VENV)/.ready requirements-extras.lock requirements-extras-bare.lock
+	@echo "adding the extras to $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-extras.lock -c requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-extras-bare.lock
 	@touch $@
 
 eval: setup ## compare sparse, dense, BM25 and fusions on DATASET; writes benchmarks/results/NAME.json

@@ -1,0 +1,1 @@
+"""An index inside other frameworks, each with the conventions of its own."""
