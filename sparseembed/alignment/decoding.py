@@ -78,6 +78,11 @@ class DecodingRows:
         made: Vectors = (which @ self.base) * factors[start:stop, None]
         return made
 
+    def single(self) -> npt.NDArray[np.bool_]:
+        """Say of which terms the first row is one row of the base and no sum of several, shape (T,)."""
+        sizes: npt.NDArray[np.int64] = np.diff(self.spelled().offsets)[self.starts]
+        return sizes == 1
+
     def spelled(self) -> Sums:
         """Return the rows as sums; those that are the base are sums of one."""
         return self.sums or single_rows(np.arange(len(self.base)))
@@ -129,6 +134,7 @@ class Decoder:
         from sparseembed.alignment.scoring import DeviceScorer, ProcessorScorer, Scorer
 
         self._count = len(rows)
+        self.single = rows.single()
         self.parts = rows.parts or (len(rows),)
         self.dimension = rows.base.shape[1]
         self._scorer: Scorer = ProcessorScorer(rows) if device == "cpu" else DeviceScorer(rows, device)

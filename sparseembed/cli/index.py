@@ -92,6 +92,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pieces", type=float, metavar="SHARE", help="with word+folded: share of the pieces beside aligned words, 0..1"
     )
     group.add_argument(
+        "--kept",
+        type=int,
+        metavar="N",
+        help="aligned terms of a document that become postings, the weightiest of the K, beside its own terms; 0 for "
+        "all (default: 384 with word and word+folded)",
+    )
+    group.add_argument(
+        "--composed",
+        type=int,
+        metavar="N",
+        help="documents that a word which the tokenizer splits must stand in to be given to documents without it "
+        "(default: 3 with word and word+folded)",
+    )
+    group.add_argument(
         "--least",
         type=_least,
         metavar="N",
@@ -141,6 +155,8 @@ def run(options: argparse.Namespace) -> None:
         "mix",
         "pieces",
         "bits",
+        "kept",
+        "composed",
         "least",
         "carried",
         "analyzer",

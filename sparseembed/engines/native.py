@@ -82,8 +82,9 @@ class NativeEngine(Engine):
         :param wide: whether those for scores beyond int32.
         :return: whether they are loaded; False without numba, where numpy goes on to search.
         """
-        kinds = {Kind(reader.arrays.impacts.itemsize, wide): (reader, dead) for reader, dead in self._segments}
-        return all(load(kind, partial(self._call, *where, wide)) for kind, where in kinds.items())
+        if not self._segments:
+            return True
+        return load(Kind(wide), partial(self._call, *self._segments[0], wide))
 
     def close(self) -> None:
         """Close the segments; closing twice is no error."""
@@ -129,7 +130,7 @@ class NativeEngine(Engine):
         if not len(dead):
             threshold = max(threshold, _seed(largest, weights, k))
         wide = int(weights @ largest[:, 0]) > _INT32
-        kind = Kind(reader.arrays.impacts.itemsize, wide)
+        kind = Kind(wide)
         if has(kind):
             found = self._compiled(reader, dead, terms, weights, k, threshold, wide, reader.documents)
             return _Found(reader, *found, True)

@@ -1,16 +1,17 @@
 """Kernels of the native engine: scores of one segment, exact, with the k best documents.
 
-Scores are sums of weight x impact in integers. A chunk of documents is scored term by term into an array of
-accumulators, in an order in which the upper bound of the terms that are left (weight x the slice's largest impact)
-falls fastest for the postings read. Once few documents can still reach the threshold, the terms left are only looked up
-for those: MaxScore (Turtle and Flood, 1995), chunk by chunk. Documents are only dropped when they are strictly below
-the threshold, because equal scores are decided by the ids.
+Scores are sums of weight x impact in integers. A chunk of documents has its slices unpacked, and is scored term by
+term into an array of accumulators, in an order in which the upper bound of the terms that are left (weight x the
+slice's largest impact) falls fastest for the postings read. Once few documents can still reach the threshold, the terms
+left are only looked up for those: MaxScore (Turtle and Flood, 1995), chunk by chunk. Documents are only dropped when
+they are strictly below the threshold, because equal scores are decided by the ids.
 """
 
 from typing import Any
 
 import numpy as np
 
+from sparseembed.index.segment.packing_kernels import bit_length, unpack_slices
 from sparseembed.jit import Array, kernel
 
 PEAK_BITS = 4
@@ -189,11 +190,11 @@ def look_up(docs: Array, impacts: Array, weight: int, totals: Array, candidates:
 
 @kernel
 def search_segment(
-    docs: Array,
-    impacts: Array,
+    words: Array,
     starts: Array,
     chunks: Array,
     begins: Array,
+    widths: Array,
     maxima: Array,
     terms: Array,
     weights: Array,
@@ -220,45 +221,47 @@ def search_segment(
     Returns the number of hits; they are in order.
     """
     query = len(terms)
-    rows = np.empty(query, np.int64)
+    next_rows = np.empty(query, np.int64)
     ends = np.empty(query, np.int64)
     for at in range(query):
-        rows[at], ends[at] = starts[terms[at]], starts[terms[at] + 1]
-    active = np.empty(query, np.int64)
-    cost = np.empty(query, np.float64)
+        next_rows[at], ends[at] = starts[terms[at]], starts[terms[at] + 1]
+    rows, tops, cost = np.empty(query, np.int64), np.empty(query, np.int64), np.empty(query, np.float64)
+    factors, bounds = np.empty(query, weights.dtype), np.empty(query + 1, np.int64)
     count = 0
     for chunk in range((documents + (1 << chunk_bits) - 1) >> chunk_bits):
         base = np.int64(chunk) << chunk_bits
         size = min(documents - base, np.int64(1) << chunk_bits)
-        some, bound, postings = 0, np.int64(0), np.int64(0)
+        some, bound = 0, np.int64(0)
+        postings: Any = 0
         for at in range(query):
-            if rows[at] < ends[at] and chunks[rows[at]] == chunk:
-                row = rows[at]
-                upper = np.int64(weights[at]) * maxima[row]
-                length = begins[row + 1] - begins[row]
-                active[some] = at
-                cost[some] = length / upper
+            row = next_rows[at]
+            if row < ends[at] and chunks[row] == chunk:
+                next_rows[at] += 1
+                rows[some], tops[some], factors[some] = row, maxima[row], weights[at]
+                upper = np.int64(weights[at]) * tops[some]
+                fields = ((begins[row + 1] - begins[row]) << 3) // (widths[row] + bit_length(tops[some]))
+                cost[some] = fields / upper
                 bound += upper
-                postings += length
+                postings += fields
                 some += 1
-        if bound >= threshold:
-            gone = deleted[base : base + size] if len(deleted) else deleted
-            if postings < size // SPARSE:
-                count = search_sparse(
-                    docs, impacts, begins, rows, weights, active, some, threshold, base, ranks, gone, totals,
-                    out_scores, out_ranks, out_docs, count,
-                )  # fmt: skip
-            else:
-                order = active[np.argsort(cost[:some])]
-                count = search_dense(
-                    docs, impacts, begins, maxima, rows, weights, order, bound, postings, k, threshold, base, size,
-                    ranks, gone, totals, peaks, values, candidates, out_scores, out_ranks, out_docs, count,
-                )  # fmt: skip
-            count = keep_best(out_scores, out_ranks, out_docs, count, k)
-            if count == k:
-                threshold = max(threshold, out_scores[k - 1])
-        for at in range(some):
-            rows[active[at]] += 1
+        if bound < threshold:
+            continue
+        docs, impacts = np.empty(postings, np.uint16), np.empty(postings, np.uint16)
+        postings = unpack_slices(words, begins, widths, maxima, rows[:some], size, docs, impacts, bounds)
+        gone = deleted[base : base + size] if len(deleted) else deleted
+        if postings < size // SPARSE:
+            count = search_sparse(
+                docs, impacts, bounds, factors, some, threshold, base, ranks, gone, totals, out_scores, out_ranks,
+                out_docs, count,
+            )  # fmt: skip
+        else:
+            count = search_dense(
+                docs, impacts, bounds, tops, factors, np.argsort(cost[:some]), bound, postings, k, threshold, base,
+                size, ranks, gone, totals, peaks, values, candidates, out_scores, out_ranks, out_docs, count,
+            )  # fmt: skip
+        count = keep_best(out_scores, out_ranks, out_docs, count, k)
+        if count == k:
+            threshold = max(threshold, out_scores[k - 1])
     sort_hits(out_scores, out_ranks, out_docs, count)
     return count
 
@@ -267,10 +270,8 @@ def search_segment(
 def search_sparse(
     docs: Array,
     impacts: Array,
-    begins: Array,
-    rows: Array,
+    bounds: Array,
     weights: Array,
-    active: Array,
     some: int,
     threshold: Any,
     base: Any,
@@ -284,18 +285,14 @@ def search_sparse(
 ) -> int:
     """Score a chunk with few postings: each is followed once to add, and once to collect and to clear."""
     for at in range(some):
-        row = rows[active[at]]
-        add_slice(
-            docs[begins[row] : begins[row + 1]], impacts[begins[row] : begins[row + 1]], weights[active[at]], totals
-        )
-    for at in range(some):
-        row = rows[active[at]]
-        for place in range(begins[row], begins[row + 1]):
-            doc = docs[place]
-            if totals[doc] >= threshold and not (len(gone) and gone[doc]):
-                out_scores[count], out_ranks[count], out_docs[count] = totals[doc], ranks[base + doc], base + doc
-                count += 1
-            totals[doc] = 0
+        begin, end = bounds[at], bounds[at + 1]
+        add_slice(docs[begin:end], impacts[begin:end], weights[at], totals)
+    for place in range(bounds[some]):
+        doc = docs[place]
+        if totals[doc] >= threshold and not (len(gone) and gone[doc]):
+            out_scores[count], out_ranks[count], out_docs[count] = totals[doc], ranks[base + doc], base + doc
+            count += 1
+        totals[doc] = 0
     return count
 
 
@@ -303,9 +300,8 @@ def search_sparse(
 def search_dense(
     docs: Array,
     impacts: Array,
-    begins: Array,
-    maxima: Array,
-    rows: Array,
+    bounds: Array,
+    tops: Array,
     weights: Array,
     order: Array,
     bound: Any,
@@ -332,13 +328,13 @@ def search_dense(
     number = -1
     at = 0
     while at < len(order):
-        row = rows[order[at]]
-        begin, end = begins[row], begins[row + 1]
+        term = order[at]
+        begin, end = bounds[term], bounds[term + 1]
         if number < 0 or (end - begin) < number * LOOKUP:
-            add_slice(docs[begin:end], impacts[begin:end], weights[order[at]], totals)
+            add_slice(docs[begin:end], impacts[begin:end], weights[term], totals)
         else:
-            look_up(docs[begin:end], impacts[begin:end], weights[order[at]], totals, candidates, number)
-        rest -= np.int64(weights[order[at]]) * maxima[row]
+            look_up(docs[begin:end], impacts[begin:end], weights[term], totals, candidates, number)
+        rest -= np.int64(weights[term]) * tops[term]
         left -= end - begin
         at += 1
         if number >= 0:

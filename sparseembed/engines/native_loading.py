@@ -28,9 +28,8 @@ PATIENCE = 60
 
 
 class Kind(NamedTuple):
-    """What the native engine's are made for: the bytes of an impact, and whether scores may exceed int32."""
+    """What the native engine's are made for: whether scores may exceed int32."""
 
-    width: int
     wide: bool
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sparseembed.index.segment.reader import SegmentReader
+from sparseembed.index.segment.packing import unpack
+from sparseembed.index.segment.reader import PostingArrays, SegmentReader
 
 
 def search_segment(
@@ -32,10 +33,11 @@ def search_segment(
         if int(uppers[here].sum()) < threshold:
             continue
         base = chunk * size
+        totals = totals[: reader.documents - base]  # the last chunk may be shorter
         totals[:] = 0
         for row, weight in zip(rows[here].tolist(), weights[places[here]].tolist(), strict=True):
-            span = slice(int(arrays.begins[row]), int(arrays.begins[row + 1]))
-            totals[arrays.docs[span]] += np.multiply(arrays.impacts[span], weight, dtype=totals.dtype)
+            docs, impacts = _slice(arrays, row, len(totals))
+            totals[docs] += np.multiply(impacts, weight, dtype=totals.dtype)
         if len(dead):
             gone = dead[base : base + size]
             totals[: len(gone)][gone] = 0
@@ -48,6 +50,15 @@ def search_segment(
             threshold = max(threshold, int(scores.min()))
     order = np.lexsort((reader.ranks[numbers], -scores))
     return scores[order], numbers[order]
+
+
+def _slice(arrays: PostingArrays, row: int, room: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the documents, below `room`, and the impacts of a slice."""
+    place = slice(row, row + 1)
+    sizes = np.diff(arrays.begins[row : row + 2])
+    found = unpack(arrays.words, arrays.begins[place], sizes, arrays.widths[place], arrays.maxima[place])
+    size = int(np.searchsorted(found.docs, room))
+    return found.docs[:size], found.impacts[:size]
 
 
 def _best(scores: np.ndarray, numbers: np.ndarray, ranks: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

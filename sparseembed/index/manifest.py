@@ -7,16 +7,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sparseembed.analyzers.registry import DEFAULT
-from sparseembed.data.passages import AUTO
 from sparseembed.errors import IndexFolderError
 from sparseembed.files import digest, write_json
 from sparseembed.index.checked import OPENING
 from sparseembed.index.fields import sound
+from sparseembed.sparse.config import USUAL
 from sparseembed.text import shown
 
 FILE = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 LARGEST = 64 << 20  # bytes of a manifest: a longer one is none of ours
 _VERSIONED = ("sparseembed", "pyserini", "torch", "transformers", "numpy")
 
@@ -100,7 +99,7 @@ def recipe(
 
 def all_choices(sparse: Mapping[str, Any]) -> dict[str, Any]:
     """Return the choices of a `SparseConfig`, also those that have no entry in a manifest where they are usual."""
-    return {"analyzer": DEFAULT, "passages": AUTO, **sparse}
+    return {**USUAL, **sparse}
 
 
 def differing_field(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
@@ -141,10 +140,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _parsed(stored: Any, path: Path) -> Manifest:
     version = stored.get("format") if isinstance(stored, dict) else None
-    if version == 1:
+    if isinstance(version, int) and 0 < version < FORMAT:
         raise IndexFolderError(
-            f"{path.parent} is an index of format 1, which is read no more: run the command that built it again with "
-            "--overwrite (its embeddings are made anew once)"
+            f"{path.parent} is an index of format {version}, which is read no more: run the command that built it "
+            "again with --overwrite"
         )
     if version != FORMAT and isinstance(version, int | str):
         raise IndexFolderError(

@@ -16,6 +16,9 @@ FLOORS = ("zero", "kth")
 SCALES = ("none", "document")
 AUTO = "auto"
 
+USUAL: dict[str, Any] = {"passages": AUTO, "analyzer": ENGLISH, "kept": 0, "composed": 1}
+"""What a manifest means that has no entry for a choice: such an index is older than the choice."""
+
 
 @dataclass(frozen=True)
 class SparseConfig:
@@ -36,6 +39,10 @@ class SparseConfig:
     :param pieces: In `word+folded`, the share of the pieces in the weight of aligned terms: with 0 there are aligned
         words alone, with 1 aligned pieces alone. Elsewhere it has no effect.
     :param bits: Bits of an impact: the largest weight of the collection becomes 2^bits - 1.
+    :param kept: Aligned terms of a document that become postings: those of the largest weights, beside its own terms. A
+        document of m passages has the root of m times as many. 0 is all.
+    :param composed: Documents that a word of several pieces, whose decoding row is a sum, stands in at least to be
+        given to texts that do not hold it. What stands in one document alone is asked for by its own spelling.
     :param least: Documents that a word stands in at least to be decoded onto. A rarer one is literal alone: it has no
         decoding row, and is found where it stands. `auto` is 1 for a vocabulary of at most 50,000 words and 2 for a
         larger one, of which more than half usually stands in one document alone. It has no effect on pieces.
@@ -57,6 +64,8 @@ class SparseConfig:
     mix: float | str = AUTO
     pieces: float = 0.5
     bits: int = 8
+    kept: int = 0
+    composed: int = 1
     least: int | str = AUTO
     carried: bool = True
     analyzer: str = ENGLISH
@@ -93,6 +102,12 @@ class SparseConfig:
             raise ConfigError(f"pieces, their share beside words, must be between 0 and 1, not {self.pieces}")
         if self.least != AUTO and (isinstance(self.least, str) or self.least < 1):
             raise ConfigError(f"least, the documents of a decoded word, must be {AUTO} or at least 1, not {self.least}")
+        if self.kept < 0:
+            raise ConfigError(
+                f"kept, the aligned terms that become postings, must be at least 0 (all), not {self.kept}"
+            )
+        if self.composed < 1:
+            raise ConfigError(f"composed, the documents of a composed word, must be at least 1, not {self.composed}")
         if not 1 <= self.bits <= 16:
             raise ConfigError(f"bits must be between 1 and 16, not {self.bits}")
 
@@ -122,8 +137,7 @@ class SparseConfig:
 
         So an index of an earlier version is still known for what it is.
         """
-        usual = {"passages": AUTO, "analyzer": ENGLISH}
-        return {name: value for name, value in asdict(self).items() if value != usual.get(name, ...)}
+        return {name: value for name, value in asdict(self).items() if value != USUAL.get(name, ...)}
 
 
 # Chosen on train splits: benchmarks/results/sweep-*.md, benchmarks/results/ablation; K on that of pydocs (one index,
@@ -134,10 +148,10 @@ class SparseConfig:
 # .2686 and .2642. So small vocabularies keep their rare words, and large ones, where they cost most, do not.
 # K and the share of pieces: pydocs' train split .2533 (`word`) -> .2618, SciFact's .7246 -> .7256, adapted embedders.
 DEFAULTS: dict[str, SparseConfig] = {
-    "word": SparseConfig(),
+    "word": SparseConfig(kept=384, composed=3, bits=6),
     "folded": SparseConfig(terms="folded", literal=False, weighting="log1p"),
     "token": SparseConfig(terms="token", literal=False, weighting="log1p"),
-    "word+folded": SparseConfig(terms="word+folded", k=512),
+    "word+folded": SparseConfig(terms="word+folded", k=512, kept=384, composed=3, bits=6),
 }
 
 

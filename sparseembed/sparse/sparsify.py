@@ -1,6 +1,7 @@
 """Embeddings to weighted terms: aligned ones, and literal ones beside them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from sparseembed.arrays import Ints, Vectors
 from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.config import SparseConfig
 from sparseembed.sparse.counts import TermCounts
+from sparseembed.sparse.pruning import worth_keeping
 from sparseembed.sparse.weighting import weigh
 
 DAMPING = -1 / 6
@@ -80,6 +82,12 @@ class Sparsifier:
         self._decoder = decoder
         self._adjustment = adjustment
 
+    @cached_property
+    def _given(self) -> npt.NDArray[np.bool_]:
+        """Which known terms are given to texts that do not hold them, shape (T,)."""
+        given: npt.NDArray[np.bool_] = self._decoder.single | (self.collection.frequency >= self.config.composed)
+        return given
+
     def but(self, config: SparseConfig | None = None, collection: CollectionStatistics | None = None) -> "Sparsifier":
         """Return a copy with other choices or another collection's sums, which decodes in the same way."""
         return Sparsifier(config or self.config, collection or self.collection, self._decoder, self._adjustment)
@@ -130,13 +138,27 @@ class Sparsifier:
         :return: Their weights.
         """
         if not self.config.literal:
-            return _weighted(self.expansion(aligned), None)
+            return self._pruned(_weighted(self.expansion(aligned), None), aligned)
         literal = self.collection.impacts(counts)
         if self.config.weight == 0:
             return _weighted(literal, literal)
         expansion = self.mixed(aligned)
         expansion.resize(literal.shape)  # unknown terms stand in texts alone
-        return _weighted(literal + expansion, literal)
+        return self._pruned(_weighted(literal + expansion, literal), aligned)
+
+    def _pruned(self, weighted: Weighted, aligned: Decoded) -> Weighted:
+        """Leave out the terms that are not worth a posting."""
+        if not self.config.kept and self.config.composed == 1:
+            return weighted
+        known = weighted.terms < len(self._given)  # an unknown one is literal
+        given = known.copy()
+        given[known] = self._given[weighted.terms[known]]
+        most = np.full(len(weighted.indptr) - 1, self.config.kept or len(self._given), dtype=np.int64)
+        for row, best in aligned.several.items():
+            most[row] = round(most[row] * best[0].among ** 0.5)
+        kept = worth_keeping(weighted.indptr, weighted.weights, weighted.literal, given, most)
+        indptr = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])[weighted.indptr]
+        return Weighted(indptr, weighted.terms[kept], weighted.weights[kept], weighted.literal[kept])
 
     def mixed(self, aligned: Decoded) -> Any:
         """Return what aligned terms add to the weights of documents, in the form of `expansion`."""

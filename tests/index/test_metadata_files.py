@@ -93,7 +93,7 @@ def test_merging_is_writing_the_live_documents(tmp_path_factory, one, other, cha
 
 def test_a_segment_without_metadata_has_the_files_that_it_always_had(tmp_path):
     info = write(tmp_path / "none", [{}] * 10)
-    assert sorted(info.files) == ["docs.u16", "documents.tables", "impacts.u8", "terms.tables", "texts.lz4"]
+    assert sorted(info.files) == ["documents.tables", "postings.bits", "terms.tables", "texts.lz4"]
     reader = SegmentReader(tmp_path / "none")
     assert reader.metadata is None
     assert list(reader.raw_metadata()) == [b""] * 10

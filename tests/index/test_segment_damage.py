@@ -8,12 +8,13 @@ import zlib
 import numpy as np
 import pytest
 
+from sparseembed.engines.native import NativeEngine
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.block import Block
 from sparseembed.index.segment import SegmentReader, SegmentWriter
 from sparseembed.index.segment.tables import MAGIC
 
-FILES = ["docs.u16", "impacts.u8", "terms.tables", "documents.tables", "texts.lz4"]
+FILES = ["postings.bits", "terms.tables", "documents.tables", "texts.lz4"]
 TERMS = ("a", "b", "c", "dé")
 
 
@@ -141,7 +142,10 @@ def meta(name, value):
         ("terms.tables", put("slice_maxima", 0, 0)),
         ("terms.tables", put("term_offsets", 1, 10**12)),
         ("terms.tables", meta("bits", 17)),
-        ("terms.tables", meta("bits", 12)),
+        ("terms.tables", meta("bits", 1)),
+        ("terms.tables", put("slice_widths", 0, 0)),
+        ("terms.tables", put("slice_widths", -1, 17)),
+        ("terms.tables", put("frequencies", 0, 10**9)),
         ("terms.tables", meta("chunk_bits", 0)),
         ("terms.tables", meta("chunk_bits", 10**9)),
         ("terms.tables", meta("chunk_bits", 2)),
@@ -180,15 +184,21 @@ def test_verify_compares_what_tables_say(copy, file, change):
 
 
 def test_documents_that_do_not_exist(copy):
-    docs = np.fromfile(copy / "docs.u16", dtype=np.uint16)
+    data = bytearray((copy / "postings.bits").read_bytes())
     reader = SegmentReader(copy)
-    end = int(reader.arrays.begins[1])
-    docs[end - 1] = 60_000
-    impacts = (copy / "impacts.u8").read_bytes()
-    (copy / "docs.u16").write_bytes(docs.tobytes())
-    forge(copy / "terms.tables", put("crcs", 0, zlib.crc32(impacts[:end], zlib.crc32(docs[:end].tobytes()))))
-    with pytest.raises(IndexFolderError, match="does not exist"):
-        SegmentReader(copy).vector(0)
+    begin, end = reader.arrays.begins[reader.arrays.starts[:2]].tolist()
+    data[begin:end] = b"\xff" * (end - begin)
+    (copy / "postings.bits").write_bytes(data)
+    forge(copy / "terms.tables", put("crcs", 0, zlib.crc32(data[begin:end])))
+    for compiled in (False, True):
+        reader = SegmentReader(copy)
+        engine = NativeEngine([reader], [None], warm=False)
+        if compiled:
+            engine.load()
+        term = next(iter(reader.terms_iter()))[0]
+        assert all(reader.number(hit.id) is not None for hit in engine.search({term: 1}, 1000))
+    with pytest.raises(IndexFolderError, match="not those of its slices"):
+        SegmentReader(copy).verify()
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,10 @@ def test_sha256_is_that_of_the_files(tmp_path):
         assert entry["sha256"] == hashlib.sha256((tmp_path / "s" / name).read_bytes()).hexdigest()
 
 
-def test_eight_bits_take_one_byte(tmp_path):
+def test_impacts_take_the_bits_of_the_largest(tmp_path):
     info = write(tmp_path / "s", [("1", "", {"a": 255, "b": 1})], bits=8)
-    assert info.files["impacts.u8"]["bytes"] == 2
+    # A distance of 1 takes one bit; 1 + 8 bits and 1 + 1 bits are two bytes and one, and there are 8 of padding.
+    assert info.files["postings.bits"]["bytes"] == 2 + 1 + 1 + 8
     with pytest.raises(DataError, match="1 to 255"):
         write(tmp_path / "t", [("1", "", {"a": 256})], bits=8)
 

@@ -217,7 +217,7 @@ def test_compacting_a_damaged_index_makes_no_wrong_one(sound, copy, tmp_path):
 def test_a_change_of_a_damaged_index_removes_nothing(sound, copy):
     index = Index(copy, sound()[1])
     manifest = copy / FILE
-    for text in (manifest.read_text().replace("twenty", "thirty"), '{"format": 3}', "", "[]"):
+    for text in (manifest.read_text().replace("twenty", "thirty"), '{"format": 4}', "", "[]"):
         manifest.write_text(text)
         before = files_of(copy)
         for change in (lambda: index.add([Document("y", "", "milk")]), lambda: index.delete(["d01"]), index.compact):
@@ -236,10 +236,10 @@ def test_parts_do_not_replace_what_cannot_be_read(sound, tmp_path, monkeypatch):
     build_index(Corpus(documents(), "twenty"), parts[1], embedder, k=12, shard="2/2", statistics=parts[0])
     out = tmp_path / "out"
     out.mkdir()
-    (out / FILE).write_text('{"format": 3}')
+    (out / FILE).write_text('{"format": 4}')
     with pytest.raises(IndexFolderError, match="--overwrite"):
         merge_indexes(parts, out)
-    assert (out / FILE).read_text() == '{"format": 3}'
+    assert (out / FILE).read_text() == '{"format": 4}'
     merged = merge_indexes(parts, out, overwrite=True)
     assert verify_index(out) == []
     assert merge_indexes(parts, out) == merged  # the same call again

@@ -286,7 +286,7 @@ def test_deletions_with_checksums_of_those_who_changed_them(tmp_path):
             read(strange)
 
 
-@pytest.mark.parametrize("name", ["docs.u16", "impacts.u8", "terms.tables", "documents.tables", "texts.lz4"])
+@pytest.mark.parametrize("name", ["postings.bits", "terms.tables", "documents.tables", "texts.lz4"])
 def test_segments(tmp_path, name):
     words = ("a", "b", "dé")
     block = Block(
@@ -313,7 +313,7 @@ def test_segments(tmp_path, name):
 
 
 def test_bytes_of_manifests(tmp_path):
-    (tmp_path / "manifest.json").write_text('{"format": 3, "build": "x", "checksum": "y"}')
+    (tmp_path / "manifest.json").write_text('{"format": 4, "build": "x", "checksum": "y"}')
     assert fuzz(tmp_path / "manifest.json", lambda: read_manifest(tmp_path), sound=False) == TRIES + len(STRANGE)
 
 

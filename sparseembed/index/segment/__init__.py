@@ -1,7 +1,7 @@
 """Segments: immutable parts of an index, each a folder of few files that are written once and mapped into memory.
 
-`terms.tables` and `documents.tables` hold the small arrays, with checksums that are compared at open; `docs.u16` and
-`impacts.u8` (or `.u16`) hold the postings, ordered by (term, document); `texts.lz4` holds the texts, compressed.
+`terms.tables` and `documents.tables` hold the small arrays, with checksums that are compared at open; `postings.bits`
+holds the postings, ordered by (term, document) and packed; `texts.lz4` holds the texts, compressed.
 """
 
 from importlib import import_module

@@ -10,7 +10,7 @@ import numpy as np
 from sparseembed.errors import IndexFolderError
 
 CHUNK_BITS = 16
-"""Documents are divided in chunks of 2^16 numbers; a posting holds the number within its chunk."""
+"""Documents are divided in chunks of 2^16 numbers; the postings of a term in a chunk are a slice."""
 
 TEXT_BLOCK = 16_384
 """A block of texts is closed once it holds this many bytes."""
@@ -29,7 +29,7 @@ COLUMN_ALIGN = 8
 
 TERMS = "terms.tables"
 DOCUMENTS = "documents.tables"
-DOCS = "docs.u16"
+POSTINGS = "postings.bits"
 TEXTS = "texts.lz4"
 EMBEDDINGS = "embeddings.i8"
 ROWS = "embeddings.tables"
@@ -46,12 +46,15 @@ TERM_TABLES = {
     "slice_starts": "<i8",
     "slice_chunks": "<u2",
     "slice_begins": "<i8",
+    "slice_widths": "|u1",
     "slice_maxima": "<u2",
+    "frequencies": "<u4",
     "largest": "<u2",
     "crcs": "<u4",
 }
-"""UTF-8 and offsets of the terms; each term's first slice; chunk, first posting and largest impact of each slice; the
-largest and k-th largest impacts of each term, (terms, 4) flattened; and the crc32 of each term's postings."""
+"""UTF-8 and offsets of the terms; each term's first slice; chunk, first byte, width and largest impact of each slice;
+the number of postings, the largest and k-th largest impacts, (terms, 4) flattened, and the crc32 of the bytes of each
+term's postings."""
 
 TEXT_TABLES = {"text_offsets": "<i8", "block_documents": "<i8", "block_offsets": "<i8", "block_crcs": "<u4"}
 """Where each text begins among all bytes, each block's first document and first byte in the file, and its crc32."""
@@ -81,11 +84,6 @@ METADATA_TABLES = {
 """Where the segment has metadata: the place, unpacked size and crc32 of each block of rows; UTF-8 and offsets of the
 names of fields, which ascend; and of each field's column the place, the numbers of keys, of entries and of bytes of
 keys, and the crc32."""
-
-
-def impacts_name(bits: int) -> str:
-    """Return the name of the file of impacts that have so many bits."""
-    return "impacts.u8" if bits <= 8 else "impacts.u16"
 
 
 def column_width(keys: int, documents: int) -> np.dtype:

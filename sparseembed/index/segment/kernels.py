@@ -1,7 +1,10 @@
 """Kernels over postings and packed strings; imported only where they are used, since numba takes long to import."""
 
+from typing import Any
+
 import numpy as np
 
+from sparseembed.index.segment.packing_kernels import unpack_slice
 from sparseembed.jit import Array, kernel
 
 ready = False
@@ -58,38 +61,6 @@ def count_slices(docs: Array, begins: Array, chunk_bits: int) -> int:
 
 
 @kernel
-def fill_slices(
-    docs: Array,
-    impacts: Array,
-    begins: Array,
-    chunk_bits: int,
-    out_docs: Array,
-    out_impacts: Array,
-    per_term: Array,
-    chunks: Array,
-    places: Array,
-    maxima: Array,
-) -> None:
-    """Write postings in their final form, and chunk, begin and largest impact of each slice."""
-    mask = np.uint32((1 << chunk_bits) - 1)
-    row = -1
-    for term in range(len(begins) - 1):
-        begin, end = begins[term], begins[term + 1]
-        before = row
-        for at in range(begin, end):
-            chunk = docs[at] >> chunk_bits
-            if at == begin or chunk != chunks[row]:
-                row += 1
-                chunks[row] = chunk
-                places[row] = at
-                maxima[row] = 0
-            out_docs[at] = docs[at] & mask
-            out_impacts[at] = impacts[at]
-            maxima[row] = max(maxima[row], impacts[at])
-        per_term[term] = row - before
-
-
-@kernel
 def largest(impacts: Array, begins: Array, ks: Array, out: Array) -> None:
     """Find the largest impact of each term and its k-th largest ones, 0 where it has fewer: a radix selection.
 
@@ -135,9 +106,9 @@ def largest(impacts: Array, begins: Array, ks: Array, out: Array) -> None:
 def expand(
     docs: Array,
     impacts: Array,
+    bounds: Array,
     starts: Array,
     chunks: Array,
-    begins: Array,
     first: int,
     last: int,
     chunk_bits: int,
@@ -147,17 +118,18 @@ def expand(
     out_impacts: Array,
     counts: Array,
 ) -> int:
-    """Give the postings of the terms from `first` to before `last` with whole document numbers.
+    """Give the unpacked postings of the terms from `first` to before `last` with whole document numbers.
 
-    `renumbered` (documents,) holds the new numbers, -1 for deleted documents; if empty, a number is moved by `base`.
-    Returns the number of postings.
+    `bounds` holds where each of their slices begins. `renumbered` (documents,) holds the new numbers, -1 for deleted
+    documents; if empty, a number is moved by `base`. Returns the number of postings.
     """
     at = 0
     for term in range(first, last):
         before = at
         for row in range(starts[term], starts[term + 1]):
             chunk = np.int64(chunks[row]) << chunk_bits
-            for place in range(begins[row], begins[row + 1]):
+            own = row - starts[first]
+            for place in range(bounds[own], bounds[own + 1]):
                 doc = chunk + docs[place]
                 new = renumbered[doc] if len(renumbered) else base + doc
                 if new >= 0:
@@ -169,42 +141,25 @@ def expand(
 
 
 @kernel
-def lower_bound(values: Array, begin: int, end: int, wanted: int) -> int:
-    """Return the first place from `begin` to `end` whose value is `wanted` or more."""
-    while begin < end:
-        middle = (begin + end) >> 1
-        if values[middle] < wanted:
-            begin = middle + 1
-        else:
-            end = middle
-    return begin
-
-
-@kernel
-def slice_of(starts: Array, chunks: Array, term: int, chunk: int) -> int:
-    """Return the slice of a term in a chunk, or -1."""
-    row = lower_bound(chunks, starts[term], starts[term + 1], chunk)
-    return row if row < starts[term + 1] and chunks[row] == chunk else -1
-
-
-@kernel
-def count_documents(docs: Array, starts: Array, chunks: Array, begins: Array, chunk: int, out: Array) -> None:
-    """Count the postings of each document of a chunk."""
-    for term in range(len(starts) - 1):
-        row = slice_of(starts, chunks, term, chunk)
-        if row >= 0:
-            for place in range(begins[row], begins[row + 1]):
-                out[docs[place]] += 1
+def count_documents(
+    words: Array, begins: Array, widths: Array, maxima: Array, rows: Array, room: int, out: Array
+) -> None:
+    """Count the postings of each document of a chunk, whose slices are `rows`."""
+    docs, impacts = np.empty(1 << 16, np.uint16), np.empty(1 << 16, np.uint16)
+    for row in rows:
+        size = unpack_slice(words, begins[row], begins[row + 1], widths[row], maxima[row], room, docs, impacts, 0)
+        for at in range(size):
+            out[docs[at]] += 1
 
 
 @kernel
 def transpose(
-    docs: Array,
-    impacts: Array,
-    starts: Array,
-    chunks: Array,
+    words: Array,
     begins: Array,
-    chunk: int,
+    widths: Array,
+    maxima: Array,
+    rows: Array,
+    terms: Array,
     low: int,
     high: int,
     cursors: Array,
@@ -213,20 +168,20 @@ def transpose(
 ) -> None:
     """Give the terms and impacts of the documents from `low` to before `high` of a chunk, document by document.
 
-    `cursors` (high - low,) holds the next free place of each document and moves on.
+    `rows` are the chunk's slices and `terms` their terms, ascending. `cursors` (high - low,) holds the next free place
+    of each document and moves on.
     """
-    for term in range(len(starts) - 1):
-        row = slice_of(starts, chunks, term, chunk)
-        if row < 0:
-            continue
-        end = begins[row + 1]
-        place = lower_bound(docs, begins[row], end, low)
-        while place < end and docs[place] < high:
-            at = cursors[docs[place] - low]
-            cursors[docs[place] - low] = at + 1
-            out_terms[at] = term
-            out_impacts[at] = impacts[place]
-            place += 1
+    docs, impacts = np.empty(1 << 16, np.uint16), np.empty(1 << 16, np.uint16)
+    for place in range(len(rows)):
+        row = rows[place]
+        size = unpack_slice(words, begins[row], begins[row + 1], widths[row], maxima[row], high, docs, impacts, 0)
+        for at in range(size):
+            if docs[at] >= low:
+                own = docs[at] - low
+                cursor = cursors[own]
+                cursors[own] = cursor + 1
+                out_terms[cursor] = terms[place]
+                out_impacts[cursor] = impacts[at]
 
 
 @kernel
@@ -278,17 +233,28 @@ def find_strings(data: Array, offsets: Array, order: Array, keys: Array, bounds:
 
 
 @kernel
-def check_slices(docs: Array, impacts: Array, starts: Array, chunks: Array, begins: Array, maxima: Array) -> int:
-    """Return the first slice that is out of order or whose largest impact is another, or -1."""
-    for term in range(len(starts) - 1):
+def check_slices(
+    docs: Array, impacts: Array, bounds: Array, starts: Array, chunks: Array, maxima: Array, frequencies: Array,
+    first: int, last: int,
+) -> int:  # fmt: skip
+    """Return the first slice of the terms from `first` to before `last` that is not what the tables say, or -1.
+
+    `docs`, `impacts` and `bounds` are of their slices, unpacked; documents ascend where a slice can be read at all.
+    """
+    for term in range(first, last):
+        count = 0
         for row in range(starts[term], starts[term + 1]):
             if row > starts[term] and chunks[row] <= chunks[row - 1]:
                 return row
-            top = 0
-            for place in range(begins[row], begins[row + 1]):
-                if (place > begins[row] and docs[place] <= docs[place - 1]) or impacts[place] == 0:
+            own = row - starts[first]
+            top: Any = 0
+            for place in range(bounds[own], bounds[own + 1]):
+                if impacts[place] == 0:
                     return row
-                top = max(top, impacts[place])
+                top = max(top, np.int64(impacts[place]))
             if top != maxima[row]:
                 return row
+            count += bounds[own + 1] - bounds[own]
+        if count != frequencies[term]:
+            return starts[term]
     return -1

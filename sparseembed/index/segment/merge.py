@@ -12,6 +12,7 @@ from sparseembed.index.segment.format import SegmentInfo
 from sparseembed.index.segment.output import SegmentOutput
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.segment.runs import Postings, merge
+from sparseembed.index.segment.slices import unpacked
 
 MEMORY = 64 << 20
 """Bytes that the postings of a batch of terms may take."""
@@ -32,8 +33,7 @@ class _Part:
 
     def sizes(self, first: int, last: int) -> np.ndarray:
         """Return the numbers of their postings, the deleted documents' included."""
-        arrays = self._reader.arrays
-        return np.diff(arrays.begins[arrays.starts[first : last + 1]])
+        return self._reader.arrays.frequencies[first:last].astype(np.int64)
 
     def read(self, first: int, last: int) -> Postings:
         """Return their live postings."""
@@ -41,11 +41,13 @@ class _Part:
 
         self._reader.check(np.arange(first, last))
         arrays = self._reader.arrays
-        most = int(self.sizes(first, last).sum())
+        packed = unpacked(arrays, np.arange(arrays.starts[first], arrays.starts[last]))
+        most = len(packed.docs)
         docs, impacts = np.empty(most, dtype=np.uint32), np.empty(most, dtype=np.uint16)
         counts = np.empty(last - first, dtype=np.int64)
-        where = (first, last, arrays.chunk_bits, self._base, self._renumbered)
-        size = expand(*arrays[:5], *where, docs, impacts, counts)
+        slices = (packed.docs, packed.impacts, packed.bounds, arrays.starts, arrays.chunks)
+        into = (self._base, self._renumbered, docs, impacts, counts)
+        size = expand(*slices, first, last, arrays.chunk_bits, *into)
         return Postings(docs[:size], impacts[:size], counts)
 
 

@@ -11,20 +11,20 @@ import numpy as np
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.segment.embeddings import EmbeddingsReader
 from sparseembed.index.segment.format import (
-    DOCS,
     DOCUMENT_TABLES,
     DOCUMENTS,
     METADATA_FILES,
     PLACES,
+    POSTINGS,
     ROWS,
     SEEDS,
     TERM_TABLES,
     TERMS,
     as_bytes,
     damaged,
-    impacts_name,
     map_file,
 )
+from sparseembed.index.segment.packing import MOST_WIDTH, PADDING
 from sparseembed.index.segment.passages import Passages, PassagesReader
 from sparseembed.index.segment.strings import Strings, decode
 from sparseembed.index.segment.tables import read_tables
@@ -41,23 +41,25 @@ _REMEMBERED = 1 << 16
 class PostingArrays(NamedTuple):
     """The postings of a segment and where they are; all read-only.
 
-    :param docs: uint16 (postings,), numbers within chunks.
-    :param impacts: uint8 or uint16 (postings,).
+    :param words: uint32, the packed postings (see `packing`), and padding.
     :param starts: int64 (terms + 1,), the first slice of each term.
     :param chunks: uint16 (slices,).
-    :param begins: int64 (slices + 1,), the first posting of each slice.
+    :param begins: int64 (slices + 1,), the first byte of each slice.
+    :param widths: uint8 (slices,), bits of the distances of each slice.
     :param maxima: uint16 (slices,), the largest impact of each slice.
+    :param frequencies: uint32 (terms,), postings of each term.
     :param largest: uint16 (terms, 4), the largest, 10th, 100th and 1000th largest impact of each term; 0 for none.
-    :param crcs: uint32 (terms,), of the bytes of docs, then of impacts.
+    :param crcs: uint32 (terms,), of the bytes of each term's slices.
     :param chunk_bits: a chunk has 2^chunk_bits document numbers.
     """
 
-    docs: np.ndarray
-    impacts: np.ndarray
+    words: np.ndarray
     starts: np.ndarray
     chunks: np.ndarray
     begins: np.ndarray
+    widths: np.ndarray
     maxima: np.ndarray
+    frequencies: np.ndarray
     largest: np.ndarray
     crcs: np.ndarray
     chunk_bits: int
@@ -180,23 +182,12 @@ class SegmentReader:
         arrays = self.arrays
         if self._checked[numbers].all():
             return
-        last = (self.documents - 1) >> arrays.chunk_bits
-        room = self.documents - (last << arrays.chunk_bits)
+        packed = as_bytes(arrays.words)
         for term in numbers[~self._checked[numbers]].tolist():
-            first, end = arrays.starts[term], arrays.starts[term + 1]
-            span = slice(arrays.begins[first], arrays.begins[end])
-            docs, impacts = arrays.docs[span], arrays.impacts[span]
-            if zlib.crc32(as_bytes(impacts), zlib.crc32(as_bytes(docs))) != arrays.crcs[term]:
-                raise damaged(
-                    self.folder / DOCS,
-                    f"the checksum of the postings of {self._terms.text(term)!r} is off (or its impacts)",
-                )
-            outside = (
-                arrays.chunks[end - 1] == last
-                and arrays.docs[arrays.begins[end - 1] : arrays.begins[end]].max() >= room
-            )
-            if outside or (arrays.chunk_bits < 16 and docs.max() >> arrays.chunk_bits):
-                raise damaged(self.folder / DOCS, f"{self._terms.text(term)!r} has a document that does not exist")
+            begin, end = arrays.begins[arrays.starts[term]], arrays.begins[arrays.starts[term + 1]]
+            if zlib.crc32(packed[begin:end]) != arrays.crcs[term]:
+                what = f"the checksum of the postings of {self._terms.text(term)!r} is off"
+                raise damaged(self.folder / POSTINGS, what)
             self._checked[term] = True
 
     def impacts(self, number: int, terms: Sequence[str]) -> list[int]:
@@ -289,11 +280,10 @@ class SegmentReader:
         """Let go of the files: they are unmapped once no search uses them. Closing twice is no error."""
         self._closed = True
         nothing = np.empty(0, dtype=np.uint8)
-        self._arrays = self._arrays._replace(docs=nothing, impacts=nothing)
+        self._arrays = self._arrays._replace(words=nothing.view(np.uint32))
 
     def _frequencies(self, numbers: np.ndarray) -> np.ndarray:
-        arrays = self.arrays
-        return arrays.begins[arrays.starts[numbers + 1]] - arrays.begins[arrays.starts[numbers]]
+        return self.arrays.frequencies[numbers].astype(np.int64)
 
     def _within(self, number: int) -> int:
         if not 0 <= number < self.documents:
@@ -334,36 +324,43 @@ class SegmentReader:
         self.bits, offsets, starts = bits, tables["term_offsets"], tables["slice_starts"]
         self.terms, slices = len(offsets) - 1, len(tables["slice_chunks"])
         chunks, begins = tables["slice_chunks"], tables["slice_begins"]
-        counts = (len(starts) - 1, len(tables["crcs"]), len(tables["largest"]) // (1 + len(SEEDS)))
+        of_terms = ("crcs", "frequencies", "largest")
+        counts = (len(starts) - 1, *(len(tables[name]) // (1 + len(SEEDS) * (name == "largest")) for name in of_terms))
         if set(counts) != {self.terms} or len(tables["largest"]) % (1 + len(SEEDS)):
             raise damaged(path, "its numbers of terms do not agree")
-        if len(begins) != slices + 1 or len(tables["slice_maxima"]) != slices:
+        widths, maxima, frequencies = tables["slice_widths"], tables["slice_maxima"], tables["frequencies"]
+        if len(begins) != slices + 1 or len(maxima) != slices or len(widths) != slices:
             raise damaged(path, "its numbers of slices do not agree")
         if not ascends(offsets, 0, len(tables["term_bytes"]), strict=False):
             raise damaged(path, "the places of its terms are out of order")
-        if not ascends(starts, 0, slices, strict=True) or not ascends(begins, 0, self.postings, strict=True):
+        words = map_file(self.folder / POSTINGS)
+        size = len(words) - PADDING
+        if size < 0 or len(words) % 4:
+            raise damaged(self.folder / POSTINGS, f"it has {len(words):,} bytes")
+        if not ascends(starts, 0, slices, strict=True) or not ascends(begins, 0, int(begins[-1]), strict=True):
             raise damaged(path, "the places of its postings are out of order")
-        if slices and tables["slice_maxima"].min() < 1:
-            raise damaged(path, "a slice has no impact")
+        if not 0 <= size - int(begins[-1]) < 4 or words[int(begins[-1]) :].any():
+            raise damaged(self.folder / POSTINGS, f"it has {len(words):,} bytes, not {int(begins[-1]) + PADDING:,}")
+        if slices and (maxima.min() < 1 or int(maxima.max()) >> bits or widths.min() < 1 or widths.max() > MOST_WIDTH):
+            raise damaged(path, "a slice has no such impact or no such width")
+        many = frequencies > np.diff(starts) << chunk_bits
+        if many.any() or int(frequencies.sum(dtype=np.int64)) != self.postings:
+            raise damaged(path, "its number of postings is not that of its terms")
         falls = chunks[1:] <= chunks[:-1]
         falls[starts[1:-1] - 1] = False
         if falls.any():
             raise damaged(path, "the slices of a term are out of order")
-        if slices and (int(chunks.max()) << chunk_bits >= self.documents or np.diff(begins).max() > 1 << chunk_bits):
+        if slices and int(chunks.max()) << chunk_bits >= self.documents:
             raise damaged(path, "a slice is out of range")
         self._terms = Strings(tables["term_bytes"], offsets)
-        docs, impacts = map_file(self.folder / DOCS), map_file(self.folder / impacts_name(bits))
-        width = 1 if bits <= 8 else 2
-        for name, data, size in ((DOCS, docs, 2), (impacts_name(bits), impacts, width)):
-            if len(data) != self.postings * size:
-                raise damaged(self.folder / name, f"it has {len(data):,} bytes, not {self.postings * size:,}")
         self._arrays = PostingArrays(
-            docs.view(np.uint16),
-            impacts.view(np.uint8 if width == 1 else np.uint16),
+            words.view(np.uint32),
             starts,
             chunks,
             begins,
-            tables["slice_maxima"],
+            widths,
+            maxima,
+            frequencies,
             tables["largest"].reshape(self.terms, 1 + len(SEEDS)),
             tables["crcs"],
             chunk_bits,

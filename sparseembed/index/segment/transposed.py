@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sparseembed.index.segment.packing import count_fields, unpack
 from sparseembed.index.segment.strings import Strings, decode, offsets_of
 
 if TYPE_CHECKING:
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
 WINDOW = 1 << 22
 """Postings that are transposed at once: 24 MiB."""
 
+FIELDS = 1 << 18
+"""Fields that numpy unpacks at once: 24 MiB."""
+
 
 def document_impacts(arrays: "PostingArrays", terms: np.ndarray, number: int) -> np.ndarray:
-    """Look up the impacts of terms in a document: binary searches, side by side, in each term's slices.
+    """Look up the impacts of terms in a document: each term's slice of its chunk is unpacked.
 
     :param arrays: the postings, checked.
     :param terms: int64 (n,), term numbers.
@@ -24,28 +28,33 @@ def document_impacts(arrays: "PostingArrays", terms: np.ndarray, number: int) ->
     :return: int64 (n,), 0 where a term is absent.
     """
     out = np.zeros(len(terms), dtype=np.int64)
-    chunk, doc = number >> arrays.chunk_bits, number & ((1 << arrays.chunk_bits) - 1)
-    rows, has = _lower_bounds(arrays.chunks, arrays.starts[terms], arrays.starts[terms + 1], chunk)
-    some = np.flatnonzero(has)
-    places, has = _lower_bounds(arrays.docs, arrays.begins[rows[some]], arrays.begins[rows[some] + 1], doc)
-    out[some[has]] = arrays.impacts[places[has]]
+    rows, has = _slices(arrays, terms, number >> arrays.chunk_bits)
+    doc, some = number & ((1 << arrays.chunk_bits) - 1), np.flatnonzero(has)
+    rows = rows[some]
+    begins, sizes = arrays.begins[rows], arrays.begins[rows + 1] - arrays.begins[rows]
+    batches = np.cumsum(count_fields(sizes, arrays.widths[rows], arrays.maxima[rows])) // FIELDS
+    cuts = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(rows)]
+    for first, last in pairwise(cuts):
+        part = slice(first, last)
+        found = unpack(arrays.words, begins[part], sizes[part], arrays.widths[rows[part]], arrays.maxima[rows[part]])
+        here = np.flatnonzero(found.docs == doc)
+        out[some[part][found.rows[here]]] = found.impacts[here]
     return out
 
 
-def _lower_bounds(
-    values: np.ndarray, begins: np.ndarray, ends: np.ndarray, wanted: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the first place of each span of `values`, sorted, that holds `wanted` or more; and whether it holds it."""
-    low, high = begins.copy(), ends.copy()
+def _slices(arrays: "PostingArrays", terms: np.ndarray, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find each term's slice of a chunk by binary searches, side by side; and whether it has one."""
+    chunks, ends = arrays.chunks, arrays.starts[terms + 1]
+    low, high = arrays.starts[terms], ends.copy()
     left = np.flatnonzero(low < high)
     while len(left):
         middle = (low[left] + high[left]) >> 1
-        less = values[middle] < wanted
+        less = chunks[middle] < chunk
         low[left[less]] = middle[less] + 1
         high[left[~less]] = middle[~less]
         left = left[low[left] < high[left]]
     has = low < ends
-    has[has] = values[low[has]] == wanted
+    has[has] = chunks[low[has]] == chunk
     return low, has
 
 
@@ -79,16 +88,18 @@ def document_vectors(arrays: "PostingArrays", terms: Strings, documents: int) ->
 def _chunk(arrays: "PostingArrays", names: list[str], chunk: int, count: int) -> Iterator[tuple[int, dict[str, int]]]:
     from sparseembed.index.segment.kernels import count_documents, transpose
 
-    docs, impacts, starts, chunks, begins = arrays[:5]
+    rows, has = _slices(arrays, np.arange(len(names)), chunk)
+    terms, rows = np.flatnonzero(has), rows[has]
+    packed = (arrays.words, arrays.begins, arrays.widths, arrays.maxima, rows)
     sizes = np.zeros(count, dtype=np.int64)
-    count_documents(docs, starts, chunks, begins, chunk, sizes)
+    count_documents(*packed, count, sizes)
     offsets = offsets_of(sizes)
     low = 0
     while low < count:
         high = max(int(np.searchsorted(offsets, offsets[low] + WINDOW, side="right")) - 1, low + 1)
         bounds = offsets[low : high + 1] - offsets[low]
         out_terms, out_impacts = np.empty(bounds[-1], dtype=np.int32), np.empty(bounds[-1], dtype=np.uint16)
-        transpose(docs, impacts, starts, chunks, begins, chunk, low, high, bounds[:-1].copy(), out_terms, out_impacts)
+        transpose(*packed, terms, low, high, bounds[:-1].copy(), out_terms, out_impacts)
         limits = bounds.tolist()
         for at, (begin, end) in enumerate(pairwise(limits), start=low):
             some = [names[term] for term in out_terms[begin:end].tolist()]

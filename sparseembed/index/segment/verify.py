@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseembed.index.segment.format import DOCS, DOCUMENTS, PASSAGES, SEEDS, TERMS, damaged
+from sparseembed.index.segment.format import DOCUMENTS, PASSAGES, POSTINGS, SEEDS, TERMS, damaged
+from sparseembed.index.segment.slices import Slices, unpacked
 from sparseembed.index.segment.strings import decode, sort
 
 if TYPE_CHECKING:
     from sparseembed.index.segment.reader import SegmentReader
+
+POSTINGS_AT_ONCE = 1 << 21
 
 
 def verify(reader: "SegmentReader") -> None:
@@ -58,9 +61,31 @@ def _postings(reader: "SegmentReader") -> None:
                 decode(raw)
         except UnicodeDecodeError:
             raise damaged(path, "a term is no UTF-8") from None
-    if check_slices(arrays.docs, arrays.impacts, arrays.starts, arrays.chunks, arrays.begins, arrays.maxima) >= 0:
-        raise damaged(reader.folder / DOCS, "its documents or impacts are not those of its slices")
-    tops = np.empty((reader.terms, 1 + len(SEEDS)), dtype=np.uint16)
-    largest(arrays.impacts, arrays.begins[arrays.starts], np.array(SEEDS, dtype=np.int64), tops)
-    if np.any(tops != arrays.largest):
-        raise damaged(path, "its largest impacts are not those of its postings")
+    found = 0
+    for first, last in pairwise(_ranges(arrays.frequencies)):
+        packed = unpacked(arrays, np.arange(arrays.starts[first], arrays.starts[last]))
+        tables = (arrays.starts, arrays.chunks, arrays.maxima, arrays.frequencies)
+        if check_slices(*packed, *tables, first, last) >= 0 or _beyond(reader, packed, first, last):
+            raise damaged(reader.folder / POSTINGS, "its documents or impacts are not those of its slices")
+        bounds = packed.bounds[arrays.starts[first : last + 1] - arrays.starts[first]]
+        tops = np.empty((last - first, 1 + len(SEEDS)), dtype=np.uint16)
+        largest(packed.impacts, bounds, np.array(SEEDS, dtype=np.int64), tops)
+        if np.any(tops != arrays.largest[first:last]):
+            raise damaged(path, "its largest impacts are not those of its postings")
+        found += len(packed.docs)
+    if found != reader.postings:
+        raise damaged(path, "its number of postings is not that of its terms")
+
+
+def _ranges(frequencies: np.ndarray) -> list[int]:
+    """Return the terms at which ranges of about `POSTINGS_AT_ONCE` postings begin, and the end."""
+    batches = np.cumsum(frequencies, dtype=np.int64) // POSTINGS_AT_ONCE
+    return [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(frequencies)]
+
+
+def _beyond(reader: "SegmentReader", packed: Slices, first: int, last: int) -> bool:
+    """Say whether postings are of documents that do not exist."""
+    arrays = reader.arrays
+    chunks = arrays.chunks[arrays.starts[first] : arrays.starts[last]].astype(np.int64)
+    whole = packed.docs + (np.repeat(chunks, np.diff(packed.bounds)) << arrays.chunk_bits)
+    return bool(len(whole)) and int(whole.max()) >= reader.documents

@@ -1,0 +1,81 @@
+"""Packed postings: what is packed comes back from numpy and from kernels, and sizes are the shortest."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparseembed.index.segment.packing import MOST_WIDTH, PADDING, unpack
+from sparseembed.index.segment.packing_kernels import pack, unpack_slices
+
+postings = st.dictionaries(st.integers(0, 1 << 18), st.integers(1, 65_535), min_size=1, max_size=60)
+near = st.dictionaries(st.integers(0, 300), st.integers(1, 7), min_size=1, max_size=200)
+terms = st.lists(postings | near, min_size=1, max_size=6)
+
+
+class Packed:
+    """Terms, packed with chunks of so many bits."""
+
+    def __init__(self, lists, chunk_bits):
+        ordered = [sorted(each.items()) for each in lists]
+        self.docs = np.array([doc for each in ordered for doc, _ in each], dtype=np.uint32)
+        self.impacts = np.array([impact for each in ordered for _, impact in each], dtype=np.uint16)
+        begins = np.cumsum([0, *map(len, ordered)])
+        most = len(self.docs)
+        chunks, places = np.empty(most, np.uint16), np.empty(most, np.int64)
+        widths, maxima = np.empty(most, np.uint8), np.empty(most, np.uint16)
+        per_term, out = np.empty(len(lists), np.int64), np.zeros(5 * most, np.uint8)
+        size = pack(self.docs, self.impacts, begins, chunk_bits, per_term, chunks, places, widths, maxima, out)
+        count = per_term.sum()
+        self.chunks, self.widths, self.maxima = chunks[:count].astype(np.int64), widths[:count], maxima[:count]
+        self.begins = np.append(places[:count], size)
+        data = np.zeros((size + PADDING + 3) // 4 * 4, np.uint8)
+        data[:size] = out[:size]
+        self.words, self.chunk_bits = data.view(np.uint32), chunk_bits
+
+    def by_numpy(self):
+        found = unpack(self.words, self.begins[:-1], np.diff(self.begins), self.widths, self.maxima)
+        return found.docs + (self.chunks[found.rows] << self.chunk_bits), found.impacts
+
+    def by_kernel(self, room=None):
+        most = len(self.docs) + len(self.words) * 32
+        docs, impacts, bounds = np.empty(most, np.uint16), np.empty(most, np.uint16), np.empty(len(self.begins), int)
+        rows, room = np.arange(len(self.chunks)), 1 << self.chunk_bits if room is None else room
+        size = unpack_slices(self.words, self.begins, self.widths, self.maxima, rows, room, docs, impacts, bounds)
+        chunks = np.repeat(self.chunks, np.diff(bounds))
+        return docs[:size] + (chunks << self.chunk_bits), impacts[:size]
+
+
+@settings(deadline=None, max_examples=80)
+@given(terms, st.sampled_from([3, 9, 16]))
+def test_what_is_packed_comes_back(lists, chunk_bits):
+    packed = Packed(lists, chunk_bits)
+    for docs, impacts in (packed.by_numpy(), packed.by_kernel()):
+        assert docs.tolist() == packed.docs.tolist()
+        assert impacts.tolist() == packed.impacts.tolist()
+
+
+@pytest.mark.parametrize("density", [0.0005, 0.02, 0.5, 1.0])
+def test_a_slice_takes_about_what_its_distances_hold(density):
+    documents = 1 << 16
+    where = np.flatnonzero(np.random.default_rng(0).random(documents) < density)
+    packed = Packed([dict.fromkeys(where.tolist(), 63)], 16)
+    share = min(density, 1 - 1e-9)
+    entropy = -np.log2(share) - (1 - share) / share * np.log2(1 - share)  # bits of a geometric distance
+    assert entropy + 6 <= 8 * packed.begins[-1] / len(where) + 1e-9 <= entropy + 6 + 1.5
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=1, max_size=64), st.integers(1, MOST_WIDTH), st.integers(1, 65_535), st.integers(1, 70_000))
+def test_no_bytes_name_a_document_that_does_not_exist(data, width, top, room):
+    packed = Packed([{0: 1}], 16)
+    packed.words = np.frombuffer(data + bytes(PADDING + -len(data) % 4), dtype=np.uint32)
+    packed.begins, packed.widths = np.array([0, len(data)]), np.array([width], np.uint8)
+    packed.maxima = np.array([top], np.uint16)
+    room = min(room, 1 << 16)
+    docs, _ = packed.by_kernel(room)
+    assert (docs < room).all()
+    assert (np.diff(docs) > 0).all()
+    slow, _ = packed.by_numpy()
+    assert slow[: len(docs)].tolist() == docs.tolist()
+    assert (slow[len(docs) :] >= room).all()
