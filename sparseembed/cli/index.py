@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="aligned terms of a document that become postings, the weightiest of the K, beside its own terms; 0 for "
-        "all (default: 384 with word and word+folded)",
+        "all (default: 384 with word, else all)",
     )
     group.add_argument(
         "--composed",

@@ -151,7 +151,7 @@ DEFAULTS: dict[str, SparseConfig] = {
     "word": SparseConfig(kept=384, composed=3, bits=6),
     "folded": SparseConfig(terms="folded", literal=False, weighting="log1p"),
     "token": SparseConfig(terms="token", literal=False, weighting="log1p"),
-    "word+folded": SparseConfig(terms="word+folded", k=512, kept=384, composed=3, bits=6),
+    "word+folded": SparseConfig(terms="word+folded", k=512, composed=3, bits=6),
 }
 
 
