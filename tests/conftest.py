@@ -1,7 +1,10 @@
 """Tiny models with random weights and a real tokenizer, a cache of one's own, and how hypothesis runs."""
 
+import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,19 @@ from hypothesis import HealthCheck, settings
 
 from sparseembed import progress
 
+# Before anything imports numpy or torch, and for the processes that tests start: of matrices this small, threads only
+# wait for each other, and the tests run in several processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("project")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Take pytest-asyncio's default without its warning; a setting would be unknown where it isn't installed."""
+    warnings.filterwarnings("ignore", message='The configuration option "asyncio_default_fixture_loop_scope"')
+
 
 SENTENCES = [
     "The cat sat on the mat and the dog sat on the cat.",
@@ -23,13 +37,20 @@ SENTENCES = [
 ]
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a new name at each turn: numbered folders of pytest's own are counted anew each time, all of them."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def isolated_cache(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def isolated_cache(request: pytest.FixtureRequest, caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a cache of its own; the real model alone is converted once, in the user's."""
     if request.node.get_closest_marker("model") is None:
-        monkeypatch.setenv("SPARSEEMBED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        cache = next(caches)
+        cache.mkdir()
+        monkeypatch.setenv("SPARSEEMBED_CACHE", str(cache))
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +111,7 @@ def silence() -> Iterator[None]:
     progress.set_reporter(before)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_embedder(tiny_model: Callable[[str], Path]) -> Callable[..., Any]:
     """Return a function that makes an embedder of a tiny model, in float32 on the processor."""
 
@@ -104,6 +125,23 @@ def tiny_embedder(tiny_model: Callable[[str], Path]) -> Callable[..., Any]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that builds an index for several tests, in a cache of its own: to change it, take a copy."""
+
+    def build(corpus: Any, embedder: Any, **parts: Any) -> Path:
+        from sparseembed import build_index
+
+        before = progress.set_reporter(progress.SilentReporter())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SPARSEEMBED_CACHE", str(tmp_path_factory.mktemp("cache")))
+            built = build_index(corpus, tmp_path_factory.mktemp("built") / "index", embedder, **parts)
+        progress.set_reporter(before)
+        return built.path
+
+    return build
 
 
 def _save_tiny(kind: str, tokenizer: Any, folder: Path) -> None:

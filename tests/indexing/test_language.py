@@ -1,6 +1,7 @@
 """An index in another language: its analyzer finds the words of documents and queries, and nothing else does."""
 
 import json
+import shutil
 
 import pytest
 
@@ -41,10 +42,14 @@ def notes():
     progress.set_reporter(before)
 
 
+@pytest.fixture(scope="module")
+def built(build_once, tiny_embedder):
+    return build_once(corpus(GERMAN), tiny_embedder(), language="de", literal=True)
+
+
 @pytest.fixture
-def german(tiny_embedder, tmp_path):
-    build_index(corpus(GERMAN), tmp_path / "german", tiny_embedder(), language="de", literal=True)
-    return tmp_path / "german"
+def german(built, tmp_path):
+    return shutil.copytree(built, tmp_path / "german")
 
 
 @pytest.mark.parametrize("engine", ["native", "lucene", "exact"])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -38,9 +39,14 @@ def embedder(tiny_embedder):
     return tiny_embedder(pooling="mean")
 
 
+@pytest.fixture(scope="module")
+def built(build_once, tiny_embedder):
+    return build_once(corpus_of(90), tiny_embedder(pooling="mean"), k=20)
+
+
 @pytest.fixture
-def path(embedder, tmp_path):
-    return build_index(corpus_of(90), tmp_path / "index", embedder, k=20).path
+def path(built, tmp_path):
+    return shutil.copytree(built, tmp_path / "index")
 
 
 def files_of(path):

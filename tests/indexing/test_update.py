@@ -1,5 +1,7 @@
 """Additions, replacements and deletions: what is found afterwards, in every engine, and that each is one commit."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -28,10 +30,14 @@ def embedder(tiny_embedder):
     return tiny_embedder()
 
 
+@pytest.fixture(scope="module")
+def built(build_once, tiny_embedder):
+    return build_once(Corpus(texts(30), "thirty"), tiny_embedder(), k=20)
+
+
 @pytest.fixture
-def index(embedder, tmp_path):
-    built = build_index(Corpus(texts(30), "thirty"), tmp_path / "index", embedder, k=20)
-    return Index(built.path, embedder)
+def index(built, embedder, tmp_path):
+    return Index(shutil.copytree(built, tmp_path / "index"), embedder)
 
 
 def answers(path):

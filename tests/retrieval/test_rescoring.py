@@ -1,6 +1,7 @@
 """Rescoring: against plain cosines of the stored embeddings, through updates, shards and every engine."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -44,9 +45,14 @@ def embedder(tiny_embedder):
     return tiny_embedder()
 
 
+@pytest.fixture(scope="module")
+def built(build_once, tiny_embedder):
+    return build_once(Corpus(documents(40), "forty"), tiny_embedder(), k=20)
+
+
 @pytest.fixture
-def path(embedder, tmp_path):
-    return build_index(Corpus(documents(40), "forty"), tmp_path / "index", embedder, k=20).path
+def path(built, tmp_path):
+    return shutil.copytree(built, tmp_path / "index")
 
 
 def embedding_of(path, doc_id):
