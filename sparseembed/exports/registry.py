@@ -43,11 +43,53 @@ def _jsonl(target: Target, facts: Facts) -> Sink:
     return JsonlSink(target.place, target.gzip)
 
 
+def _search_engine(to: str) -> Callable[[Target, Facts], Sink]:
+    def sink(target: Target, facts: Facts) -> Sink:
+        if target.url is None:
+            from sparseembed.exports.opensearch.files import BulkFiles
+
+            return BulkFiles(to, target, facts)
+        if target.place is not None:
+            raise ConfigError(f"{to} goes to a folder or to a URL, not to both: give --out or --url")
+        from sparseembed.exports.opensearch.live import SearchEngineSink
+
+        return SearchEngineSink(to, target, facts)
+
+    return sink
+
+
+_BULK = r"index\.json|query\.json|bulk-\d{5,}\.ndjson(\.gz)?"  # what `opensearch.files` writes
+
+
 SINKS: dict[str, Format] = {
     "jsonl": Format(
         'Pyserini\'s {"id", "contents", "vector"}, one document a line, for Anserini\'s IndexCollection',
         _jsonl,
         files=r"\d{5,}\.jsonl(\.gz)?",
+        gzip=True,
+    ),
+    "opensearch": Format(
+        "an index of OpenSearch in which a plain `match` query has our hits and scores: bulk files, or live",
+        _search_engine("opensearch"),
+        files=_BULK,
+        url=True,
+        key="OPENSEARCH_PASSWORD",
+        gzip=True,
+    ),
+    "elasticsearch": Format(
+        "the same for Elasticsearch, whose documents are longer on their way in",
+        _search_engine("elasticsearch"),
+        files=_BULK,
+        url=True,
+        key="ELASTICSEARCH_API_KEY",
+        gzip=True,
+    ),
+    "elasticsearch-vector": Format(
+        "Elasticsearch's sparse_vector, asked by weighted terms",
+        _search_engine("elasticsearch-vector"),
+        files=_BULK,
+        url=True,
+        key="ELASTICSEARCH_API_KEY",
         gzip=True,
     ),
 }

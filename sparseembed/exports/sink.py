@@ -53,6 +53,11 @@ class Facts:
         self._snapshot = snapshot
 
     @property
+    def snapshot(self) -> Snapshot:
+        """The commit that is open."""
+        return self._snapshot
+
+    @property
     def manifest(self) -> Manifest:
         """What the index is made of."""
         return self._snapshot.manifest

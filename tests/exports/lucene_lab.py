@@ -1,7 +1,7 @@
 """A stand-in for OpenSearch and Elasticsearch that runs what an export writes for them, in the Lucene that is here.
 
-It reads the body that makes an index, lines of a bulk file and bodies of queries, and does with Lucene's own classes what
-the engines do: each analysis filter is the Lucene filter that their sources name, an ordinary `match` is Lucene's
+It reads the body that makes an index, lines of a bulk file and bodies of queries, and does with Lucene's own classes
+what the engines do: each analysis filter is the Lucene filter that their sources name, an ordinary `match` is Lucene's
 `QueryBuilder`, and the scripted similarity `query.boost * doc.freq` is Anserini's ImpactSimilarity.
 """
 
@@ -75,10 +75,17 @@ def _filter(folder, number, settings):
             found = "stop", {"words": file, "format": "snowball"}
     elif kind == "stemmer":
         language = rest.pop("language")
-        found = ("snowballPorter", {"language": language.capitalize()}) if language in SNOWBALL else (STEMMERS[language], {})
+        found = (
+            ("snowballPorter", {"language": language.capitalize()})
+            if language in SNOWBALL
+            else (STEMMERS[language], {})
+        )
     elif kind == "elision":
         assert rest.pop("articles_case") is True
-        found = "elision", {"articles": _written(folder, f"elision{number}", rest.pop("articles")), "ignoreCase": "true"}
+        found = (
+            "elision",
+            {"articles": _written(folder, f"elision{number}", rest.pop("articles")), "ignoreCase": "true"},
+        )
     elif kind == "stemmer_override":
         rules = [rule.replace("=>", "\t") for rule in rest.pop("rules")]
         found = "stemmerOverride", {"dictionary": _written(folder, f"override{number}", rules)}
@@ -101,8 +108,9 @@ def _map(values):
 
 
 def _tokenizer(settings):
-    kind, rest = settings["type"], {key: value for key, value in settings.items() if key != "type"}
-    return kind, {"maxTokenLen": str(value) for key, value in rest.items() if key == "max_token_length"}
+    longest = settings.get("max_token_length")
+    assert settings.keys() <= {"type", "max_token_length"}
+    return settings["type"], {} if longest is None else {"maxTokenLen": str(longest)}
 
 
 def _analyzer(analysis, name, folder):
@@ -138,8 +146,12 @@ class Lab:
         self.text = field["type"] == "text"
         self.directory = _lucene("store.ByteBuffersDirectory")()
         if self.text:
-            assert self.settings["similarity"][field["similarity"]] == {"type": "scripted", "script": {"source": SCRIPT}}
-            assert field["norms"] is False and field["index_options"] == "freqs"
+            assert self.settings["similarity"][field["similarity"]] == {
+                "type": "scripted",
+                "script": {"source": SCRIPT},
+            }
+            assert field["norms"] is False
+            assert field["index_options"] == "freqs"
             self.analyzer = _analyzer(self.settings["analysis"], field["analyzer"], folder)
             self.search_analyzer = _analyzer(self.settings["analysis"], field["search_analyzer"], folder)
         else:
@@ -182,8 +194,9 @@ class Lab:
 
     def _terms(self, text):
         stream = self.search_analyzer.tokenStream("impacts", text)
-        term = stream.addAttribute(_class("java.lang.Class").forName(
-            "org.apache.lucene.analysis.tokenattributes.CharTermAttribute"))
+        term = stream.addAttribute(
+            _class("java.lang.Class").forName("org.apache.lucene.analysis.tokenattributes.CharTermAttribute")
+        )
         found = []
         stream.reset()
         while stream.incrementToken():
@@ -199,8 +212,10 @@ class Lab:
     def _search(self, bodies):
         if self.searcher is None:
             self.writer.close()
+            from jnius import cast
+
             reader = _lucene("index.DirectoryReader").open(self.directory)
-            self.searcher = _lucene("search.IndexSearcher")(reader)
+            self.searcher = _lucene("search.IndexSearcher")(cast("org.apache.lucene.index.IndexReader", reader))
             self.searcher.setSimilarity(self.similarity)
         return [self._hits(body) for body in bodies]
 
@@ -225,7 +240,9 @@ class Lab:
             pairs = [(each["term"]["impacts"]["value"], each["term"]["impacts"]["boost"]) for each in about["should"]]
             builder.setMinimumNumberShouldMatch(about.get("minimum_should_match", 0))
         else:
-            assert kind == "sparse_vector" and about["field"] == "impacts" and about["prune"] is False
+            assert kind == "sparse_vector"
+            assert about["field"] == "impacts"
+            assert about["prune"] is False
             pairs = list(about["query_vector"].items())
         for term, boost in pairs:
             if self.text:

@@ -15,13 +15,11 @@ from typing import Any, NamedTuple
 from sparseembed.analyzers.languages import WHITESPACE
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.exports.opensearch.analysis import CHAINS, PREFIX, QUERY, query_analysis
+from sparseembed.sparse.impacts import MAX_IMPACT
 from sparseembed.text import shown
 
 FIELD = "impacts"
 SCRIPT = "return query.boost * doc.freq;"
-EXACT = 511
-"""The largest impact that nine significant bits hold; so do 8-bit impacts, the default."""
-
 _IMPACTS = f"{PREFIX}impacts"
 _LONGEST = 300  # characters of a token: a term has at most 255
 _USUAL, _UNUSUAL = "|", "\u241f"  # what stands between a term and its impact; words hold no bar
@@ -57,14 +55,15 @@ class Form(NamedTuple):
     :param engine: Its name for people.
     :param written: A space and a document's impacts -> the field's value.
     :param body: A space -> settings and the field's mapping.
-    :param filterable: The type that keeps a text as one value: the engines' `keyword` fields are alike.
     :param vector: Whether the field is asked by a vector of weights, not by text.
+    :param exact: The largest impact that it keeps as it is.
     """
 
     engine: str
     written: Callable[[Space, Mapping[str, int]], Value]
     body: Callable[[Space], tuple[dict[str, Any], dict[str, Any]]]
     vector: bool = False
+    exact: int = MAX_IMPACT
 
 
 def _delimited(space: Space, impacts: Mapping[str, int]) -> Value:
@@ -126,7 +125,7 @@ def _weighted_body(space: Space) -> tuple[dict[str, Any], dict[str, Any]]:
 FORMS: dict[str, Form] = {
     "opensearch": Form("OpenSearch", _delimited, _delimited_body),
     "elasticsearch": Form("Elasticsearch", _repeated, _repeated_body),
-    "elasticsearch-vector": Form("Elasticsearch", _weighted, _weighted_body, vector=True),
+    "elasticsearch-vector": Form("Elasticsearch", _weighted, _weighted_body, vector=True, exact=511),
 }
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparseembed.analyzers.plain import plain
-from sparseembed.exports.opensearch.forms import FIELD, Form, Space, feature, form_of
 from sparseembed.engines.base import check_count
 from sparseembed.errors import ConfigError
+from sparseembed.exports.opensearch.forms import FIELD, Form, Space, feature, form_of
 from sparseembed.text import clean_text
 
 
