@@ -22,7 +22,7 @@ from sparseembed.exports.opensearch import files
 from sparseembed.exports.opensearch.analysis import CHAINS, query_analysis
 from sparseembed.exports.opensearch.documents import id_of, lines_of
 from sparseembed.exports.opensearch.forms import FORMS, Space, check_index_name, feature, index_body
-from sparseembed.exports.opensearch.queries import check_match, match_body, terms_body
+from sparseembed.exports.opensearch.queries import check_match, match_body, query_body, terms_body
 from sparseembed.exports.registry import export_index
 from sparseembed.exports.sink import Exported
 
@@ -98,6 +98,18 @@ def test_where_a_text_is_no_query():
     ):
         with pytest.raises(ConfigError, match=told):
             check_match(FORMS[to], space)
+
+
+def test_a_body_for_a_text_or_for_weighted_terms():
+    assert query_body("opensearch", "whales", 3) == match_body("whales", 3)
+    for to in FORMS:
+        assert query_body(to, {"whale": 2}, 3) == terms_body(to, {"whale": 2}, 3)
+    with pytest.raises(ConfigError, match="takes no text"):
+        query_body("elasticsearch-vector", "whales")
+    with pytest.raises(ConfigError, match="k must"):
+        query_body("opensearch", "whales", 0)
+    with pytest.raises(ConfigError, match="unknown form"):
+        query_body("solr", "whales")
 
 
 def test_names_of_indexes():

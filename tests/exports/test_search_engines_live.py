@@ -1,10 +1,15 @@
 """Exports to a running OpenSearch or Elasticsearch, against a server that injects what goes wrong there."""
 
+import runpy
+import sys
+from pathlib import Path
+
 import pytest
 from bulk_stub import Stub
 from small_index import small_index
 
 from sparseembed import Searcher
+from sparseembed.analyzers.registry import open_analyzer
 from sparseembed.cli import main
 from sparseembed.data.corpus import Document
 from sparseembed.errors import ConfigError, EngineError
@@ -216,3 +221,38 @@ def test_errors_are_one_line(index, to, capsys, silence):
         url = stub.url
     assert main(["export", str(index), "--to", to, "--url", url, "--name", "mine"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def scored(index, body):
+    """Score what the server holds, as the engine would: frequencies of the analysed query's terms, times boosts."""
+    query = body["query"]
+    if "match" in query:
+        terms = [(term, 1) for term in open_analyzer("lucene-english").terms(query["match"]["impacts"])]
+    else:
+        terms = [(each["term"]["impacts"]["value"], each["term"]["impacts"]["boost"]) for each in query["bool"]["should"]]
+    found = []
+    for doc_id, source in index["documents"].items():
+        impacts = impacts_of(source["impacts"])
+        score = sum(impacts.get(term, 0) * boost for term, boost in terms)
+        if score:
+            found.append((doc_id, score, {key: value for key, value in source.items() if key != "impacts"}))
+    return sorted(found, key=lambda hit: (-hit[1], hit[2]["id"].encode()))[: body["size"]]
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_the_example_prints_our_hits(index, more, monkeypatch, capsys):
+    example = Path(__file__).parents[2] / "examples" / "search_opensearch.py"
+    with Stub("opensearch") as stub:
+        stub.search = scored
+        export_index(index, "opensearch", url=stub.url, name="mine")
+        options = ["breathing whales 3.5", "--url", stub.url, "--index", "mine", "-k", "7"]
+        options += ["--folder", str(index)] if more else []
+        monkeypatch.setattr(sys, "argv", [str(example), *options])
+        capsys.readouterr()
+        runpy.run_path(str(example), run_name="__main__")
+        printed = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+        assert list(stub.searches[0]["query"]) == (["bool"] if more else ["match"])
+    with Searcher.open(index) as searcher:
+        wanted = [[str(hit.rank), f"{hit.score:.0f}", hit.id] for hit in searcher.search("breathing whales 3.5", 7)]
+    assert printed == wanted
+    assert len(wanted) == 7

@@ -9,6 +9,23 @@ from sparseembed.errors import ConfigError
 from sparseembed.exports.opensearch.forms import FIELD, Form, Space, feature, form_of
 from sparseembed.text import clean_text
 
+_NO_TEXT = "a sparse_vector takes no text: ask by weighted terms (terms_body)"
+
+
+def query_body(to: str, query: str | Mapping[str, int], k: int = 10) -> dict[str, Any]:
+    """Return the body for a query: a plain text (`match_body`) or weighted terms (`terms_body`).
+
+    :param to: The form, a key of `FORMS`.
+    :param query: The text, which the engine analyses; or term -> weight, as `Searcher.encode_query` gives.
+    :param k: Hits wanted.
+    :raises ConfigError: Unknown form, or one that takes no text; k < 1.
+    """
+    if not isinstance(query, str):
+        return terms_body(to, query, k)
+    if form_of(to).vector:
+        raise ConfigError(_NO_TEXT)
+    return match_body(query, k)
+
 
 def match_body(text: str, k: int = 10) -> dict[str, Any]:
     """Return the body for a plain text, which the engine analyses by itself: no package of ours is needed for it.
@@ -47,7 +64,7 @@ def check_match(form: Form, space: Space) -> None:
     :raises ConfigError: It is none, and what to do.
     """
     if form.vector:
-        raise ConfigError("a sparse_vector takes no text: ask by weighted terms (terms_body)")
+        raise ConfigError(_NO_TEXT)
     if not space.matched:
         what = f"the analyzer {space.analyzer}" if space.analyzer else f"the pieces of the term space {space.kind}"
         raise ConfigError(
