@@ -3,12 +3,16 @@
 import os
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sparseembed.engines.base import check_count
+from sparseembed.engines.base import Engine, check_count
 from sparseembed.errors import ConfigError
+from sparseembed.exports.kit import read_kit
 from sparseembed.exports.sink import Facts, Sink, Target, documents_of
+from sparseembed.exports.terms import FILE as TERMS
+from sparseembed.exports.terms import Terms
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.outputs import check_output_folder
 from sparseembed.progress import note, track
@@ -24,16 +28,20 @@ class Format(NamedTuple):
         may be overwritten. None where the sink itself looks at what its folder holds, which may be an export to go on
         with.
     :param url: Whether it may go to a running engine.
+    :param local: Whether it may go to a folder alone.
     :param key: Environment variable that holds the engine's key.
     :param gzip: Whether files can be compressed.
+    :param engine: Asks what was exported; None where only other programs do.
     """
 
     help: str
     sink: Callable[[Target, Facts], Sink]
     files: str | None = None
     url: bool = False
+    local: bool = True
     key: str | None = None
     gzip: bool = False
+    engine: Callable[[Target, Terms], Engine] | None = None
 
 
 def _jsonl(target: Target, facts: Facts) -> Sink:
@@ -41,6 +49,20 @@ def _jsonl(target: Target, facts: Facts) -> Sink:
 
     assert target.place is not None
     return JsonlSink(target.place, target.gzip)
+
+
+def _made(module: str, name: str) -> Callable[[Target, Any], Any]:
+    """Return what makes an instance of a class, whose module is imported then."""
+
+    def make(target: Target, given: Any) -> Any:
+        return getattr(import_module(f"sparseembed.exports.{module}"), name)(target, given)
+
+    return make
+
+
+def _beside(files: str) -> str:
+    """Return the names of a form's own files and of those that lie beside them."""
+    return rf"{files}|export\.json|terms\.txt|documents\.jsonl"
 
 
 def _search_engine(to: str) -> Callable[[Target, Facts], Sink]:
@@ -67,6 +89,54 @@ SINKS: dict[str, Format] = {
         _jsonl,
         files=r"\d{5,}\.jsonl(\.gz)?",
         gzip=True,
+    ),
+    "ciff": Format(
+        "CIFF, the Common Index File Format, for PISA, JASSv2, Terrier and others",
+        _made("ciff", "CiffSink"),
+        files=_beside(r"index\.ciff"),
+    ),
+    "npz": Format(
+        "a sparse matrix for scipy.sparse.load_npz, with its terms and documents",
+        _made("npz", "NpzSink"),
+        files=_beside(r"vectors\.npz"),
+    ),
+    "huggingface": Format(
+        "a Hugging Face dataset: Parquet files for datasets.load_dataset",
+        _made("parquet", "ParquetSink"),
+        files=_beside(r"data|README\.md"),
+    ),
+    "qdrant": Format(
+        "a collection of Qdrant: a server's with --url, a local one with --out",
+        _made("qdrant", "QdrantSink"),
+        url=True,
+        key="QDRANT_API_KEY",
+        engine=_made("qdrant", "QdrantEngine"),
+    ),
+    "qdrant-edge": Format(
+        "a shard of Qdrant Edge, Qdrant's engine inside a process",
+        _made("qdrant_edge", "QdrantEdgeSink"),
+        files=_beside("shard"),
+        engine=_made("qdrant_edge", "QdrantEdgeEngine"),
+    ),
+    "milvus": Format(
+        "a collection of Milvus: a cluster's with --url, one of Milvus Lite with --out",
+        _made("milvus", "MilvusSink"),
+        url=True,
+        key="MILVUS_TOKEN",
+        engine=_made("milvus", "MilvusEngine"),
+    ),
+    "pgvector": Format(
+        "a table of PostgreSQL with pgvector's sparsevec, at --url postgresql://...",
+        _made("pgvector", "PgvectorSink"),
+        url=True,
+        local=False,
+        engine=_made("pgvector", "PgvectorEngine"),
+    ),
+    "seismic": Format(
+        "an index of Seismic (pyseismic-lsr), whose hits are approximate",
+        _made("seismic", "SeismicSink"),
+        files=_beside(r"vectors\.index\.seismic"),
+        engine=_made("seismic", "SeismicEngine"),
     ),
     "opensearch": Format(
         "an index of OpenSearch in which a plain `match` query has our hits and scores: bulk files, or live",
@@ -156,6 +226,39 @@ def export_index(
     return written
 
 
+def open_export(
+    out: str | Path | None = None,
+    to: str | None = None,
+    *,
+    url: str | None = None,
+    name: str = Target.name,
+    terms: Terms | None = None,
+) -> Engine:
+    """Open what was exported, to be asked impact queries such as `Searcher.encode_query` makes.
+
+    :param out: The folder that was given as `out`, which says the rest; None where there was none.
+    :param to: A key of `SINKS`, where there is no folder.
+    :param url: The engine; also where it has moved, or its URL has a password, which no folder holds.
+    :param name: Of the collection, where there is no folder.
+    :param terms: The numbers of terms, where there is no folder: `Terms.of(index)`.
+    :return: An engine as `Searcher` uses one: `search(query, k)`, `search_batch(queries, k)`, `close()`.
+    :raises ConfigError: Unknown format, or one that only other programs read; no terms; a package is missing.
+    :raises DataError: The folder is no export that can be asked.
+    :raises EngineError: The engine is not there, or fails.
+    """
+    place = None if out is None else Path(out)
+    if place is not None:
+        kit = read_kit(place)
+        to, name, url = kit.format, kit.name, url or kit.url
+        terms = Terms.read(place / TERMS)
+    form = _format(str(to))
+    if form.engine is None:
+        raise ConfigError(f"{to} is read by other programs alone: see docs/exports.md")
+    if terms is None:
+        raise ConfigError("an engine is asked by the numbers of terms: give a folder, or terms=Terms.of(index)")
+    return form.engine(Target(place, url, name, key=os.environ.get(form.key) if form.key and url else None), terms)
+
+
 def _format(to: str) -> Format:
     if to not in SINKS:
         raise ConfigError(f"unknown format {to!r}: formats are {', '.join(SINKS)}")
@@ -166,9 +269,10 @@ def _place(to: str, form: Format, out: str | Path | None, url: str | None, overw
     """Look at where an export is to go, before the work."""
     if url is not None and not form.url:
         raise ConfigError(f"{to} is written to a folder, not sent to a URL: give --out FOLDER in place of --url")
+    if url is None and (out is None or not form.local):
+        ways = [way for way, there in (("--out FOLDER", form.local), ("--url URL", form.url)) if there]
+        raise ConfigError(f"where is {to} to go? give {' or '.join(ways)}")
     if out is None:
-        if url is None:
-            raise ConfigError(f"where is {to} to go? give --out FOLDER{' or --url URL' if form.url else ''}")
         return None
     place = check_output_folder(Path(out))
     if form.files is None or not place.is_dir():
