@@ -1,4 +1,4 @@
-"""Search an index that `sparseembed export INDEX --to opensearch --url URL` has filled: python search_opensearch.py --help.
+"""Search an index that `sparseembed export INDEX --to opensearch --url URL` has filled.
 
 OpenSearch analyses the text by itself: no model, and of this package only the body of the query. With --folder the
 query comes from the index folder as weighted terms: for indexes with pieces, and for expanded queries (--expand).

@@ -13,6 +13,8 @@ EPILOG = """\
 examples:
   sparseembed export indexes/mine --to jsonl --out vectors --gzip
   sparseembed export indexes/mine --to qdrant --url http://localhost:6333 --name mine
+  sparseembed export indexes/mine --to opensearch --url https://localhost:9200 --name mine
+  sparseembed export indexes/mine --to elasticsearch --out bulk --gzip
 """
 
 
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=int, metavar="N", default=Target.batch, help=f"documents sent at once (default: {Target.batch})"
     )
-    parser.add_argument("--gzip", action="store_true", help="compress the files, for jsonl")
+    parser.add_argument("--gzip", action="store_true", help="compress the files, for jsonl and bulk files")
 
 
 def run(options: argparse.Namespace) -> None:

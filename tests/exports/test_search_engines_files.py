@@ -106,7 +106,7 @@ def test_a_body_for_a_text_or_for_weighted_terms():
         assert query_body(to, {"whale": 2}, 3) == terms_body(to, {"whale": 2}, 3)
     with pytest.raises(ConfigError, match="takes no text"):
         query_body("elasticsearch-vector", "whales")
-    with pytest.raises(ConfigError, match="k must"):
+    with pytest.raises(ConfigError, match="k is 0"):
         query_body("opensearch", "whales", 0)
     with pytest.raises(ConfigError, match="unknown form"):
         query_body("solr", "whales")

@@ -229,7 +229,8 @@ def scored(index, body):
     if "match" in query:
         terms = [(term, 1) for term in open_analyzer("lucene-english").terms(query["match"]["impacts"])]
     else:
-        terms = [(each["term"]["impacts"]["value"], each["term"]["impacts"]["boost"]) for each in query["bool"]["should"]]
+        wanted = [each["term"]["impacts"] for each in query["bool"]["should"]]
+        terms = [(each["value"], each["boost"]) for each in wanted]
     found = []
     for doc_id, source in index["documents"].items():
         impacts = impacts_of(source["impacts"])
