@@ -1,4 +1,4 @@
-"""Search, with its own client, a collection of Milvus that `sparseembed export INDEX --to milvus --out FOLDER` has filled.
+"""Search a collection of Milvus that `sparseembed export INDEX --to milvus --out FOLDER` has filled.
 
     python examples/search_milvus.py INDEX FOLDER "a query"
 

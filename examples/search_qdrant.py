@@ -1,4 +1,4 @@
-"""Search, with its own client, a collection of Qdrant that `sparseembed export INDEX --to qdrant --out FOLDER` has filled.
+"""Search a collection of Qdrant that `sparseembed export INDEX --to qdrant --out FOLDER` has filled.
 
     python examples/search_qdrant.py INDEX FOLDER "a query"
 
