@@ -1,7 +1,6 @@
 """What engines that hold an export have in common when they are asked: our order of hits, and no filters."""
 
 from collections.abc import Callable
-
 from typing import TYPE_CHECKING
 
 from sparseembed.engines.base import Hit

@@ -17,6 +17,8 @@ from sparseembed.exports.spool import Postings, Spool
 from sparseembed.text import shown
 
 FILE = "index.ciff"
+Field = tuple[int, int | float | bytes]
+"""The number of a message's field, and its value."""
 _MOST = 2**31 - 1  # documents, terms, and the sum of a document's impacts: int32 in the format
 
 
@@ -38,7 +40,7 @@ class CiffSink(FolderSink):
         if length > _MOST or number > _MOST:
             raise ConfigError(f"CIFF counts in 32 bits, and document {shown(document.id)} is beyond that")
         self._spool.add(list(vector), list(vector.values()))
-        record = [(1, number), (2, document.id.encode()), (3, length)]
+        record: list[Field] = [(1, number), (2, document.id.encode()), (3, length)]
         self._records.write(delimited(message(record)))
         self._sum += length
         self.keep(document)
@@ -47,7 +49,7 @@ class CiffSink(FolderSink):
         """Write header, postings and records."""
         documents, terms = len(self._spool.sizes), len(self.facts.terms)
         lists = int(np.count_nonzero(self._spool.frequencies))
-        header = [
+        header: list[Field] = [
             (1, 1),
             (2, lists),
             (3, documents),
@@ -98,7 +100,7 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def message(fields: Iterable[tuple[int, int | float | bytes]]) -> bytes:
+def message(fields: Iterable[Field]) -> bytes:
     """Return a message; fields of value 0 are left out, as proto3 has it."""
     return b"".join(tagged(number, value) for number, value in fields if value)
 

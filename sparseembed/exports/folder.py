@@ -31,10 +31,10 @@ class FolderSink(Sink):
         self._exit = ExitStack()
         self._documents: BinaryIO | None = None
 
-    def begin(self) -> None:  # noqa: B027 (some need nothing)
+    def begin(self) -> None:
         """Open what is written to, in the folder `self.part`."""
 
-    def finish(self) -> None:  # noqa: B027 (some need nothing)
+    def finish(self) -> None:
         """Write what can be written once all documents are there."""
 
     def keep(self, document: Exported) -> None:
@@ -52,7 +52,7 @@ class FolderSink(Sink):
         self.begin()
         return self
 
-    def close(self) -> None:  # noqa: B027 (some have nothing open)
+    def close(self) -> None:
         """Close what is open, whether or not all went well."""
 
     def __exit__(self, *exception: object) -> None:

@@ -47,7 +47,7 @@ class LiveSink(Sink):
         self._resumed = False
 
     @classmethod
-    def check_name(cls, name: str) -> None:  # noqa: B027 (some engines take any)
+    def check_name(cls, name: str) -> None:
         """Raise a ConfigError unless a collection may have that name."""
 
     @abstractmethod
@@ -60,7 +60,7 @@ class LiveSink(Sink):
 
     @abstractmethod
     def commit(self) -> str | None:
-        """Return the commit that the collection is filled from, "" for one that is not ours, None where there is none."""
+        """Return the commit that the collection is filled from, "" where it is not ours, None where there is none."""
 
     @abstractmethod
     def drop(self) -> None:
@@ -82,7 +82,7 @@ class LiveSink(Sink):
     def send(self, documents: Sequence[Exported]) -> None:
         """Add documents, or replace those of the same ids."""
 
-    def finish(self) -> None:  # noqa: B027 (some engines need nothing)
+    def finish(self) -> None:
         """Do what makes them searchable, once all are sent."""
 
     def is_transient(self, error: Exception) -> bool:
@@ -135,8 +135,8 @@ class LiveSink(Sink):
             if not overwrite:
                 what = "another commit of an index" if there else "something else"
                 raise ConfigError(
-                    f"{self.where} has a collection {shown(name)} already, of {what}: choose another --name, or replace "
-                    "it with --overwrite"
+                    f"{self.where} has a collection {shown(name)} already, of {what}: choose another --name, or "
+                    "replace it with --overwrite"
                 )
             self.drop()
         if place is not None:
@@ -164,8 +164,8 @@ class LiveSink(Sink):
         found = self.retried(self.count)
         if found != self.facts.documents:
             raise EngineError(
-                f"{self.where} has {found:,} documents in {shown(self.target.name)} where {self.facts.documents:,} were "
-                "sent: another program writes to it, or it lost some; export again with --overwrite"
+                f"{self.where} has {found:,} documents in {shown(self.target.name)} where {self.facts.documents:,} "
+                "were sent: another program writes to it, or it lost some; export again with --overwrite"
             )
 
     def retried(self, call: Callable[[], _Result]) -> _Result:

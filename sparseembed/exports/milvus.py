@@ -43,6 +43,14 @@ def open_client(target: Target) -> Any:
     return pymilvus.MilvusClient(uri=str(target.place / DATABASE))
 
 
+def close_client(client: Any, target: Target) -> None:
+    """Disconnect, and let go of the folder, which Milvus Lite would hold until the process ends."""
+    client.close()
+    if target.url is None and target.place is not None:
+        manager = extra("milvus_lite.server_manager", "milvus", "exporting to Milvus in a folder")
+        manager.server_manager_instance.release_server(str(target.place / DATABASE))
+
+
 def client_errors() -> tuple[type[Exception], ...]:
     """Return what Milvus's client raises."""
     return (extra("pymilvus.exceptions", "milvus", "exporting to Milvus").MilvusException, OSError, ValueError)
@@ -76,8 +84,8 @@ class MilvusSink(LiveSink):
         """Raise unless Milvus takes a collection of that name."""
         if not _NAME.fullmatch(name):
             raise ConfigError(
-                f"Milvus takes no collection named {shown(name)}: give --name up to 255 letters, digits and underscores "
-                "of ASCII, no digit first"
+                f"Milvus takes no collection named {shown(name)}: give --name up to 255 letters, digits and "
+                "underscores of ASCII, no digit first"
             )
 
     def open(self) -> None:
@@ -89,7 +97,7 @@ class MilvusSink(LiveSink):
     def close(self) -> None:
         """Disconnect."""
         if self._client is not None:
-            self._client.close()
+            close_client(self._client, self.target)
 
     def retried(self, call: Callable[[], Any]) -> Any:
         """Call, again where what failed may go well another time."""
@@ -144,7 +152,8 @@ class MilvusSink(LiveSink):
             if ids:
                 note(
                     f"Milvus holds at most {LONGEST:,} bytes of a {field}: that of {len(ids):,} documents is "
-                    f"{'cut' if field == 'text' else 'left out'}, of {shown(ids[0])} first; vectors and scores are whole"
+                    f"{'cut' if field == 'text' else 'left out'}, of {shown(ids[0])} first; "
+                    "vectors and scores are whole"
                 )
 
     def is_transient(self, error: Exception) -> bool:
@@ -220,7 +229,7 @@ class MilvusEngine(Engine):
 
     def close(self) -> None:
         """Disconnect."""
-        self._client.close()
+        close_client(self._client, self._target)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

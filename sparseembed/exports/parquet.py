@@ -1,4 +1,4 @@
-"""A Hugging Face dataset: Parquet files of id, text, terms, impacts and metadata, with the card that `datasets` reads."""
+"""A Hugging Face dataset: Parquet files of id, text, terms, impacts and metadata, with a card."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ configs:
 
 # Impact vectors of {documents:,} documents
 
-Exported by [sparseembed]({url}). The score of a document is the sum, over the terms that it shares with a query, of its
+Exported by sparseembed. The score of a document is the sum, over the terms that it shares with a query, of its
 impact times the query's weight.
 
 | column | type | meaning |
@@ -96,7 +96,6 @@ class ParquetSink(FolderSink):
         manifest = self.facts.manifest
         card = _CARD.format(
             documents=self._count,
-            url="https://github.com/sparseembed/sparseembed",
             space=manifest.sparse["terms"],
             analyzer=f", of the analyzer {manifest.analyzer}" if manifest.analyzer else "",
         )

@@ -131,7 +131,8 @@ class PgvectorSink(LiveSink):
     def _row(self, document: Exported) -> tuple[Any, ...]:
         if len(document.id.encode()) > LONGEST_ID or "\0" in document.id:
             raise ConfigError(
-                f"PostgreSQL takes no id such as {shown(document.id)}: ids have up to {LONGEST_ID:,} bytes, without U+0000"
+                f"PostgreSQL takes no id such as {shown(document.id)}: ids have up to {LONGEST_ID:,} bytes, without "
+                "U+0000"
             )
         if len(document.impacts) > MOST_TERMS:
             raise ConfigError(
@@ -151,7 +152,7 @@ class PgvectorSink(LiveSink):
         return self._connection.execute(self._composed(statement, **parts), values)
 
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement, values or None).fetchall()  # type: ignore[no-any-return]
+        return self._connection.execute(statement, values or None).fetchall()
 
 
 def without_nul(value: Any) -> Any:
@@ -183,7 +184,8 @@ class PgvectorEngine(Engine):
         self._count = sql.SQL("SELECT count(*) FROM {}").format(table)
         # Without an index, and with all ties in order: exact.
         self._select = sql.SQL(
-            "SELECT id, -(impacts <#> %(query)s::sparsevec) AS score FROM {} WHERE impacts <#> %(query)s::sparsevec < 0 "
+            "SELECT id, -(impacts <#> %(query)s::sparsevec) AS score FROM {} "
+            "WHERE impacts <#> %(query)s::sparsevec < 0 "
             'ORDER BY impacts <#> %(query)s::sparsevec, id COLLATE "C" LIMIT %(k)s'
         ).format(table)
 

@@ -27,7 +27,7 @@ _BUSY = (408, 429, 500, 502, 503, 504)
 
 
 def point_id(doc_id: str) -> str:
-    """Return the UUID of a document's point: Qdrant's ids are numbers and UUIDs, and the id itself is in the payload."""
+    """Return the UUID of a document's point: Qdrant's ids are numbers and UUIDs, and the id is in the payload."""
     return str(uuid5(_SPACE, f"sparseembed:{doc_id}"))
 
 

@@ -1,4 +1,4 @@
-"""Seismic: an index in memory that looks at the most promising blocks alone, saved to a file. Its hits are approximate."""
+"""Seismic: an index in memory that looks at the most promising blocks alone, saved to a file; approximate."""
 
 from collections.abc import Mapping
 from pathlib import Path

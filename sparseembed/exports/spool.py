@@ -23,7 +23,7 @@ class Postings(NamedTuple):
 
 
 class Spool:
-    """Terms and impacts of documents in two files of a scratch folder, int32 each; the rest of memory is free of them."""
+    """Terms and impacts of documents in two files of a scratch folder, int32 each."""
 
     def __init__(self, folder: Path, terms: int) -> None:
         """Begin.

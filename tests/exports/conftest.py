@@ -9,10 +9,13 @@ from sparseembed.data.metadata import metadata_of
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
 
-WORDS = (
-    "cat dog whale river water sand light sun earth green plant sugar milk fish stone house wind fire tree road bread "
+FIRST = (
+    "cat dog whale river water sand light sun earth green plant sugar milk fish stone house wind fire tree road bread"
+)
+LAST = (
     "snow star wood iron glass salt bird horse sheep field hill lake cloud rain grass leaf root seed corn 猫 Ærø naïve"
-).split()
+)
+WORDS = f"{FIRST} {LAST}".split()
 KS = {10: 300, 1: 40, 40: 40}
 """Hits wanted: how many of the queries are asked for that many."""
 

@@ -1,8 +1,13 @@
 """Exports to engines that run, or that live in a folder: each read back by the engine itself."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from sparseembed import progress
+from sparseembed import Searcher, progress
 from sparseembed.errors import ConfigError, EngineError
 from sparseembed.exports import live
 from sparseembed.exports.registry import export_index, open_export
@@ -110,7 +115,7 @@ def test_another_commit_is_refused_unless_it_may_be_replaced(made_copy, place, s
     form, out, choices = place
     export_index(made_copy, form, out, **choices)
     Index(made_copy).delete(["doc0"])
-    with pytest.raises(ConfigError, match="already, of another commit.*--overwrite"):
+    with pytest.raises(ConfigError, match=r"already, of another commit.*--overwrite"):
         export_index(made_copy, form, out, **choices)
     assert export_index(made_copy, form, out, overwrite=True, **choices) == 299
     with open_export(out, url=choices.get("url")) as engine:
@@ -144,7 +149,7 @@ def test_a_name_that_an_engine_does_not_take_is_refused(made_index, form, name, 
 def test_an_engine_that_is_down_is_told_in_one_line(made_index, form, url, tmp_path, monkeypatch):
     monkeypatch.setattr(live, "WAIT", 0.001)
     pytest.importorskip({"qdrant": "qdrant_client", "milvus": "pymilvus", "pgvector": "psycopg"}[form])
-    with pytest.raises(EngineError, match="127.0.0.1:9") as caught:
+    with pytest.raises(EngineError, match=r"127\.0\.0\.1:9") as caught:
         export_index(made_index, form, tmp_path / "out", url=url, name="made")
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -168,3 +173,32 @@ def test_a_folder_that_holds_something_else_is_refused(made_index, tmp_path):
         export_index(made_index, "pgvector", tmp_path / "out")
     with pytest.raises(ConfigError, match="--out FOLDER in place of --url"):
         export_index(made_index, "jsonl", url="http://127.0.0.1:9")
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+QUERY = "whale river water whale"
+
+
+def example(name, *words):
+    """Run an example and return the ids and scores that it prints."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, *map(str, words)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [(line.split()[1], float(line.split()[0])) for line in done.stdout.splitlines()]
+
+
+def test_examples_print_what_we_find(made_index, place):
+    form, out, choices = place
+    export_index(made_index, form, out, **choices)
+    with Searcher.open(made_index) as searcher:
+        hits = [(hit.id, hit.score) for hit in searcher.search(QUERY, 10)]
+    url = choices.get("url")
+    where = (url, choices["name"]) if url else (out,)
+    found = example(f"search_{form}.py", made_index, *where, QUERY)
+    assert [score for _, score in found] == [score for _, score in hits]  # equal scores in the engine's own order
+    assert example("search_exports.py", made_index, out, QUERY, *([url] if url else [])) == hits
