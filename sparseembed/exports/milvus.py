@@ -143,7 +143,7 @@ class MilvusSink(LiveSink):
 
     def send(self, documents: Sequence[Exported]) -> None:
         """Upsert rows."""
-        self._client.upsert(self.target.name, [self._row(each) for each in documents])
+        self._client.upsert(self.target.name, [self.row(each) for each in documents])
 
     def finish(self) -> None:
         """Write all to disk, and say what was cut."""
@@ -160,7 +160,8 @@ class MilvusSink(LiveSink):
         """Say whether the cluster was busy or not to be reached."""
         return not isinstance(error, ValueError) and getattr(error, "code", 1) in (1, 2, 8)
 
-    def _row(self, document: Exported) -> dict[str, Any]:
+    def row(self, document: Exported) -> dict[str, Any]:
+        """Return a document's row; what Milvus cannot hold is cut and remembered."""
         terms = self.facts.terms
         # Milvus takes no vector without a dimension: documents without terms get one that no query has.
         vector = terms.numbered(document.impacts) or {len(terms): 1}

@@ -1,5 +1,6 @@
 """PostgreSQL with pgvector: a table with a column `sparsevec`, one with the numbers of terms, and queries to them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ class PgvectorSink(LiveSink):
         """Connect."""
         self.errors = client_errors()
         psycopg = extra("psycopg", "pgvector", "exporting to PostgreSQL")
-        self._sql, self._json = psycopg.sql, extra("psycopg.types.json", "pgvector", "exporting to PostgreSQL").Jsonb
+        self._sql = psycopg.sql
         self._connection = connect(self.target)
         if not self._rows("SELECT 1 FROM pg_extension WHERE extname = 'vector'"):
             self._connection.execute("CREATE EXTENSION vector")
@@ -117,7 +118,7 @@ class PgvectorSink(LiveSink):
 
     def send(self, documents: Sequence[Exported]) -> None:
         """Insert rows in one transaction; those that stand there already stay."""
-        rows = [self._row(each) for each in documents]
+        rows = self.rows(documents)
         statement = self._composed(
             "INSERT INTO {table} (id, contents, metadata, impacts) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
         )
@@ -127,6 +128,13 @@ class PgvectorSink(LiveSink):
     def is_transient(self, error: Exception) -> bool:
         """Say whether the server had no room or no time; a lost connection stays lost."""
         return getattr(error, "sqlstate", None) in ("40001", "40P01", "55P03", "53000", "53300")
+
+    def rows(self, documents: Sequence[Exported]) -> list[tuple[Any, ...]]:
+        """Return the rows of documents.
+
+        :raises ConfigError: PostgreSQL cannot hold one; the message names it.
+        """
+        return [self._row(each) for each in documents]
 
     def _row(self, document: Exported) -> tuple[Any, ...]:
         if len(document.id.encode()) > LONGEST_ID or "\0" in document.id:
@@ -140,7 +148,7 @@ class PgvectorSink(LiveSink):
                 f"{MOST_TERMS:,}: build the index with a smaller -k, or with passages as documents"
             )
         terms = self.facts.terms
-        metadata = self._json(without_nul(dict(document.metadata))) if document.metadata else None
+        metadata = json.dumps(without_nul(dict(document.metadata))) if document.metadata else None
         vector = sparsevec(terms.numbered(document.impacts), len(terms))
         return document.id, without_nul(document.text), metadata, vector
 

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def ciff_to_pisa(source, prefix):
 
     with CiffReader(source) as reader:
         documents = reader.header.num_docs
-        with open(f"{prefix}.docs", "wb") as docs, open(f"{prefix}.freqs", "wb") as freqs:
+        with Path(f"{prefix}.docs").open("wb") as docs, Path(f"{prefix}.freqs").open("wb") as freqs:
             sequence(docs, [documents])
             terms = []
             for each in reader.read_postings_lists():
@@ -60,10 +61,10 @@ def ciff_to_pisa(source, prefix):
                 sequence(docs, np.cumsum([posting.docid for posting in each.postings]).tolist())
                 sequence(freqs, [posting.tf for posting in each.postings])
         records = list(reader.read_documents())
-    with open(f"{prefix}.sizes", "wb") as sizes:
+    with Path(f"{prefix}.sizes").open("wb") as sizes:
         sequence(sizes, [each.doclength for each in records])
     for name, lines in (("terms", terms), ("documents", [each.collection_docid for each in records])):
-        with open(f"{prefix}.{name}", "w", encoding="utf-8") as handle:
+        with Path(f"{prefix}.{name}").open("w", encoding="utf-8") as handle:
             handle.writelines(line + "\n" for line in lines)
 
 

@@ -1,17 +1,30 @@
 """Exports to engines that run, or that live in a folder: each read back by the engine itself."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
+import time
+import types
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sparseembed import Searcher, progress
+from sparseembed.data.metadata import metadata_of
 from sparseembed.errors import ConfigError, EngineError
 from sparseembed.exports import live
+from sparseembed.exports.asking import settled
+from sparseembed.exports.milvus import MilvusSink
+from sparseembed.exports.pgvector import PgvectorSink, without_nul
 from sparseembed.exports.registry import export_index, open_export
+from sparseembed.exports.sink import Exported, Facts, Target
 from sparseembed.exports.terms import Terms
+from sparseembed.index.snapshot import open_snapshot
 from sparseembed.indexing.update import Index
 
 pytestmark = pytest.mark.jvm
@@ -202,3 +215,95 @@ def test_examples_print_what_we_find(made_index, place):
     found = example(f"search_{form}.py", made_index, *where, QUERY)
     assert [score for _, score in found] == [score for _, score in hits]  # equal scores in the engine's own order
     assert example("search_exports.py", made_index, out, QUERY, *([url] if url else [])) == hits
+
+
+@pytest.fixture
+def stub():
+    """A server that answers all with one status, after some seconds: its URL, what it is to do, what it was asked."""
+    state = types.SimpleNamespace(status=200, wait=0.0, asked=[])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            state.asked.append(self.headers.get("api-key"))
+            time.sleep(state.wait)
+            body = b'{"status": {"error": "stub says no"}}'
+            self.send_response(state.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *about):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("status", "times"), [(401, 1), (403, 1), (429, 3), (503, 3)])
+def test_a_server_that_refuses_is_told_and_one_that_is_busy_asked_again(
+    made_index, stub, status, times, monkeypatch, tmp_path
+):
+    pytest.importorskip("qdrant_client")
+    monkeypatch.setattr(live, "WAIT", 0.001)
+    monkeypatch.setattr(live, "TRIES", 3)
+    monkeypatch.setenv("QDRANT_API_KEY", "sesame")
+    stub.status = status
+    with pytest.raises(EngineError, match=str(status)) as caught:
+        export_index(made_index, "qdrant", tmp_path / "out", url=stub.url, name="made")
+    assert stub.asked == ["sesame"] * times
+    assert "\n" not in str(caught.value)
+    assert "sesame" not in str(caught.value) + (tmp_path / "out" / "export.json").read_text()
+
+
+def test_a_server_that_is_slow_is_told(made_index, stub, monkeypatch):
+    pytest.importorskip("qdrant_client")
+    monkeypatch.setattr(live, "TRIES", 1)
+    monkeypatch.setattr("sparseembed.exports.qdrant.TIMEOUT", 1)
+    stub.wait = 3
+    with pytest.raises(EngineError, match="timed out"):
+        export_index(made_index, "qdrant", url=stub.url, name="made")
+
+
+@pytest.fixture
+def facts(made_index):
+    snapshot = open_snapshot(made_index)
+    yield Facts(snapshot)
+    snapshot.close()
+
+
+def test_what_a_table_cannot_hold_is_refused_with_the_first_document_named(facts):
+    sink = PgvectorSink(Target(url="postgresql://nowhere", name="made"), facts)
+    good = Exported("good", "text", {"cat": 3})
+    with pytest.raises(ConfigError, match="no id such as 'xxx"):
+        sink.rows([good, Exported("x" * 2_601, "", {})])
+    with pytest.raises(ConfigError, match="'wide' has 16,001 terms"):
+        sink.rows([good, Exported("wide", "", dict.fromkeys(map(str, range(16_001)), 1))])
+    assert without_nul({"a\0": ["b\0", 3]}) == {"a\ufffd": ["b\ufffd", 3]}
+
+
+def test_what_milvus_cannot_hold_is_cut(facts):
+    sink = MilvusSink(Target(url="http://nowhere", name="made"), facts)
+    row = sink.row(Exported("long", "ä" * 40_000, {"cat": 3}, metadata_of({"note": "x" * 70_000})))
+    assert row["text"] == "ä" * 32_767
+    assert row["metadata"] == {}
+    assert row["impacts"] == {facts.terms.number["cat"]: 3.0}
+    assert sink.row(Exported("blank", "", {}))["impacts"] == {len(facts.terms): 1.0}
+
+
+@given(
+    scores=st.lists(st.integers(0, 4), max_size=40),
+    k=st.integers(1, 12),
+    seed=st.randoms(use_true_random=False),
+)
+def test_ties_are_settled_whatever_order_an_engine_gives(scores, k, seed):
+    found = [(f"d{n:02}", float(score)) for n, score in enumerate(scores)]
+    seed.shuffle(found)
+    found.sort(key=lambda each: -each[1])
+    best = sorted((each for each in found if each[1]), key=lambda each: (-each[1], each[0]))[:k]
+    assert [(hit.id, hit.score) for hit in settled(lambda limit: found[:limit], k)] == best
