@@ -39,6 +39,16 @@ def plain(text: str, width: bool = True) -> str:
     return pattern.sub(_replaced, text) if pattern.search(text) else text
 
 
+def replacements(width: bool = True) -> dict[str, str]:
+    """Return what `plain` writes in place of single characters, for programs that are to do the same.
+
+    :param width: As in `plain`.
+    :return: Character -> what stands for it, perhaps nothing; composition (NFC) aside.
+    """
+    pattern = _ANY if width else _NARROW
+    return {chr(code): to or "" for code, to in _TABLE.items() if pattern.match(chr(code))}
+
+
 def _replaced(found: re.Match[str]) -> str:
     return _TABLE[ord(found[0])] or ""
 
