@@ -15,7 +15,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 # Before any framework is imported, which is when they decide whether to tell their makers.
 os.environ.update(
     HAYSTACK_TELEMETRY_ENABLED="False",
-    HF_HUB_OFFLINE="1",
     HF_HUB_DISABLE_TELEMETRY="1",
     LANGSMITH_TRACING="false",
     PT_TEST_TRANSFORMER_REPORTS="0",
