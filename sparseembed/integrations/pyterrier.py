@@ -16,6 +16,7 @@ from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.load import EmbedderLike
 from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError, extra
+from sparseembed.evaluation.runs import falling
 from sparseembed.indexing.build import build_index
 from sparseembed.integrations.finding import IndexLike, opened, scores_of
 
@@ -55,7 +56,9 @@ class SearchTransformer(pt.Transformer):
         """Search each query, or score the documents that are given.
 
         :param inp: Columns qid and query; of results docno too.
-        :return: The columns of the queries with docno, score and rank (from 0); results as they were, scored anew.
+        :return: The columns of the queries with docno, score and rank (from 0); or results as they were, scored anew.
+            Where a search has ties, the scores are lowered by the smallest step: PyTerrier's evaluation looks at scores
+            alone, and would order them by docno, descending.
         """
         with pt.validate.any(inp) as given:
             given.query_frame(extra_columns=["query"], mode="retrieve")
@@ -85,7 +88,9 @@ class SearchTransformer(pt.Transformer):
             inp.iloc[rows]
             .assign(
                 docno=pd.Series([hit.id for hit in hits], dtype=object).array,
-                score=np.asarray([hit.score for hit in hits], dtype=np.float64),
+                score=np.asarray(
+                    [score for each in found for score in falling([hit.score for hit in each])], np.float64
+                ),
                 rank=np.asarray([hit.rank - 1 for hit in hits], dtype=np.int64),
             )
             .reset_index(drop=True)

@@ -51,8 +51,11 @@ def test_results_are_the_searchers_hits(retriever, topics, small_index):
     frame = retriever(topics.assign(qextra=7))
     hits = hits_of(small_index, topics, 1000)
     assert list(frame.columns) == ["qid", "query", "qextra", "docno", "score", "rank"]
-    wanted = [(qid, hit.id, hit.score, hit.rank - 1) for qid, found in hits.items() for hit in found]
-    assert list(frame[["qid", "docno", "score", "rank"]].itertuples(index=False, name=None)) == wanted
+    wanted = [(qid, hit.id, hit.rank - 1) for qid, found in hits.items() for hit in found]
+    assert list(frame[["qid", "docno", "rank"]].itertuples(index=False, name=None)) == wanted
+    scores = [hit.score for found in hits.values() for hit in found]
+    assert frame["score"].tolist() == pytest.approx(scores, rel=1e-6)
+    assert (frame.groupby("qid")["score"].diff().dropna() < 0).all()
     assert set(frame["qextra"]) == {7}
     assert "none" not in set(frame["qid"])
     assert retriever.search("zorblax").empty
@@ -71,11 +74,12 @@ def test_operators(retriever, topics, small_index):
     assert ids_by_query((retriever % 3 >> retriever)(topics)) == three
     twice = (retriever + retriever)(topics)
     scores = {(row.qid, row.docno): row.score for row in twice.itertuples()}
-    assert scores == {(qid, hit.id): 2 * hit.score for qid, found in hits.items() for hit in found}
+    wanted = {(qid, hit.id): 2 * hit.score for qid, found in hits.items() for hit in found}
+    assert scores == pytest.approx(wanted, rel=1e-6)
     features = (retriever % 3 >> (pt.Transformer.identity() ** retriever))(topics)
     assert len(features) == sum(map(len, three.values()))
     for row in features.itertuples():
-        assert list(row.features) == [row.score, row.score]
+        assert list(row.features) == pytest.approx([row.score, row.score], rel=1e-6)
     assert ids_by_query((retriever % 3 | retriever % 2)(topics).assign(rank=0)).keys() == three.keys()
 
 
@@ -124,6 +128,11 @@ def test_the_indexer(small, made_embedder, tmp_path):
         len((pt.apply.text(lambda row: row["text"] + " zorblax") >> indexer).index(documents[:3]).search("zorblax"))
         == 3
     )
+    twins = [{"docno": docno, "title": "", "text": "whale milk"} for docno in "abc"]
+    qrels = pd.DataFrame([("1", "a", 1)], columns=["qid", "docno", "label"])
+    topics = pd.DataFrame([("1", "milk")], columns=["qid", "query"])
+    table = pt.Experiment([indexer.index(twins)], topics, qrels, eval_metrics=[ir_measures.RR])
+    assert table["RR"].tolist() == [1]  # tied, and first by id
     with pytest.raises(ConfigError, match="has no title"):
         indexer.index([{"docno": "1", "text": "a"}])
     with pytest.raises(DataError, match="twice"):
