@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sparseembed.embedders.load import EmbedderLike
+from sparseembed.embedders.presets import PRESETS
+from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import extra
 from sparseembed.index.snapshot import open_snapshot
@@ -49,7 +51,7 @@ class IndexEncoder(InputModule):
         """
         super().__init__()
         self.index, self.expand = folder_of(index), expand
-        self.embedder = embedder if embedder is None or isinstance(embedder, str) else _weights(embedder)
+        self.embedder = embedder if embedder is None or isinstance(embedder, str) else _name(embedder)
         snapshot = open_snapshot(Path(self.index))
         try:
             statistics = snapshot.statistics()
@@ -126,5 +128,7 @@ def sparse_encoder(
     return SparseEncoder(modules=[IndexEncoder(index, embedder, expand)], similarity_fn_name="dot", device="cpu")
 
 
-def _weights(embedder: Any) -> str:
-    return str((embedder.spec if isinstance(embedder, TransformerEmbedder) else embedder).weights)
+def _name(embedder: EmbedderSpec | TransformerEmbedder) -> str:
+    """Return the name by which an embedder can be had again: a preset's, or that of its weights."""
+    spec = embedder.spec if isinstance(embedder, TransformerEmbedder) else embedder
+    return spec.name if spec.name in PRESETS else spec.weights

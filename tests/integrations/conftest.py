@@ -46,10 +46,10 @@ def small_index(small, made_embedder, tmp_path_factory):
 
 @pytest.fixture
 def run_example(tiny_model, monkeypatch, capsys):
-    """Return a function that runs an example with a tiny model, and gives its names and what it printed."""
+    """Return a function that runs an example, with a tiny model or its own, and gives its names and what it printed."""
 
-    def run(name):
-        monkeypatch.setattr(sys, "argv", [name, str(tiny_model("tied"))])
+    def run(name, tiny=True):
+        monkeypatch.setattr(sys, "argv", [name, str(tiny_model("tied"))] if tiny else [name])
         monkeypatch.syspath_prepend(str(EXAMPLES))
         monkeypatch.delitem(sys.modules, "small_collection", raising=False)
         capsys.readouterr()

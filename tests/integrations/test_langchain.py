@@ -52,6 +52,7 @@ def test_documents_are_the_searchers_hits(small_index):
         assert asyncio.run(retriever.ainvoke(QUERY)) == found
         assert retriever.batch([QUERY, ""]) == [found, []]
         assert asyncio.run(retriever.ainvoke(QUERY, k=2)) == found[:2]
+        assert asyncio.run(retriever.abatch([QUERY] * 16)) == [found] * 16
 
 
 def test_filters_in_both_forms(small_index):

@@ -8,6 +8,7 @@ from sentence_transformers import SparseEncoder
 from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
 
 from sparseembed import Searcher
+from sparseembed.embedders.presets import DEFAULT
 from sparseembed.errors import IndexFolderError
 from sparseembed.evaluation.measures import evaluate
 from sparseembed.integrations.sentence_transformers import sparse_encoder
@@ -106,3 +107,10 @@ def test_the_example(run_example):
     names, out = run_example("sentence_transformers_evaluator.py")
     assert "what they share: [(" in out
     assert names["measured"]["small_dot_ndcg@10"] > 0.3
+
+
+@pytest.mark.model
+def test_the_example_with_the_default_embedder(run_example):
+    names, _ = run_example("sentence_transformers_evaluator.py", tiny=False)
+    assert names["model"][0].embedder == DEFAULT
+    assert names["measured"]["small_dot_ndcg@10"] > 0.8
