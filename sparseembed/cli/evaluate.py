@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_corpus_argument(parser, judged=True)
     parser.add_argument("--split", help="split to report (default: test, or the only one)")
     parser.add_argument("--out", metavar="FILE", help="the report (default: benchmarks/results/NAME.json)")
-    parser.add_argument("--runs", metavar="DIR", help="write a TREC run file a system into this folder")
+    parser.add_argument("--runs", metavar="DIR", help="write a TREC run file a system, and qrels.txt, into this folder")
     parser.add_argument("--systems", metavar="S", nargs="+", default=(), help="only these systems or variants")
     parser.add_argument(
         "--indexes", metavar="DIR", default="indexes/eval", help="folder of the indexes (default: indexes/eval)"

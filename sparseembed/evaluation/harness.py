@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sparseembed.data.collection import Collection
+from sparseembed.data.qrels import Qrels
 from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.engines.base import Run
 from sparseembed.errors import ConfigError
 from sparseembed.evaluation.bench import Bench
 from sparseembed.evaluation.measures import MEASURES, Evaluation, evaluate
-from sparseembed.evaluation.runs import write_trec_run
+from sparseembed.evaluation.runs import write_trec_qrels, write_trec_run
 from sparseembed.evaluation.significance import Comparison, against_baselines
 from sparseembed.evaluation.systems import SYSTEMS, Row
 from sparseembed.evaluation.table import format_table, row_name
@@ -32,10 +33,12 @@ class Report:
 
     :param content: The JSON value: dataset, split, queries, documents, manifest, rows, significance.
     :param runs: Name of a TREC run file -> its system's tag and run; empty for a report that was read.
+    :param qrels: The judgements that they were measured by.
     """
 
     content: dict[str, Any]
     runs: Mapping[str, tuple[str, Run]] = field(default_factory=dict, repr=False, compare=False)
+    qrels: Qrels = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def table(self) -> str:
@@ -60,12 +63,14 @@ class Report:
         note(f"wrote {path}")
 
     def write_runs(self, folder: Path) -> None:
-        """Write a TREC run file a system; the folder is made if need be.
+        """Write a TREC run file a system, and the judgements as `qrels.txt`; the folder is made if need be.
 
         :raises DataError: They cannot be written.
         """
         for name, (tag, run) in self.runs.items():
             write_trec_run(folder / name, run, tag)
+        if self.qrels:
+            write_trec_qrels(folder / "qrels.txt", self.qrels)
         note(f"wrote {len(self.runs)} run files to {folder}")
 
 
@@ -112,7 +117,7 @@ def run_evaluation(
     runs = {
         f"{bench.corpus.name}.{row.system}-{row.variant}.trec": (f"{row.system}-{row.variant}", row.run) for row in rows
     }
-    return Report(_content(bench, rows, evaluations), runs)
+    return Report(_content(bench, rows, evaluations), runs, bench.qrels)
 
 
 def _chosen(systems: Sequence[str]) -> dict[tuple[str, str], Any]:

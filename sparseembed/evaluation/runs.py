@@ -1,4 +1,4 @@
-"""TREC run files, and what is done to a run before it is measured."""
+"""TREC run files and qrels files, and what is done to a run before it is measured."""
 
 import math
 import re
@@ -9,6 +9,7 @@ import numpy as np
 
 from sparseembed.data.corpus import id_problem
 from sparseembed.data.lines import read_lines
+from sparseembed.data.qrels import Qrels
 from sparseembed.engines.base import Hit, Run
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.outputs import output_file
@@ -66,11 +67,31 @@ def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
     if not _FIELD.fullmatch(tag):
         raise ConfigError(f"the tag {tag!r} of a TREC run must be one word: leave out its white space")
     lines = [line for query, hits in run.items() for line in _lines(query, hits, tag)]
+    _write(path, lines, "run")
+
+
+def write_trec_qrels(path: str | Path, qrels: Qrels) -> None:
+    """Write judgements as a TREC qrels file: one line ``query 0 document grade`` a judgement.
+
+    :param path: as in `write_trec_run`.
+    :param qrels: query id -> document id -> grade.
+    :raises DataError: if an id is unusable (`id_problem`), or the file cannot be written.
+    """
+    lines = []
+    for query, judged in qrels.items():
+        for document, grade in judged.items():
+            if problem := id_problem(query) or id_problem(document):
+                raise DataError(f"judgements of query {query!r}: {problem}")
+            lines.append(f"{query} 0 {document} {grade}\n")
+    _write(Path(path), lines, "judgements")
+
+
+def _write(path: Path, lines: Sequence[str], what: str) -> None:
     try:
         content = "".join(lines).encode()
     except UnicodeEncodeError as error:
         raise DataError(
-            f"cannot write the run {path}: an id holds a lone surrogate ({error.object[error.start :]!r:.80})"
+            f"cannot write the {what} {path}: an id holds a lone surrogate ({error.object[error.start :]!r:.80})"
         ) from error
     try:
         with output_file(path) as file:
@@ -78,20 +99,35 @@ def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
     except BrokenPipeError:
         raise  # the reader has all that it wanted
     except OSError as error:
-        raise DataError(f"cannot write the run {path}: {error.strerror}; name a folder that can be written") from error
+        problem = f"{error.strerror}; name a folder that can be written"
+        raise DataError(f"cannot write the {what} {path}: {problem}") from error
+
+
+def falling(scores: Sequence[float]) -> list[np.float32]:
+    """Lower scores where need be, so that all who sort by score alone see a ranking as it is.
+
+    :param scores: the scores of a ranking, best first, finite.
+    :return: the nearest float32 of each, or the next smaller one than that above it.
+    """
+    lowered, above = [], np.float32(np.inf)
+    for score in scores:
+        above = min(np.float32(score), np.nextafter(above, np.float32(-np.inf)))
+        lowered.append(above)
+    return lowered
 
 
 def _lines(query: str, hits: Sequence[Hit], tag: str) -> list[str]:
     lines = []
-    above = np.float32(np.inf)
-    for rank, (document, hit) in enumerate(zip(unique_ids(query, hits), hits, strict=True), 1):
+    documents = unique_ids(query, hits)
+    for hit in hits:
+        if not math.isfinite(hit.score):
+            raise DataError(f"document {hit.id!r} has the score {hit.score} for query {query!r}: it must be finite")
+    scores = falling([hit.score for hit in hits])
+    for rank, (document, score) in enumerate(zip(documents, scores, strict=True), 1):
         for kind, name in (("query", query), ("document", document)):
             if problem := id_problem(name):
                 raise DataError(f"{kind} of the run: {problem}")
-        if not math.isfinite(hit.score):
-            raise DataError(f"document {document!r} has the score {hit.score} for query {query!r}: it must be finite")
-        above = min(np.float32(hit.score), np.nextafter(above, np.float32(-np.inf)))
-        lines.append(f"{query} Q0 {document} {rank} {above!s} {tag}\n")
+        lines.append(f"{query} Q0 {document} {rank} {score!s} {tag}\n")
     return lines
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ from sparseembed.arrays import Vectors
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.index.block import Block
 from sparseembed.index.eight_bits import eight_bits
-from sparseembed.index.lucene_writer import LuceneStore
 from sparseembed.index.segment.writer import SegmentWriter
 from sparseembed.index.statistics import Statistics
 from sparseembed.indexing.carrying import carried
@@ -78,21 +77,24 @@ class Written:
         return 1 - self.unknown / max(1, self.length)
 
 
+class Taker(Protocol):
+    """Takes weighed documents, block by block."""
+
+    def add(self, block: Block, /) -> Any:
+        """Take a block."""
+
+
 class DocumentWriter:
     """Turns documents into impacts and hands them on. A block of documents needs nothing of the others."""
 
-    def __init__(
-        self, statistics: Statistics, sparsifier: Sparsifier, segment: SegmentWriter, lucene: LuceneStore
-    ) -> None:
+    def __init__(self, statistics: Statistics, sparsifier: Sparsifier, *sinks: "Taker") -> None:
         """Take the parts.
 
         :param statistics: What was fitted.
         :param sparsifier: What weighs documents by it.
-        :param segment: Takes the documents for the native engine.
-        :param lucene: Takes them for Lucene.
+        :param sinks: Take the documents: a segment for the native engine, a store of Lucene.
         """
-        self._statistics, self._sparsifier = statistics, sparsifier
-        self._sinks = (segment, lucene)
+        self._statistics, self._sparsifier, self._sinks = statistics, sparsifier, sinks
         self.written = Written()
 
     def add(
