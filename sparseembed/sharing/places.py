@@ -166,7 +166,7 @@ class HubPlace(Place):
 
     def _parts(self) -> tuple[str, str, str | None, str]:
         """Return kind, name, revision and folder of `[datasets/]OWNER/NAME[@REVISION][/FOLDER]`."""
-        parts = self._path.split("/")
+        parts = [part for part in self._path.split("/") if part]
         kind = {"datasets": "dataset", "spaces": "space", "models": "model"}.get(parts[0])
         owner, name, *folder = parts[1:] if kind else parts
         name, _, revision = name.partition("@")
