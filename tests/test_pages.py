@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "CHANGELOG.md", "indexes/README.md", "benchmarks/README.md"]
-PAGES += ["benchmarks/results/README.md", "benchmarks/reference/README.md"]
+PAGES += ["docs/scaling.md", "benchmarks/results/README.md", "benchmarks/reference/README.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 

@@ -31,7 +31,7 @@ class JoinedSnapshot(Snapshot):
         """
         self._parts = parts
         self.path = path
-        self.manifest = _joined([part.manifest for part in parts])
+        self.manifest = joined_manifest([part.manifest for part in parts])
         self.segments = [segment for part in parts for segment in part.segments]
         self.deleted = [flags for part in parts for flags in part.deleted]
         self.statistics_files = parts[0].statistics_files
@@ -94,7 +94,7 @@ def last_manifest(places: Places) -> Manifest:
     :raises IndexFolderError: As in `open_index`.
     """
     found = [read_manifest(folder) for folder in index_folders(places)]
-    return found[0] if len(found) == 1 else _joined(_sorted(found))
+    return found[0] if len(found) == 1 else joined_manifest(found)
 
 
 def in_order(parts: Sequence[Snapshot]) -> list[Snapshot]:
@@ -170,12 +170,12 @@ def _is_part(folder: Path) -> bool:
     return False
 
 
-def _sorted(manifests: list[Manifest]) -> list[Manifest]:
-    return sorted(manifests, key=lambda each: each.shard["number"] if each.shard else 0)
+def joined_manifest(manifests: Sequence[Manifest]) -> Manifest:
+    """Return what the manifest of one index would say; Lucene's part is none, for each has its own.
 
-
-def _joined(manifests: Sequence[Manifest]) -> Manifest:
-    """Return what the manifest of one index would say; Lucene's part is none, for each has its own."""
+    :param manifests: Those of parts, in any order, or of whole indexes.
+    """
+    manifests = sorted(manifests, key=lambda each: each.shard["number"] if each.shard else 0)
     first = manifests[0]
     names = list(dict.fromkeys(name for each in manifests for name in each.counts))
     counts = {name: sum(each.counts.get(name, 0) for each in manifests) for name in names}

@@ -72,11 +72,18 @@ def contents_of(folder: Path) -> Contents:
     if parts == (folder,):
         raise IndexFolderError(f"{folder} is neither an index nor an adapter: it has no {FILE} and no {CONFIG}")
     open_index(folder).close()  # all parts are there, and fit together
+    return contents_of_parts({part.name: contents_of(part) for part in parts})
+
+
+def contents_of_parts(parts: Mapping[str, Contents]) -> Contents:
+    """Say what a folder of parts consists of.
+
+    :param parts: Name of each part's folder -> what is in it.
+    """
     files: Records = {}
-    for part in parts:
-        own = contents_of(part)
-        files |= {f"{part.name}/{name}": about for name, about in own.files.items()}
-        files[f"{part.name}/{FILE}"] = {"bytes": len(own.sealed), "sha256": hashlib.sha256(own.sealed).hexdigest()}
+    for part, own in parts.items():
+        files |= {f"{part}/{name}": about for name, about in own.files.items()}
+        files[f"{part}/{FILE}"] = {"bytes": len(own.sealed), "sha256": hashlib.sha256(own.sealed).hexdigest()}
     return _checksums(PARTS, files)
 
 

@@ -109,6 +109,11 @@ class Place:
             for name in (*stale, *(seal for seal in SEALS if seal != contents.seal), JOURNAL):
                 self._remove(name)
 
+    def seal(self, contents: Contents) -> None:
+        """Say what is there already."""
+        with self._told("written"):
+            self._write(contents.seal, contents.sealed)
+
     def break_seal(self) -> None:
         """Let nothing be there until `store` has ended."""
         with self._told("written"):

@@ -1,10 +1,11 @@
 """Push: a folder of this machine to a place elsewhere."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sparseembed.errors import TransferError
 from sparseembed.progress import note, track
-from sparseembed.sharing.contents import SEALS, Contents, contents_of, is_whole
+from sparseembed.sharing.contents import SEALS, Contents, contents_of, contents_of_parts, is_whole
 from sparseembed.sharing.places import JOURNAL, Place, open_place
 
 
@@ -51,6 +52,32 @@ def push(folder: str | Path, url: str, overwrite: bool = False) -> Contents:
         place.store(files, contents, known, stale, bar)
     note(f"pushed the {contents.kind} {folder}: {len(files):,} files, {size:,} bytes, to {place.url}")
     return contents
+
+
+def push_part(folder: Path, url: str, name: str, overwrite: bool = False) -> Contents:
+    """Copy a part of an index below a place where all parts are collected; `seal_parts` ends that."""
+    return push(folder, f"{url}/{name}", overwrite)
+
+
+def pushed_part(url: str, name: str) -> Contents | None:
+    """Return what stands there of a part; None where it is not there, or not all of it."""
+    return open_place(f"{url}/{name}").contents()
+
+
+def seal_parts(url: str, names: Sequence[str]) -> list[Contents]:
+    """Let the parts below a place be one index, to be pulled together.
+
+    :param url: The place.
+    :param names: Names of the parts' folders.
+    :return: What each consists of.
+    :raises TransferError: One is not there.
+    """
+    found = {name: pushed_part(url, name) for name in names}
+    parts = {name: contents for name, contents in found.items() if contents is not None}
+    if len(parts) < len(names):
+        raise TransferError(f"{url} lacks the part {min(set(names) - parts.keys())}: run the command again")
+    open_place(url).seal(contents_of_parts(parts))
+    return list(parts.values())
 
 
 def _standing(place: Place, contents: Contents, overwrite: bool) -> Contents | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 from pathlib import Path
 
@@ -297,3 +298,10 @@ def test_what_is_no_place_or_no_index(built, tmp_path, monkeypatch, capsys):
     with pytest.raises(ConfigError, match="has room for 10 bytes"):
         pull("memory://room/mine", tmp_path / "back")
     assert main(["push", str(built / "old"), f"file://{tmp_path}/cli", "-q"]) == 0
+
+
+def test_the_example(built, tmp_path, capsys):
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "push_pull.py"))["main"]
+    for folder in ("old", "parts"):
+        example(str(built / folder), f"file://{tmp_path}/{folder}", "mat3 cat")
+        assert capsys.readouterr().out.startswith("1 ")
