@@ -27,6 +27,10 @@ class IndexFolderError(SparseEmbedError):
     """An index that is missing, damaged, of another version, or not made by the embedder at hand."""
 
 
+class TransferError(SparseEmbedError):
+    """A place elsewhere that cannot be reached, read or written, or that holds damage or something else."""
+
+
 class EngineError(SparseEmbedError):
     """The search engine failed: no usable Java, no room on the disk, a document count that is off."""
 

@@ -37,7 +37,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("index", metavar="INDEX", help="an index folder")
+    parser.add_argument("index", metavar="INDEX", help="an index folder, or a folder that holds all parts of one")
     parser.add_argument("query", metavar="QUERY", help="the query's text")
     parser.add_argument("document", metavar="DOC_ID", help="the document's id")
     parser.add_argument("--json", action="store_true", help="as one JSON object")

@@ -1,6 +1,8 @@
 """`sparseembed index`: from a corpus to a searchable index."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparseembed.alignment.adjustment import ADJUSTMENTS
 from sparseembed.cli.options import (
@@ -10,7 +12,11 @@ from sparseembed.cli.options import (
     chosen_corpus,
     chosen_embedder,
 )
+from sparseembed.errors import ConfigError
 from sparseembed.sparse.config import AUTO, FLOORS, SCALES, TERM_SPACES, WEIGHTINGS
+
+if TYPE_CHECKING:
+    from sparseembed.indexing.cluster.build import Spreading
 
 NAME = "index"
 HELP = "encode a corpus and build its index"
@@ -44,6 +50,8 @@ examples:
   sparseembed index big.jsonl --out part2 --shard 2/2 --statistics part1
   sparseembed merge part1 part2 --out indexes/big
       two parts with the same statistics, joined to what one build makes
+  sparseembed index big.jsonl --out /shared/big --embeddings /shared/embeddings --ray auto --workers 8
+      on the machines of a Ray cluster, with the bytes of one machine
 """
 
 
@@ -62,6 +70,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INDEX",
         help="use the statistics of an index or of one part; none are fitted",
     )
+    group = parser.add_argument_group(
+        "on a Ray cluster",
+        "The work is spread over the machines of a Ray cluster, which must see the same folders and have the same\n"
+        "software; the index has the bytes that one machine makes of the same embeddings. A worker that dies costs\n"
+        "the job that it was doing, and the same command goes on after the driver has died.",
+    )
+    group.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="address of the cluster, such as 10.0.0.1:6379, or auto; without ADDRESS, one of this machine alone",
+    )
+    group.add_argument("--workers", type=int, metavar="N", help="workers (default: one a GPU, else one a machine)")
+    group.add_argument("--parts", type=int, metavar="N", help="parts that are written apart (default: one a worker)")
+    group.add_argument(
+        "--keep-parts",
+        action="store_true",
+        help="leave the parts in --out, where search finds them, and merge nothing; --out may be a URL of fsspec then",
+    )
+    group.add_argument("--work", metavar="DIR", help="folder for what is between (default: a hidden one beside --out)")
     group = parser.add_argument_group("from embedding to impacts (defaults depend on --terms)")
     group.add_argument(
         "--terms",
@@ -163,16 +192,41 @@ def run(options: argparse.Namespace) -> None:
         "passages",
     )
     embedder = chosen_embedder(options)
+    spreading = _spreading(options)
+    common = {
+        "embeddings": options.embeddings,
+        "overwrite": options.overwrite,
+        "reencode": options.reencode,
+        "language": options.language,
+        **{choice: getattr(options, choice) for choice in choices},
+    }
+    corpus = chosen_corpus(options)
+    if spreading is not None:
+        from sparseembed.indexing.cluster.build import build_on_cluster
+
+        build_on_cluster(corpus, options.out, embedder, options.terms, spreading, **common)
+        return
     build_index(
-        chosen_corpus(options),
+        corpus,
         options.out,
         embedder,
         options.terms,
-        embeddings=options.embeddings,
-        overwrite=options.overwrite,
-        reencode=options.reencode,
         shard=options.shard,
         statistics=options.statistics,
-        language=options.language,
-        **{choice: getattr(options, choice) for choice in choices},
+        **common,
     )
+
+
+def _spreading(options: argparse.Namespace) -> "Spreading | None":
+    """Return how the work is spread over a cluster; None where it is done here."""
+    if options.ray is None:
+        for name in ("workers", "parts", "keep_parts", "work"):
+            if getattr(options, name):
+                raise ConfigError(f"--{name.replace('_', '-')} is for --ray: give both, or neither")
+        return None
+    if options.shard or options.statistics:
+        raise ConfigError("--ray makes parts and statistics by itself: leave out --shard and --statistics")
+    from sparseembed.indexing.cluster.build import Spreading
+
+    work = Path(options.work) if options.work else None
+    return Spreading(options.ray, options.workers, options.parts, options.keep_parts, work)

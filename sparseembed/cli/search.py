@@ -30,7 +30,8 @@ DESCRIPTION = """\
 Search an index with a query, or with a file of queries. With --filter, the hits are the best of the documents whose
 metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the best hits to be compared
 with the query's embedding, or --expand for the query's own aligned terms. Of a document of several passages the one
-that carried it is shown, as [its number/how many there are].
+that carried it is shown, as [its number/how many there are]. The parts that `sparseembed index --shard` has made are
+searched as one, with the hits and scores of one index, where INDEX is the folder that all of them stand in.
 """
 EPILOG = """\
 examples:
@@ -41,13 +42,15 @@ examples:
   sparseembed search indexes/pydocs "turn a list upside down" --encoder full --feedback
   sparseembed search indexes/pydocs "turn a list upside down" --encoder auto --budget 20
   sparseembed search indexes/scifact --queries scifact/queries.jsonl --run scifact.trec -k 1000 --threads 2
+  sparseembed search indexes/big-parts "statin benefits"
+      all the parts in that folder, as one index; they may be links to folders on other disks
   sparseembed search indexes/scifact.folded "statin benefits" --expand 10
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("index", metavar="INDEX", help="an index folder")
+    parser.add_argument("index", metavar="INDEX", help="an index folder, or a folder that holds all parts of one")
     parser.add_argument("query", metavar="QUERY", nargs="?", help="the query's text")
     parser.add_argument("-k", type=int, default=10, help="hits wanted (default: 10)")
     parser.add_argument("--json", action="store_true", help="one JSON object a hit, text and metadata included")

@@ -21,19 +21,23 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("path", metavar="INDEX|STORE", help="an index folder, or a folder of stored embeddings")
+    parser.add_argument(
+        "path", metavar="INDEX|STORE", help="an index folder, a folder of its parts, or one of stored embeddings"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Verify."""
     from sparseembed.embedders.store_check import is_store, verify_store
+    from sparseembed.index.joined import index_folders
     from sparseembed.index.verify import REBUILD, verify_index
 
     path = Path(options.path)
     if is_store(path):
         what, problems, remedy = "embeddings", verify_store(path), "run the same encode again, it makes them anew"
     else:
-        what, problems, remedy = "index", verify_index(path), REBUILD
+        problems = [problem for folder in index_folders(path) for problem in verify_index(folder)]
+        what, remedy = "index", REBUILD
     if not problems:
         sys.stdout.write(f"{path}: the {what} is whole\n" if what == "index" else f"{path}: the {what} are whole\n")
         return

@@ -73,7 +73,13 @@ class RemotePath:
 
 
 def open_url(url: str) -> RemotePath:
-    """Return a file or folder by its URL.
+    """Return a file or folder by its URL; parameters and errors are those of `file_system`."""
+    system, path = file_system(url)
+    return RemotePath(system, path, url)
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """Return the file system of fsspec that a URL leads to, and the path in it.
 
     :param url: A URL of fsspec.
     :raises DataError: fsspec, or the package that its protocol needs, is not installed, or knows no such protocol.
@@ -83,10 +89,10 @@ def open_url(url: str) -> RemotePath:
     except ImportError:
         raise DataError(f"{one_line(url)}: a URL, which needs a package: pip install fsspec") from None
     try:
-        system, path = core.url_to_fs(url)
+        found: tuple[Any, str] = core.url_to_fs(url)
     except ImportError as error:
         raise DataError(f"{one_line(url)}: {one_line(error)}: install that package with pip") from None
     except Exception as error:  # an unknown protocol, no credentials: each file system has errors of its own
         problem = one_line(error)[:300] or type(error).__name__
         raise DataError(f"{shown(url)}: cannot be opened ({problem}): check the URL and how you log in there") from None
-    return RemotePath(system, path, url)
+    return found

@@ -14,21 +14,21 @@ more than a few shards in memory.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Ints, Vectors
+from sparseembed.embedders.blocks import SHARD_SIZE, Embedder, encode_blocks, missing_blocks
 from sparseembed.embedders.shards import (
     DAMAGE,
     IDS,
     STORE,
-    Counts,
     ids_sum,
     read_about,
     read_counts,
@@ -36,38 +36,17 @@ from sparseembed.embedders.shards import (
     read_shard,
     reason,
     shard_file,
-    texts_sum,
     write_about,
     write_ids,
-    write_shard,
 )
-from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.texts import Texts as Texts
-from sparseembed.embedders.transformer import Encoded
 from sparseembed.errors import DataError, EmbedderError
 from sparseembed.files import sweep_files
 from sparseembed.lock import ReaderLock, refuse_readers, writer_lock
 from sparseembed.progress import note, track
 
 FORMAT = 2
-SHARD_SIZE = 256
 _OPEN_SHARDS = 16
-
-
-class Embedder(Protocol):
-    """What makes the vectors of a store."""
-
-    spec: EmbedderSpec
-
-    @property
-    def dimension(self) -> int:
-        """Length d of the vectors."""
-
-    def identity(self, side: str | None = None) -> dict[str, Any]:
-        """Return what decides the vectors."""
-
-    def encode_counted(self, texts: Sequence[str], side: str, names: Sequence[str] | None) -> Encoded:
-        """Embed texts."""
 
 
 class EmbeddingStore:
@@ -332,25 +311,9 @@ def _encode_missing(folder: Path, texts: Texts, embedder: Embedder, side: str) -
     done = sum(min(SHARD_SIZE, count - start) for start, there in zip(starts, whole, strict=True) if there)
     if done:
         note(f"going on after {done:,} of {count:,} texts in {folder}")
-    changed = DataError(f"{texts.name} changed while they were encoded: run the same encode again")
-    stream = iter(texts.texts)
     with track(f"encoding {texts.name}", count, "texts", done) as bar:
-        for start, there in zip(starts, whole, strict=True):
-            stop = min(start + SHARD_SIZE, count)
-            ids, block = texts.ids[start:stop], list(islice(stream, stop - start))
-            if len(block) < stop - start:
-                raise changed
-            expected = texts_sum(ids, block)
-            # A shard may have been made while a source was being changed: its texts are not ours then.
-            if there and read_counts(folder, start // SHARD_SIZE).texts in (None, expected):
-                continue
-            encoded = embedder.encode_counted(block, side, ids)
-            blank = sum(not text.strip() for text in block)
-            counts = Counts(encoded.tokens, encoded.cut, blank, expected)
-            write_shard(folder, start // SHARD_SIZE, encoded.vectors, counts)
-            bar.update(stop - start)
-    if next(stream, None) is not None:
-        raise changed
+        for block in encode_blocks(folder, missing_blocks(folder, texts, whole), embedder, side):
+            bar.update(len(block.ids))
 
 
 def _is_whole(folder: Path, start: int, count: int) -> bool:

@@ -18,6 +18,10 @@ def _native(snapshot: Snapshot, warm: bool) -> Engine:
 def _lucene(snapshot: Snapshot, warm: bool) -> Engine:
     from sparseembed.engines.lucene import LuceneEngine
 
+    if "commit" not in snapshot.manifest.lucene:
+        raise ConfigError(
+            f"{snapshot.path} is several indexes, which Lucene does not search as one: take engine native"
+        )
     return LuceneEngine(snapshot.path / "lucene", snapshot.manifest.lucene["commit"])
 
 

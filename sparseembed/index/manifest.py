@@ -130,15 +130,25 @@ def read_manifest(folder: Path) -> Manifest:
         raise IndexFolderError(f"there is no index at {folder}: build one with sparseembed index, or check the path")
     try:
         with open(path, "rb", opener=lambda name, _: os.open(name, OPENING)) as handle:
-            stored = json.loads(handle.read(LARGEST + 1)[:LARGEST])
+            raw = handle.read(LARGEST + 1)[:LARGEST]
     except FileNotFoundError:
         raise IndexFolderError(f"{folder} is no index: it has no {FILE}; build one with sparseembed index") from None
-    except (OSError, ValueError, RecursionError):
+    except OSError:
         raise _damaged(path) from None
-    return _parsed(stored, path)
+    return parsed_manifest(raw, path)
 
 
-def _parsed(stored: Any, path: Path) -> Manifest:
+def parsed_manifest(raw: bytes, path: Path) -> Manifest:
+    """Read a manifest's bytes, which may be damaged or meant to do harm.
+
+    :param raw: The bytes.
+    :param path: The manifest's file, for messages.
+    :raises IndexFolderError: It is damaged or of another version.
+    """
+    try:
+        stored = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise _damaged(path) from None
     version = stored.get("format") if isinstance(stored, dict) else None
     if isinstance(version, int) and 0 < version < FORMAT:
         raise IndexFolderError(

@@ -1,5 +1,6 @@
 """Build an index: corpus -> embeddings -> fitted statistics -> written documents."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,19 +80,9 @@ def build_index(
     :raises IndexFolderError: `out` holds something else, cannot be written to, or is being written to.
     :raises EngineError: Lucene or Java fails.
     """
-    config = default_config(terms, **choices)
-    check_language(language, choices.get("analyzer"), terms)
-    chosen = load_embedder(embedder)
-    opened = corpus if isinstance(corpus, Corpus) else _open(str(corpus))
-    config = with_language(config, opened, language, chosen.spec.name)
-    # Before hours of encoding, make sure that what comes after it can be done.
-    check_head(chosen)
-    find_java_home()
-    path = Path(out) if out is not None else default_path(opened, config)
-    path = check_output_folder(path)
+    opened, chosen, config, path, wanted = asked(corpus, out, embedder, terms, language, choices)
     part = Shard.parse(shard) if shard is not None else None
-    wanted = recipe(about_corpus(opened), chosen.identity(), chosen.spec.decoding, config.as_dict())
-    standing = _standing(path, wanted, opened, overwrite or reencode, part)
+    standing = standing_index(path, wanted, opened, overwrite or reencode, part)
     if standing is not None:
         tidy(path)
         note(f"reusing the index in {path}")
@@ -107,6 +98,52 @@ def build_index(
             fitted = fit(opened, encoded, chosen, config)
             source = Source(wants, encoded.documents, part.span(len(opened))[0] if part is not None else 0)
         manifest = write_index(transaction, source, chosen, config, fitted, about_corpus(opened), part)
+    return told(path, manifest)
+
+
+class Asked(NamedTuple):
+    """What is to be built: everything that can be told before the work.
+
+    :param corpus: The documents.
+    :param embedder: The embedder.
+    :param config: The choices.
+    :param path: Where the index goes.
+    :param recipe: What decides its contents.
+    """
+
+    corpus: Corpus
+    embedder: TransformerEmbedder
+    config: SparseConfig
+    path: Path
+    recipe: dict[str, Any]
+
+
+def asked(
+    corpus: Corpus | str | Path,
+    out: str | Path | None,
+    embedder: EmbedderLike | None,
+    terms: str,
+    language: str | None,
+    choices: Mapping[str, Any],
+) -> Asked:
+    """Open the corpus and make sure, before hours of encoding, that what comes after it can be done.
+
+    Parameters and errors are those of `build_index`.
+    """
+    config = default_config(terms, **choices)
+    check_language(language, choices.get("analyzer"), terms)
+    chosen = load_embedder(embedder)
+    opened = corpus if isinstance(corpus, Corpus) else _open(str(corpus))
+    config = with_language(config, opened, language, chosen.spec.name)
+    check_head(chosen)
+    find_java_home()
+    path = check_output_folder(Path(out) if out is not None else default_path(opened, config))
+    wanted = recipe(about_corpus(opened), chosen.identity(), chosen.spec.decoding, config.as_dict())
+    return Asked(opened, chosen, config, path, wanted)
+
+
+def told(path: Path, manifest: Manifest) -> BuiltIndex:
+    """Say what was built."""
     counts = manifest.counts
     split = f", {counts['split']:,} split into {counts['passages']:,} passages" if "split" in counts else ""
     note(
@@ -159,8 +196,8 @@ def write_index(
         fitted=fitted,
         segments=[segment_entry(place, info)],
         written=writer.written,
-        cut=source.store.cut,
-        embeddings=store_names(source.store),
+        cut=source.store.cut if source.cut is None else source.cut,
+        embeddings=store_names(source.store) if source.names is None else source.names,
     )
     if shard is not None:
         manifest = manifest.but(shard=shard._asdict())
@@ -205,7 +242,7 @@ def _open(dataset: str) -> Corpus:
     return open_corpus(dataset)
 
 
-def _standing(
+def standing_index(
     path: Path, wanted: dict[str, Any], corpus: Corpus, overwrite: bool, shard: Shard | None
 ) -> Manifest | None:
     """Return the manifest of an index that can be reused; None where there is none or it may be replaced."""

@@ -1,6 +1,6 @@
 """The first half of a build: a collection in, statistics out. What is written with them needs nothing of the others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,30 @@ from sparseembed.progress import track
 from sparseembed.retrieval.rescoring import ENCODERS, FULL, SMALL
 from sparseembed.sparse.config import AUTO, SparseConfig
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
-from sparseembed.sparse.spaces import SPACES, Backbone
+from sparseembed.sparse.spaces import SPACES, Backbone, FittedSpace
 from sparseembed.sparse.sparsify import Decoded, Sparsifier
 from sparseembed.sparse.terms import TermSpace
 
 TEXTS = 1024  # counted at once
 
+Count = Callable[[Corpus, SparseConfig, Backbone], tuple[FittedSpace, Ints]]
+"""Fits a term space to a collection; gives the places of the documents that are not blank, too."""
 
-def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, config: SparseConfig) -> Statistics:
+
+def count_words(corpus: Corpus, config: SparseConfig, backbone: Backbone) -> tuple[FittedSpace, Ints]:
+    """Fit a term space, reading the corpus once."""
+    reading = _Reading(corpus)
+    least = config.least if isinstance(config.least, int) else None
+    return SPACES[config.terms](reading, least, backbone, config.analyzer), reading.filled
+
+
+def fit(
+    corpus: Corpus,
+    encoded: EncodedCorpus,
+    embedder: TransformerEmbedder,
+    config: SparseConfig,
+    count: Count = count_words,
+) -> Statistics:
     """Fit the statistics of a collection.
 
     The corpus is read once to count its words, and a second time for a sample of at most 10,000 documents, on which
@@ -44,12 +60,11 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     :param encoded: Their embeddings.
     :param embedder: What made them.
     :param config: The choices.
+    :param count: What counts the words.
     :return: The statistics; the same each time.
     """
     head = decoding_head(embedder)
-    reading = _Reading(corpus)
-    least = config.least if isinstance(config.least, int) else None
-    fitted = SPACES[config.terms](reading, least, Backbone(embedder.tokenizer, len(head.matrix)), config.analyzer)
+    fitted, filled = count(corpus, config, Backbone(embedder.tokenizer, len(head.matrix)))
     config = config.with_changes(least=fitted.least)
     seen = encoded.documents.sample(SAMPLE)
     adjustments = {
@@ -61,7 +76,7 @@ def fit(corpus: Corpus, encoded: EncodedCorpus, embedder: TransformerEmbedder, c
     del seen
     decoder = Decoder(fitted.space.rows(head.matrix, embedder.tokenizer), embedder.device)
     sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
-    sample = Sample.of(corpus, reading.filled, held_out_documents(embedder.adapters, corpus.has_id))
+    sample = Sample.of(corpus, filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier)
     early = fit_to_sample(corpus.name, sample, encoded.documents, embedder) if config.carried else None
     mix, asked = None, None

@@ -12,7 +12,8 @@ from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.exports.sink import Exported, documents_of
 from sparseembed.files import digest
 from sparseembed.index.block import Block
-from sparseembed.index.manifest import FILE, Manifest, differing_field
+from sparseembed.index.joined import in_order
+from sparseembed.index.manifest import FILE, Manifest
 from sparseembed.index.segment.merge import merge_segments
 from sparseembed.index.snapshot import Snapshot, open_snapshot
 from sparseembed.index.transaction import Transaction
@@ -94,28 +95,12 @@ def merge_indexes(parts: Sequence[str | Path], out: str | Path, overwrite: bool 
 
 def _checked(parts: Sequence[Snapshot]) -> list[Snapshot]:
     """Return the parts in their order, all of one index."""
-    first = parts[0].manifest if parts else None
-    by_number: dict[int, Snapshot] = {}
+    if not parts:
+        raise ConfigError("no parts of an index are named: give the folders of all")
     for part in parts:
-        shard = part.manifest.shard
-        if shard is None:
+        if part.manifest.shard is None:
             raise IndexFolderError(f"{part.path} is no part of an index: build parts with index --shard I/N")
-        assert first is not None
-        difference = differing_field(first.recipe(), part.manifest.recipe())
-        if difference is None and part.manifest.statistics["files"] != first.statistics["files"]:
-            difference = "its statistics are others: build all parts with those of one, --statistics PART"
-        if difference is None and first.shard is not None and shard["of"] != first.shard["of"]:
-            difference = f"it is one of {shard['of']} parts, the first of {first.shard['of']}"
-        if difference is not None:
-            raise IndexFolderError(f"{part.path} is a part of another index than {parts[0].path}: {difference}")
-        if shard["number"] in by_number:
-            raise ConfigError(f"{part.path} and {by_number[shard['number']].path} are the same part: give each once")
-        by_number[shard["number"]] = part
-    of = first.shard["of"] if first is not None and first.shard is not None else 0
-    missing = [number for number in range(1, of + 1) if number not in by_number]
-    if missing or not by_number:
-        raise ConfigError(f"of {of} parts, these are missing: {', '.join(map(str, missing)) or 'all'}")
-    return [by_number[number] for number in sorted(by_number)]
+    return in_order(parts)
 
 
 def _is_join(standing: Manifest, parts: list[Snapshot]) -> bool:

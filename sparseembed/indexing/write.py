@@ -29,11 +29,15 @@ class Source(NamedTuple):
     :param corpus: The documents.
     :param store: Embeddings, in the same order.
     :param first: Row of the first document in the store.
+    :param cut: Texts that are not embedded to their end, where that is not all that the store knows of.
+    :param names: What a manifest calls the stores, where another machine has them in its cache.
     """
 
     corpus: Corpus
     store: PassagedStore
     first: int = 0
+    cut: int | None = None
+    names: list[str] | None = None
 
     def blocks(self) -> Iterator[tuple[list[Document], Vectors, dict[int, Several]]]:
         """Yield the documents with their embeddings, and the passages of those that have several, some at a time."""

@@ -1,10 +1,10 @@
 """Search an index: the Python API of the query side."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
 from sparseembed.data.metadata import Metadata
@@ -12,10 +12,12 @@ from sparseembed.engines.base import Engine, Hit, Passage, check_count
 from sparseembed.engines.native_loading import BATCH
 from sparseembed.engines.registry import DEFAULT_ENGINE, open_engine
 from sparseembed.errors import ConfigError, IndexFolderError
-from sparseembed.index.manifest import Manifest, read_manifest
-from sparseembed.index.snapshot import TRIES, Snapshot, open_snapshot
+from sparseembed.index.joined import Places
+from sparseembed.index.manifest import Manifest
+from sparseembed.index.snapshot import Snapshot
 from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
 from sparseembed.retrieval.hits import DocumentHit
+from sparseembed.retrieval.opening import on_last_commit
 from sparseembed.retrieval.passages import find_passage
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
 from sparseembed.retrieval.reading import Asked, Reading, expander
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from sparseembed.sparse.terms import TermSpace
 
 __all__ = ["Explanation", "Searcher", "SharedTerm", "StoredDocument"]
-
-
-_Used = TypeVar("_Used")
 
 
 class StoredDocument(NamedTuple):
@@ -145,16 +144,17 @@ class Searcher:
     from the commit that it has opened, whatever is added, deleted or replaced in the folder, until `reload`.
     """
 
-    def __init__(self, path: Path, snapshot: Snapshot, engine: str, reading: Reading | None, warm: bool) -> None:
+    def __init__(self, places: Places, snapshot: Snapshot, engine: str, reading: Reading | None, warm: bool) -> None:
         """Use `Searcher.open` instead."""
-        self.path = path
+        self.path: Path = snapshot.path
+        self._places = places
         self._engine, self._reading, self._warm = engine, reading, warm
         self._view = self._viewed(snapshot)
 
     @classmethod
     def open(
         cls,
-        path: str | Path,
+        path: Places,
         *,
         expand: int = 0,
         expansion_weight: float = DEFAULT_EXPANSION_WEIGHT,
@@ -168,7 +168,9 @@ class Searcher:
     ) -> "Searcher":
         """Open an index.
 
-        :param path: The index folder.
+        :param path: The index folder; or several indexes that are searched as one, with the hits and scores of one
+            index: a list of the folders of all parts (`index --shard I/N`), or a folder that holds them; or a list of
+            indexes of other documents, all but the first built with `--statistics` of the first.
         :param expand: M, aligned terms added to each query by one model call; 0 for inference-free queries, which load
             neither torch nor a model.
         :param expansion_weight: Weight of the best of them, where a literal term's is 1.
@@ -187,17 +189,17 @@ class Searcher:
             process that makes few.
         :return: The searcher.
         :raises IndexFolderError: There is no index, it is damaged or of another version, or it was not made by
-            `embedder` (which field differs).
+            `embedder`, or with the statistics of the others (which field differs).
         :raises ConfigError: Unknown engine or query encoder; M or `rescore` < 0; a budget without `auto`; nothing to
-            rescore by.
+            rescore by; parts are missing, or several indexes were given to Lucene.
         :raises EngineError: Java or Lucene fails.
         """
         asked = Asked(expand, expansion_weight, rescore, encoder, feedback, budget)
 
         def opened(snapshot: Snapshot) -> "Searcher":
-            return cls(Path(path), snapshot, engine, asked.of(snapshot, embedder), warm)
+            return cls(path, snapshot, engine, asked.of(snapshot, embedder), warm)
 
-        return _on_last_commit(Path(path), opened)
+        return on_last_commit(path, opened)
 
     def reload(self) -> bool:
         """Open the last commit of the index, and answer from it from now on.
@@ -215,7 +217,7 @@ class Searcher:
                 return None
             return self._viewed(snapshot)
 
-        view = _on_last_commit(self.path, viewed)
+        view = on_last_commit(self._places, viewed)
         if view is not None:
             # The former view is closed when its last search has ended: nothing refers to it then.
             self._view = view
@@ -368,22 +370,3 @@ class Searcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _on_last_commit(path: Path, use: Callable[[Snapshot], _Used]) -> _Used:
-    """Open the last commit of an index and do something with it that reads further files of it.
-
-    Where the commit is replaced meanwhile, and such a file is gone, the new commit is used instead.
-    """
-    for attempt in range(TRIES):
-        snapshot = open_snapshot(path)
-        try:
-            return use(snapshot)
-        except IndexFolderError:
-            snapshot.close()
-            if attempt == TRIES - 1 or read_manifest(path) == snapshot.manifest:
-                raise
-        except BaseException:
-            snapshot.close()
-            raise
-    raise AssertionError("the last try returns or raises")

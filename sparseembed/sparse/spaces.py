@@ -53,7 +53,12 @@ def fit_words(batches: Batches, least: int | None, analyzer: str = DEFAULT) -> F
     with WordCounter(open_analyzer(analyzer)) as counter:
         for texts in batches:
             counter.add(texts)
-        counted = counter.finish(least)
+        return fit_counted(counter, least, analyzer)
+
+
+def fit_counted(counter: WordCounter, least: int | None, analyzer: str = DEFAULT) -> FittedSpace:
+    """Fit the `word` space to words that were counted, perhaps in parts; the parameters are those of `fit_words`."""
+    counted = counter.finish(least)
     space = WordSpace.of(counted.vocabulary, open_analyzer(analyzer))
     share = 1 - counted.rare_length / max(1, counted.collection.length)
     return FittedSpace(space, counted.collection, counted.rare, share, counted.least)

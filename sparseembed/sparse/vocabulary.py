@@ -114,6 +114,23 @@ class WordCounter:
         self.length += other.length
         other.__exit__(None, None, None)
 
+    def packed(self) -> bytes:
+        """Return the counts, to be added to those of another part in another process (`add_packed`)."""
+        lines = [json.dumps([self.documents, self.length])]
+        lines += [json.dumps(each, ensure_ascii=False) for each in self._merged()]
+        return "\n".join(lines).encode()
+
+    def add_packed(self, counts: bytes) -> None:
+        """Add the counts of another part of the collection.
+
+        :param counts: What `packed` gave.
+        """
+        first, *lines = counts.decode().split("\n")
+        documents, length = json.loads(first)
+        self.documents += documents
+        self.length += length
+        self._write(_read(lines))
+
     def finish(self, least: int | None = 1) -> CountedWords:
         """Return the vocabulary and the sums.
 
