@@ -18,7 +18,9 @@ from sparseembed.exports.terms import FILE, Terms
 
 def open_client(folder: Path, kit: Kit) -> MilvusClient:
     """Open the collection's database."""
-    return MilvusClient(uri=kit.url or str(folder / "milvus.db"))
+    client = MilvusClient(uri=kit.url or str(folder / "milvus.db"))
+    client.load_collection(kit.name)
+    return client
 
 
 def search(client: MilvusClient, kit: Kit, numbers: dict[int, int], k: int = 10) -> list[tuple[str, float, str]]:

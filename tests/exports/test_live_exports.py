@@ -245,6 +245,7 @@ def stub():
     server.server_close()
 
 
+@pytest.mark.filterwarnings("ignore:Api key is used")
 @pytest.mark.parametrize(("status", "times"), [(401, 1), (403, 1), (429, 3), (503, 3)])
 def test_a_server_that_refuses_is_told_and_one_that_is_busy_asked_again(
     made_index, stub, status, times, monkeypatch, tmp_path
