@@ -5,7 +5,7 @@
 
 For each language: nDCG@10 and the share of queries with a right page first, of BM25 with the English analyzer, of BM25
 with the language's own (Anserini's), of dense retrieval by the embedder (each side centred), and of the one index with
-the language's analyzer. The embedder reads the first 128 tokens of a text, its prompt included; words are those of the
+the language's analyzer. The embedder reads the first 96 tokens of a text, its prompt included; words are those of the
 whole text. Writes benchmarks/results/manpages.md, and the figures to manpages.json beside it.
 """
 
@@ -35,7 +35,7 @@ from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.searcher import Searcher
 
 NDCG, FIRST = "nDCG@10", "P@1"
-TOKENS = 128
+TOKENS = 96
 MIX = 0.5
 NAMES = {"de": "German", "fr": "French", "ja": "Japanese", "ru": "Russian"}
 TEST = "test"

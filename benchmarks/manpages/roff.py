@@ -23,7 +23,8 @@ _MDOC = frozenset(
     re.findall(
         r"\S+",
         "Ad An Ao Ap Aq Ar Bc Bo Bq Brc Bro Brq Cd Cm D1 Dc Dl Do Dq Dv Ec Em Eo Er Ev Fa Fc Fl Fn Fo Ft Ic In Lb Li "
-        "Lk Me Ms Mt Nd Nm No Ns Nx Oc Oo Op Ox Pa Pc Pf Po Pq Qc Ql Qo Qq Rs Re Sc So Sq St Sx Sy Tn Ux Va Vt Xc Xo",
+        "Lk Me Ms Mt Nd Nm No Ns Nx Oc Oo Op Ox Pa Pc Pf Po Pq Qc Ql Qo Qq Rs Re Sc So Sq St Sx Sy Tn Ux Va Vt Xc "
+        "Xo Xr",
     )
 )
 
@@ -110,6 +111,16 @@ def _request(name: str, rest: str) -> str:
         return plain(given[0]) if name == "IP" and given else ""
     if name in ("UR", "MT", "UE", "ME", "URL"):
         return plain(" ".join(given))
-    if name in _MDOC or name == "It":
-        return plain(" ".join(("-" if word == "Fl" else word) for word in given if word not in _MDOC - {"Fl"}))
-    return ""
+    return _semantic([name, *given]) if name in _MDOC or name == "It" else ""
+
+
+def _semantic(words: list[str]) -> str:
+    """Return the text of a line of mdoc, whose macros may stand among its words."""
+    found, sign = [], ""
+    for word in words:
+        if word == "Fl":
+            sign = "-"
+        elif word not in _MDOC and word != "It":
+            found.append(sign + word)
+            sign = ""
+    return plain(" ".join(found))
