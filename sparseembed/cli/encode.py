@@ -3,7 +3,13 @@
 import argparse
 from pathlib import Path
 
-from sparseembed.cli.options import add_corpus_argument, add_embedder_options, chosen_corpus, chosen_embedder
+from sparseembed.cli.options import (
+    add_corpus_argument,
+    add_embedder_options,
+    add_prompts_option,
+    chosen_corpus,
+    chosen_embedder,
+)
 from sparseembed.data.passages import AUTO
 
 NAME = "encode"
@@ -26,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embeddings", metavar="DIR", help="where embeddings are kept (default: in the cache)")
     parser.add_argument("--passages", metavar="P", default=AUTO, help="as in sparseembed index (default: auto)")
     parser.add_argument("--reencode", action="store_true", help="encode anew a corpus that has changed")
+    add_prompts_option(parser)
     add_embedder_options(parser)
 
 

@@ -8,6 +8,7 @@ from sparseembed.cli.options import (
     add_corpus_argument,
     add_embedder_options,
     add_language_options,
+    add_prompts_option,
     chosen_embedder,
     chosen_fields,
 )
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reencode", action="store_true", help="encode anew a corpus or queries that have changed")
     add_language_options(parser)
+    add_prompts_option(parser)
     add_embedder_options(parser)
 
 

@@ -9,6 +9,7 @@ from sparseembed.cli.options import (
     add_corpus_argument,
     add_embedder_options,
     add_language_options,
+    add_prompts_option,
     chosen_corpus,
     chosen_embedder,
 )
@@ -46,6 +47,8 @@ examples:
       German texts: words by Lucene's German analysis; --language auto looks at a sample and says what it takes
   sparseembed index manuals.jsonl --passages 128/64
       passages of 128 words, the next one 64 words on; a document stays one hit, with the passage that carried it
+  sparseembed index manuals.jsonl --prompts keywords --prompts 'Passage: "{text}". It is about: "'
+      two further embeddings of each text, under other prompts; a term has the best score of the three
   sparseembed index big.jsonl --out part1 --shard 1/2
   sparseembed index big.jsonl --out part2 --shard 2/2 --statistics part1
   sparseembed merge part1 part2 --out indexes/big
@@ -148,6 +151,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(words, and words to the beginning of the next one), sentences:128 (whole sentences up to so many words), or "
         "off (default: auto, only texts that the embedder would cut)",
     )
+    add_prompts_option(group)
     group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
     group.add_argument(
         "--no-embeddings",

@@ -76,16 +76,33 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--trust-remote-code", action="store_true", default=None, help="run code that the model brings")
 
 
+def add_prompts_option(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """Add --prompts, for the commands that embed documents."""
+    from sparseembed.embedders.presets import MORE_PROMPTS
+    from sparseembed.embedders.spec import TEXT
+
+    parser.add_argument(
+        "--prompts",
+        metavar="T",
+        action="append",
+        help=f"a further prompt of documents, {' or '.join(MORE_PROMPTS)} or a text with {TEXT}; again for more. Each "
+        "gives an embedding of its own, of which a term has its best score; where the prompts begin alike, as prompts "
+        "that stand after the text do, the text is read once for all (default: none)",
+    )
+
+
 def chosen_embedder(options: argparse.Namespace) -> "TransformerEmbedder":
     """Return the embedder that the options name."""
     from sparseembed.embedders.load import load_embedder
-    from sparseembed.embedders.presets import DEFAULT, find_spec
+    from sparseembed.embedders.presets import DEFAULT, MORE_PROMPTS, find_spec
 
     changes = {part: getattr(options, part) for part in PARTS}
     if options.adapters:
         # A preset's own adapters come first: the new ones were trained on top of them.
         own = find_spec(options.embedder or DEFAULT).adapters
         changes["adapters"] = (*own, *options.adapters)
+    if getattr(options, "prompts", None):
+        changes["more_prompts"] = tuple(MORE_PROMPTS.get(each, each) for each in options.prompts)
     return load_embedder(options.embedder, trust_remote_code=options.trust_remote_code, **changes)
 
 

@@ -5,6 +5,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sparseembed.arrays import Vectors
+from sparseembed.embedders.branches import Branched, embed_branches, takes_branches
 from sparseembed.embedders.forward import FirstLayers, early_states, embed
 from sparseembed.embedders.pooling import pool
 from sparseembed.embedders.prompts import Prompted
@@ -37,6 +38,9 @@ class Body(Protocol):
     def embed(self, items: Sequence[Prompted]) -> "torch.Tensor":
         """Return the embeddings of n prompted texts, none empty: shape (n, d), float32."""
 
+    def embed_branches(self, texts: Sequence[Branched]) -> "torch.Tensor":
+        """Return the embeddings of n texts under P prompts: shape (n, P, d), float32."""
+
     def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
         """Read texts with the first layers alone.
 
@@ -64,12 +68,31 @@ class TorchBody:
         self.limit = length_limit(model, spec.max_length)
         self.vocabulary = len(model.get_input_embeddings().weight)
         self._layers: FirstLayers | None = None
+        self._branches: bool | None = None  # whether it takes them
         self._lock = Lock()
         self.budget = CPU_BATCH_TOKENS if device == "cpu" else GPU_BATCH_TOKENS
 
     def embed(self, items: Sequence[Prompted]) -> "torch.Tensor":
         """Return the embeddings of prompted texts, padded to the longest."""
         return embed(self._model, items, self._spec, self._device)
+
+    def embed_branches(self, texts: Sequence[Branched]) -> "torch.Tensor":
+        """Return the embeddings of texts under several prompts.
+
+        What the prompts have in common is run once, in a model that can, and where it is most of a text.
+        """
+        import torch
+
+        if self._branches is None:
+            self._branches = takes_branches(self._model, self._spec, self._device)
+        shared = [self._branches and len(text.trunk) >= max(map(len, text.branches)) for text in texts]
+        result = torch.empty((len(texts), len(texts[0].branches), self.dimension), device=self._device)
+        for wanted in set(shared):
+            rows = [row for row, each in enumerate(shared) if each == wanted]
+            chosen = [texts[row] for row in rows]
+            found = embed_branches(self._model, chosen, self._spec, self._device) if wanted else apart(self, chosen)
+            result[rows] = found.to(result.device)
+        return result
 
     def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
         """Read texts with the first layers alone."""
@@ -85,6 +108,18 @@ class TorchBody:
             found = torch.cat([pool(states, lengths, pooling) for pooling in ("last", "mean")], dim=1)
         features: Vectors = found.cpu().numpy()
         return features
+
+
+def apart(body: Body, texts: Sequence[Branched]) -> "torch.Tensor":
+    """Return the embeddings of n texts under P prompts, by a pass for each prompt: shape (n, P, d), float32.
+
+    :param body: What embeds.
+    :param texts: The texts.
+    """
+    import torch
+
+    prompts = range(len(texts[0].branches))
+    return torch.stack([body.embed([text.prompted(number) for text in texts]) for number in prompts], dim=1)
 
 
 def length_limit(model: Any, wanted: int) -> int:

@@ -5,13 +5,22 @@ import re
 from pathlib import Path
 
 from sparseembed.embedders.catalogue import CATALOGUE, MANY, Preset
-from sparseembed.embedders.catalogue.oneword import DOCUMENT_PROMPT, QUERY_PROMPT, prompted
+from sparseembed.embedders.catalogue.oneword import DOCUMENT_PROMPT, MORE_PROMPTS, QUERY_PROMPT, prompted
 from sparseembed.embedders.gguf import is_gguf
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import EmbedderError
 from sparseembed.text import one_line, shown
 
-__all__ = ["DEFAULT", "DOCUMENT_PROMPT", "PRESETS", "QUERY_PROMPT", "find_preset", "find_spec", "prompted"]
+__all__ = [
+    "DEFAULT",
+    "DOCUMENT_PROMPT",
+    "MORE_PROMPTS",
+    "PRESETS",
+    "QUERY_PROMPT",
+    "find_preset",
+    "find_spec",
+    "prompted",
+]
 
 DEFAULT = "smollm2-135m-aligned"
 PRESETS: dict[str, EmbedderSpec] = {preset.name: preset.spec for preset in CATALOGUE}

@@ -25,6 +25,8 @@ class EmbedderSpec:
     :param document_prompt: Template for documents with one `{text}`, or two where the text is said twice (echo), and
         `{task}` where the task's instruction goes. The backbone's special tokens may be written in it.
     :param query_prompt: The same for queries.
+    :param more_prompts: Further templates of documents. Each gives a document an embedding of its own, of which a term
+        has its best score; the embedding of the first one stands for the document elsewhere.
     :param task: What stands for `{task}`: the instruction of an instruction-tuned embedder.
     :param pooling: `last`, `mean`, `weighted-mean` or `token:N` (see pooling.py).
     :param pool_over: `all` tokens, or `text`: from the first token of the (last) `{text}` to the end, so that an
@@ -55,6 +57,7 @@ class EmbedderSpec:
     device: str = "auto"
     decoding: str | None = None
     trust_remote_code: bool = False
+    more_prompts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check each part.
@@ -62,10 +65,14 @@ class EmbedderSpec:
         :raises ConfigError: A part is outside its range.
         """
         object.__setattr__(self, "adapters", tuple(self.adapters))  # a list, when read from a manifest
+        object.__setattr__(self, "more_prompts", tuple(self.more_prompts))
         check_pooling(self.pooling)
-        for side in ("document_prompt", "query_prompt"):
-            if getattr(self, side).count(TEXT) not in (1, 2):
-                raise ConfigError(f"{side} must hold {TEXT} once, or twice for an echo, not {getattr(self, side)!r}")
+        prompts = [("document_prompt", self.document_prompt), ("query_prompt", self.query_prompt)]
+        for side, prompt in [*prompts, *(("a prompt", prompt) for prompt in self.more_prompts)]:
+            if prompt.count(TEXT) not in (1, 2):
+                raise ConfigError(f"{side} must hold {TEXT} once, or twice for an echo, not {prompt!r}")
+        if len({self.document_prompt, *self.more_prompts}) <= len(self.more_prompts):
+            raise ConfigError("a prompt of documents is named twice: each is to give another embedding")
         if TEXT in self.task:
             raise ConfigError(f"task must not hold {TEXT}: it is the instruction alone, not {self.task!r}")
         if self.pool_over not in POOL_OVER:
@@ -86,6 +93,12 @@ class EmbedderSpec:
         template = self.query_prompt if side == "query" else self.document_prompt
         return template.replace(TASK, self.task)
 
+    @property
+    def document_prompts(self) -> tuple[str, ...]:
+        """All templates of documents, with the task filled in."""
+        return tuple(each.replace(TASK, self.task) for each in (self.document_prompt, *self.more_prompts))
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the parts as plain values, for a manifest."""
-        return {**asdict(self), "adapters": list(self.adapters)}
+        """Return the parts as plain values, for a manifest; `more_prompts`, which came later, where there are any."""
+        values = {**asdict(self), "adapters": list(self.adapters), "more_prompts": list(self.more_prompts)}
+        return {name: value for name, value in values.items() if name != "more_prompts" or value}

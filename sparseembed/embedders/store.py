@@ -107,7 +107,7 @@ class EmbeddingStore:
         """
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
             raise IndexError(f"rows of {self.folder} are 0 to {len(self) - 1:,}")
-        result = np.empty((len(rows), self.dimension), dtype=np.float32)
+        result = np.empty((len(rows), self._dimension), dtype=np.float32)
         order = np.argsort(rows, kind="stable")
         shards = rows[order] // self._size
         borders = [*np.flatnonzero(np.diff(shards, prepend=-1)).tolist(), len(rows)]
@@ -123,7 +123,7 @@ class EmbeddingStore:
         :return: Pairs of a block's first row and its vectors, shape (size, d).
         :raises DataError: A shard is damaged.
         """
-        start, parts, held = 0, [np.empty((0, self.dimension), dtype=np.float32)], 0
+        start, parts, held = 0, [np.empty((0, self._dimension), dtype=np.float32)], 0
         for number in range(self._shards):
             parts.append(self._read(number))
             held += len(parts[-1])
@@ -176,8 +176,8 @@ class EmbeddingStore:
         rows = min(self._size, self._count - number * self._size)
         try:
             vectors = read_shard(self.folder, number, rows)
-            if vectors.shape[1] != self.dimension:
-                raise ValueError(f"its vectors have {vectors.shape[1]} numbers where {self.dimension} are needed")
+            if vectors.shape[1] != self._dimension:
+                raise ValueError(f"its vectors have {vectors.shape[1]} numbers where {self._dimension} are needed")
         except DAMAGE as error:
             raise self._damaged_shard(number, error) from None
         if not self._reading.current:

@@ -1,9 +1,9 @@
 """A transformer of transformers as an embedder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint,
 from sparseembed.embedders.attention import check_attention
 from sparseembed.embedders.batching import is_out_of_memory, plan_batches, run_batches
 from sparseembed.embedders.body import CPU_BATCH_TOKENS, Body, TorchBody
+from sparseembed.embedders.branches import Branched
 from sparseembed.embedders.int8.support import has_fast_integers, is_measured
 from sparseembed.embedders.loading import has_bfloat16, load_body
 from sparseembed.embedders.prompts import Prompted, Prompter
@@ -20,6 +21,9 @@ from sparseembed.embedders.spec import INT8, EmbedderSpec
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import EmbedderError
 from sparseembed.text import clean_text, shown
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Encoded(NamedTuple):
@@ -47,7 +51,7 @@ class TransformerEmbedder:
         self._adapters: list[Path] | None = None
         self._fingerprint: str | None = None
         self._adapters_fingerprint: str | None = None
-        self._prompters: dict[str, Prompter] = {}
+        self._prompters: dict[tuple[str, int], Prompter] = {}
         self._tokenizer: Any = None
         self._body: Body | None = None
 
@@ -118,6 +122,8 @@ class TransformerEmbedder:
         spec = self.spec
         values: dict[str, Any] = {f"{each}_prompt": spec.prompt(each) for each in sides}
         values |= {"pooling": spec.pooling, "attention": spec.attention, "max_length": spec.max_length}
+        if spec.more_prompts and "document" in sides:
+            values["more_prompts"] = list(spec.document_prompts[1:])
         if spec.pool_over != "all":
             values["pool_over"] = spec.pool_over
         values |= {"dtype": self.dtype, "weights_fingerprint": self.fingerprint}
@@ -130,13 +136,15 @@ class TransformerEmbedder:
     def with_prompts(self, **prompts: str) -> "TransformerEmbedder":
         """Return this embedder under other prompts; both share the loaded model.
 
-        :param prompts: `document_prompt`, `query_prompt` or `task`: those to change.
+        :param prompts: `document_prompt`, which is the only one of documents then, `query_prompt` or `task`: those to
+            change.
         :return: The embedder; its own count of model calls starts at 0.
         :raises ConfigError: A prompt is none.
         """
         self._load()
         other = copy(self)
-        other.spec = self.spec.with_changes(**prompts)
+        alone = {"more_prompts": ()} if "document_prompt" in prompts else {}
+        other.spec = self.spec.with_changes(**prompts, **alone)
         other.model_calls = 0
         other._prompters = {}
         return other
@@ -162,22 +170,82 @@ class TransformerEmbedder:
         :return: The embeddings and the counts.
         :raises EmbedderError: As in `encode`.
         """
-        import torch
-
         body = self._load()
+        prompted = self._prompted(texts, [self._prompter(side)], side, names)
+        lengths = {row: len(items[0].ids) for row, items in prompted.items()}
+        vectors = self._run(
+            lengths, lambda rows: body.embed([prompted[row][0] for row in rows]), len(texts), side, names
+        )
+        return Encoded(vectors, sum(lengths.values()), sum(items[0].cut for items in prompted.values()))
+
+    def encode_prompts(self, texts: Sequence[str], names: Sequence[str] | None = None) -> Encoded:
+        """Embed documents under each of the document prompts, of which there may be several.
+
+        What the prompted texts begin with is run once, where no token sees a later one.
+
+        :param texts: The documents, n; a blank one gets zeros.
+        :param names: As in `encode_counted`.
+        :return: Their embeddings, shape (n, P d), those under the first prompt first; the tokens that were run, and the
+            texts that were cut under any prompt.
+        :raises EmbedderError: As in `encode`.
+        """
+        body = self._load()
+        prompters = [self._prompter("document", number) for number in range(len(self.spec.document_prompts))]
+        prompted = self._prompted(texts, prompters, "document", names)
+        branched = {row: Branched.of(items) for row, items in prompted.items()}
+        lengths = {row: each.tokens for row, each in branched.items()}
+
+        def embed(rows: list[int]) -> "torch.Tensor":
+            return body.embed_branches([branched[row] for row in rows]).flatten(1)
+
+        vectors = self._run(lengths, embed, len(texts), "document", names, len(prompters))
+        cut = sum(any(item.cut for item in items) for items in prompted.values())
+        return Encoded(vectors, sum(lengths.values()), cut)
+
+    def _prompted(
+        self, texts: Sequence[str], prompters: Sequence[Prompter], side: str, names: Sequence[str] | None
+    ) -> dict[int, list[Prompted]]:
+        """Return each text that is not blank under each of some prompts."""
+        limit, known = self._load().limit, self._load().vocabulary
         full = [row for row, text in enumerate(texts) if text.strip()]
         cleaned = [clean_text(texts[row]) for row in full]
-        prompted = self._prompter(side).encode(cleaned, body.limit)
+        under = zip(*(prompter.encode(cleaned, limit) for prompter in prompters), strict=True)
         # A tokenizer may drop all that stands in a text, such as control characters: it is blank then.
-        filled = [(row, item) for row, item in zip(full, prompted, strict=True) if item.ids]
-        self._check_tokens(body.vocabulary, filled, side, names)
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        filled = {row: list(items) for row, items in zip(full, under, strict=True) if all(item.ids for item in items)}
+        for number in range(len(prompters)):
+            self._check_tokens(known, [(row, items[number]) for row, items in filled.items()], side, names)
+        return filled
+
+    def _run(
+        self,
+        lengths: Mapping[int, int],
+        embed: Callable[[list[int]], "torch.Tensor"],
+        count: int,
+        side: str,
+        names: Sequence[str] | None,
+        prompts: int = 1,
+    ) -> Vectors:
+        """Embed texts in batches.
+
+        :param lengths: Row of a text -> how many tokens it has.
+        :param embed: Rows -> their embeddings.
+        :param count: Texts, those that are blank included.
+        :param side: Whose they are, for an error.
+        :param names: As in `encode_counted`.
+        :param prompts: Embeddings of a text.
+        :return: Shape (count, prompts d); zeros where a text is blank.
+        :raises EmbedderError: As in `encode`.
+        """
+        import torch
+
+        body, filled = self._load(), list(lengths)
+        vectors = np.zeros((count, prompts * self.dimension), dtype=np.float32)
 
         def run(batch: list[int]) -> None:
-            rows = [filled[position][0] for position in batch]
+            rows = [filled[position] for position in batch]
             try:
                 self.model_calls += 1
-                pooled = body.embed([filled[position][1] for position in batch])
+                pooled = embed(rows)
                 bad = ~torch.isfinite(pooled).all(dim=1)
                 found = rows[int(bad.nonzero()[0, 0])] if bool(bad.any()) else None
                 vectors[rows] = pooled.cpu().numpy()
@@ -186,8 +254,7 @@ class TransformerEmbedder:
                     raise
                 raise EmbedderError(
                     f"memory does not suffice for {side} {_name(names, rows[0])} alone ({self.spec.name}, "
-                    f"{len(filled[batch[0]][1].ids)} tokens, {self.device}): "
-                    "pass a smaller --max-length, or --device cpu"
+                    f"{lengths[rows[0]]} tokens, {self.device}): pass a smaller --max-length, or --device cpu"
                 ) from None
             if found is not None:
                 raise EmbedderError(
@@ -196,17 +263,20 @@ class TransformerEmbedder:
                 )
 
         with torch.inference_mode():
-            run_batches([len(item.ids) for _, item in filled], body.budget, run)
-        return Encoded(vectors, sum(len(item.ids) for item in prompted), sum(item.cut for item in prompted))
+            run_batches(list(lengths.values()), body.budget, run)
+        return vectors
 
     def reach(self, texts: Sequence[str], side: str = "document") -> list[int | None]:
         """Return how many characters of texts are embedded; None for a text that is not cut.
 
         :param texts: The texts.
-        :param side: Whose prompt.
+        :param side: Whose prompt; of several document prompts the least that is embedded under any counts.
         :raises EmbedderError: As in `encode`.
         """
-        return self._prompter(side).reach([clean_text(text) for text in texts], self._load().limit)
+        cleaned, limit = [clean_text(text) for text in texts], self._load().limit
+        prompts = range(len(self.spec.document_prompts) if side == "document" else 1)
+        under = zip(*(self._prompter(side, number).reach(cleaned, limit) for number in prompts), strict=True)
+        return [min((each for each in taken if each is not None), default=None) for taken in under]
 
     def early(self, texts: Sequence[str], depth: int, side: str = "query") -> Vectors:
         """Read texts with the first layers alone.
@@ -232,10 +302,12 @@ class TransformerEmbedder:
         """Length d of the vectors."""
         return self._load().dimension
 
-    def _prompter(self, side: str) -> Prompter:
-        if side not in self._prompters:
-            self._prompters[side] = Prompter(self.tokenizer, self.spec.prompt(side), self.spec.pool_over)
-        return self._prompters[side]
+    def _prompter(self, side: str, number: int = 0) -> Prompter:
+        """Return what puts texts into a prompt; of the documents' several ones, into that of a number."""
+        if (side, number) not in self._prompters:
+            template = self.spec.document_prompts[number] if side == "document" else self.spec.prompt(side)
+            self._prompters[side, number] = Prompter(self.tokenizer, template, self.spec.pool_over)
+        return self._prompters[side, number]
 
     def _check_tokens(
         self, known: int, filled: Sequence[tuple[int, Prompted]], side: str, names: Sequence[str] | None

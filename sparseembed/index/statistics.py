@@ -1,7 +1,7 @@
 """What was fitted to a collection and does not change while documents come and go: the first half of an index."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +49,8 @@ class Statistics:
     :param config: The choices; the mix is a number.
     :param space: The known terms.
     :param collection: Sums over the collection that it was fitted to.
-    :param adjustments: Of `document` and `query`.
+    :param adjustments: Of `document` and `query`, and where there are several document prompts of `document-2` and so
+        on: embeddings under each have a mean of their own.
     :param quantizer: Weights to impacts.
     :param mean: Mean unit embedding of the collection's documents, shape (d,): what drift is measured from.
     :param known_share: Share of the collection's literal words, repetitions included, that are known terms.
@@ -86,7 +87,7 @@ class Statistics:
             "analyzer": self.space.analyzer.name if self.space.analyzer is not None else None,
             "documents": self.collection.documents,
             "length": self.collection.length,
-            "adjustments": {side: self.adjustments[side].kind for side in SIDES},
+            "adjustments": {side: adjustment.kind for side, adjustment in self.adjustments.items()},
             "quantizer": {"scale": self.quantizer.scale, "levels": self.quantizer.levels},
             "known_share": self.known_share,
             "rare": self.rare,
@@ -111,8 +112,7 @@ class Statistics:
             (folder / EARLY).write_bytes(np.concatenate(parts).astype("<f4").tobytes())
         if self.rescoring is not None:
             (folder / CENTRES).write_bytes(self.centres.astype("<f4").tobytes())
-        for side in SIDES:
-            adjustment = self.adjustments[side]
+        for side, adjustment in self.adjustments.items():
             values = np.concatenate([[np.float32(adjustment.shift)], adjustment.vector])
             (folder / f"{side}.f32").write_bytes(values.astype("<f4").tobytes())
         return record(folder)
@@ -135,7 +135,7 @@ def load_statistics(files: CheckedFiles) -> Statistics:
             config=config,
             space=space,
             collection=CollectionStatistics(int(about["documents"]), int(about["length"]), frequency),
-            adjustments={side: load_adjustment(files, side, about["adjustments"][side]) for side in SIDES},
+            adjustments=_adjustments(files, about["adjustments"]),
             quantizer=Quantizer(float(about["quantizer"]["scale"]), int(about["quantizer"]["levels"])),
             mean=_array(files, MEAN, "<f4"),
             known_share=float(about["known_share"]),
@@ -210,6 +210,29 @@ def load_rescoring(files: CheckedFiles, encoder: str) -> Rescoring | None:
         return Rescoring(weight, feedback, centres)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
+
+
+def further_sides(each: Sequence[Vectors]) -> dict[str, Vectors]:
+    """Name what belongs to the document prompts after the first one, as in `Statistics.adjustments`.
+
+    :param each: What belongs to each.
+    """
+    return {f"{SIDES[0]}-{number}": own for number, own in enumerate(each, 2)}
+
+
+def of_documents(adjustments: Mapping[str, Adjustment], inputs: Callable[[Vectors], Vectors]) -> tuple[Adjustment, ...]:
+    """Return the adjustments of documents, one for each document prompt.
+
+    :param adjustments: Of a `Statistics`.
+    :param inputs: What embeddings go through first (see `Head.inputs`).
+    """
+    further = [f"{SIDES[0]}-{number}" for number in range(2, len(adjustments))]
+    return tuple(adjustments[side].after(inputs) for side in (SIDES[0], *further))
+
+
+def _adjustments(files: CheckedFiles, kinds: Mapping[str, str]) -> dict[str, Adjustment]:
+    names = [*SIDES, *(f"{SIDES[0]}-{number}" for number in range(2, len(kinds)))]
+    return {side: load_adjustment(files, side, kinds[side]) for side in names}
 
 
 def load_adjustment(files: CheckedFiles, side: str, kind: str | None = None) -> Adjustment:

@@ -15,7 +15,7 @@ from sparseembed.embedders.adapters import held_out_documents
 from sparseembed.embedders.early import EarlyEncoder
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.index.statistics import SIDES, Statistics
+from sparseembed.index.statistics import SIDES, Statistics, further_sides, of_documents
 from sparseembed.indexing.early import FittedEarly, fit_to_sample
 from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.indexing.mixing import Asked, ask, choose_mix
@@ -66,16 +66,16 @@ def fit(
     head = decoding_head(embedder)
     fitted, filled = count(corpus, config, Backbone(embedder.tokenizer, len(head.matrix)))
     config = config.with_changes(least=fitted.least)
-    seen = encoded.documents.sample(SAMPLE)
+    seen, *further = np.split(encoded.documents.sample(SAMPLE), encoded.documents.prompts, axis=1)
+    sides = {**dict(zip(SIDES, (seen, encoded.query_like.matrix()), strict=True)), **further_sides(further)}
     adjustments = {
-        side: fit_adjustment(config.adjustment, head.inputs(vectors), head.matrix)
-        for side, vectors in zip(SIDES, (seen, encoded.query_like.matrix()), strict=True)
+        side: fit_adjustment(config.adjustment, head.inputs(vectors), head.matrix) for side, vectors in sides.items()
     }
     mean = mean_direction(seen if encoded.documents.rest is None else sample_vectors(encoded.documents))
     centres = np.stack([_mean(seen), _mean(encoded.query_like.matrix())])
-    del seen
+    del seen, further, sides
     decoder = Decoder(fitted.space.rows(head.matrix, embedder.tokenizer), embedder.device)
-    sparsifier = Sparsifier(config, fitted.collection, decoder, adjustments["document"].after(head.inputs))
+    sparsifier = Sparsifier(config, fitted.collection, decoder, of_documents(adjustments, head.inputs))
     sample = Sample.of(corpus, filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier)
     early = fit_to_sample(corpus.name, sample, encoded.documents, embedder) if config.carried else None
@@ -134,8 +134,8 @@ def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Spar
     """
     head: Head = decoding_head(embedder)
     decoder = Decoder(statistics.space.rows(head.matrix, embedder.tokenizer), embedder.device)
-    adjustment = statistics.adjustments["document"].after(head.inputs)
-    return Sparsifier(statistics.config, statistics.collection, decoder, adjustment)
+    adjustments = of_documents(statistics.adjustments, head.inputs)
+    return Sparsifier(statistics.config, statistics.collection, decoder, adjustments)
 
 
 def sample_vectors(store: EmbeddingStore) -> Vectors:

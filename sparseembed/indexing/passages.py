@@ -3,6 +3,9 @@
 There are two stores, one beside the other. Where passages have a size, the first store holds each document's first
 passage and the other one all others. Where only texts are split that the embedder would cut, the first store is what it
 is without passages, and the other one holds all passages of those texts. Both are resumed after a kill.
+
+Where there are several document prompts, a text's embeddings under all of them stand side by side in its row. The one
+under the first prompt is the text's embedding wherever one is asked for.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +18,7 @@ import numpy as np
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.data.passages import AUTO, Span, Splitting
 from sparseembed.data.sampling import stepped_places
+from sparseembed.embedders.several import every_prompt
 from sparseembed.embedders.shards import read_counts
 from sparseembed.embedders.store import SHARD_SIZE, EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
@@ -74,8 +78,13 @@ class Several(NamedTuple):
 
     def blocks(self) -> Iterator[Vectors]:
         """Yield the embeddings, some at a time, m in all."""
+        for wide in self.wide_blocks():
+            yield wide[:, : self.store.dimension]
+
+    def wide_blocks(self) -> Iterator[Vectors]:
+        """Yield the embeddings under each document prompt, shape (n, P d), some at a time, m rows in all."""
         assert self.store.rest is not None
-        yield self.store.first(np.asarray(self.first, dtype=np.int64))
+        yield self.store.wide(np.asarray(self.first, dtype=np.int64))
         for start in range(self.rest.start, self.rest.stop, BLOCK):
             yield self.store.rest.rows(start, min(start + BLOCK, self.rest.stop))
 
@@ -95,17 +104,20 @@ class PassagedStore(EmbeddingStore):
     A document's row is the mean of its passages' embeddings; with one passage it is the embedding itself.
     """
 
-    def __init__(self, folder: Path, splitting: Splitting, split: Split, rest: EmbeddingStore | None = None) -> None:
+    def __init__(
+        self, folder: Path, splitting: Splitting, split: Split, rest: EmbeddingStore | None = None, prompts: int = 1
+    ) -> None:
         """Take the stores.
 
         :param folder: The complete store of first passages.
         :param splitting: How texts were split.
         :param split: Which documents have several passages.
         :param rest: The embeddings of their other passages, in order; None where there are none.
+        :param prompts: Document prompts P: embeddings of a text, side by side in a row.
         :raises DataError: The folder holds no complete store.
         """
         super().__init__(folder)
-        self.splitting, self.split, self.rest = splitting, split, rest
+        self.splitting, self.split, self.rest, self.prompts = splitting, split, rest, prompts
         self.unsplit = folder.parent.parent if splitting.sized else folder.parent
         """Where the folder of a splitting has its place beside others."""
 
@@ -127,27 +139,41 @@ class PassagedStore(EmbeddingStore):
         found = ((place, self.several(row)) for place, row in enumerate(rows))
         return {place: several for place, several in found if several is not None}
 
-    def first(self, rows: Ints) -> Vectors:
-        """Return rows of the first store; parameters and errors are those of `take`."""
+    @property
+    def dimension(self) -> int:
+        """Length d of an embedding."""
+        return self._dimension // self.prompts
+
+    def wide(self, rows: Ints) -> Vectors:
+        """Return rows of the first store as they are, shape (n, P d); else as `take`."""
         return super().take(rows)
 
+    def first(self, rows: Ints) -> Vectors:
+        """Return rows of the first store, under the first prompt; parameters and errors are those of `take`."""
+        return self.wide(rows)[:, : self.dimension]
+
     def take(self, rows: Ints) -> Vectors:
-        """Return one row a document; parameters and errors are those of `EmbeddingStore.take`."""
-        vectors = super().take(rows)
+        """Return one embedding a document; parameters and errors are those of `EmbeddingStore.take`."""
+        vectors = np.ascontiguousarray(self.first(rows))
         for place, several in self.several_of(rows.tolist()).items():
             vectors[place] = several.mean()
         return vectors
 
+    def blocks(self, size: int) -> Iterator[tuple[int, Vectors]]:
+        """Give the rows of the first store, under the first prompt; see `EmbeddingStore.blocks`."""
+        for start, vectors in super().blocks(size):
+            yield start, vectors[:, : self.dimension]
+
     def sample(self, count: int) -> Vectors:
-        """Return an even sample of passages, about so many; or all.
+        """Return an even sample of passages, about so many, or all, under each prompt: shape (n, P d).
 
         Where only texts that are too long are split, it is the same as without splitting.
         """
         if not self.splitting.sized or self.rest is None:
-            return self.first(np.asarray(stepped_places(len(self), count), dtype=np.int64))
+            return self.wide(np.asarray(stepped_places(len(self), count), dtype=np.int64))
         places = np.asarray(stepped_places(len(self) + len(self.rest), count), dtype=np.int64)
         own = places < len(self)
-        return np.concatenate([self.first(places[own]), self.rest.take(places[~own] - len(self))])
+        return np.concatenate([self.wide(places[own]), self.rest.take(places[~own] - len(self))])
 
     @property
     def cut(self) -> int:
@@ -164,7 +190,7 @@ def encode_passages(
 
     :param folder: Where the documents' store is or shall be; the other passages' is beside it.
     :param texts: The documents.
-    :param embedder: By what.
+    :param embedder: By what; under all of its document prompts.
     :param splitting: How they are split.
     :param redo: As in `encode_to_store`.
     :return: The complete stores.
@@ -172,29 +198,30 @@ def encode_passages(
     :raises EmbedderError: As in `encode_to_store`.
     :raises IndexFolderError: As in `encode_to_store`.
     """
+    filling, prompts = every_prompt(embedder), len(embedder.spec.document_prompts)
     if splitting.sized:
         folder = folder.parent / str(splitting).replace("/", "-").replace(":", "-") / folder.name
         split = Split.of(_sized(texts.texts, splitting, embedder.reach))
         key = digest([texts.fingerprint, str(splitting), split.spans.tolist()])
         firsts = Texts(texts.name, key, texts.ids, _Pieces(texts, split, slice(0, 1), whole=True))
-        encode_to_store(folder, firsts, embedder, "document", redo)
+        encode_to_store(folder, firsts, filling, "document", redo)
         others = slice(1, None)
     else:
-        cut = encode_to_store(folder, texts, embedder, "document", redo)
+        cut = encode_to_store(folder, texts, filling, "document", redo)
         split = Split.of(_beyond(texts.texts, cut, embedder.reach) if splitting.unit == AUTO else ())
         others = slice(None)
     if not len(split.rows):
-        return PassagedStore(folder, splitting, split)
+        return PassagedStore(folder, splitting, split, prompts=prompts)
     spans = split.spans.tolist()
     edges = zip(split.rows.tolist(), pairwise(split.offsets.tolist()), strict=True)
     ids = [
         f"{texts.ids[row]} {begin}-{end}" for row, (first, last) in edges for begin, end in spans[first:last][others]
     ]
     given = Texts(f"passages of {texts.name}", digest([texts.fingerprint, spans]), ids, _Pieces(texts, split, others))
-    rest = encode_to_store(folder.parent / f"{folder.name}-{PASSAGES}", given, embedder, "document", redo)
+    rest = encode_to_store(folder.parent / f"{folder.name}-{PASSAGES}", given, filling, "document", redo)
     why = "" if splitting.sized else " longer than the embedder takes"
     note(f"{len(split.rows):,} of {len(texts.ids):,} texts{why} are split into {len(spans):,} passages")
-    return PassagedStore(folder, splitting, split, rest)
+    return PassagedStore(folder, splitting, split, rest, prompts)
 
 
 class _Pieces:

@@ -1,6 +1,6 @@
 """Embeddings that are known already, by document id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,19 +52,36 @@ class Recalling:
 
         :param names: The documents' ids.
         """
-        names = list(names or [])
+        return self._recalled(texts, names, lambda some, ids: self._embedder.encode_counted(some, side, ids), 1)
+
+    def encode_prompts(self, texts: Sequence[str], names: Sequence[str] | None = None) -> Encoded:
+        """Return embeddings of documents, as `TransformerEmbedder.encode_prompts` does.
+
+        :param names: The documents' ids.
+        """
+        prompts = len(self._embedder.spec.document_prompts)
+        return self._recalled(texts, names, self._embedder.encode_prompts, prompts)
+
+    def _recalled(
+        self,
+        texts: Sequence[str],
+        given: Sequence[str] | None,
+        encode: Callable[[Sequence[str], Sequence[str]], Encoded],
+        prompts: int,
+    ) -> Encoded:
+        names = list(given or [])
         missing = [row for row, name in enumerate(names) if name not in self._place]
         cut = 0
-        vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float32)
+        vectors = np.zeros((len(texts), prompts * self._embedder.dimension), dtype=np.float32)
         for number, store in enumerate(self._stores):
             rows = [row for row, name in enumerate(names) if self._place.get(name, (-1,))[0] == number]
             if rows:
                 vectors[rows] = store.take(np.asarray([self._place[names[row]][1] for row in rows], dtype=np.int64))
                 if store.about["cut"]:
-                    cut += sum(taken is not None for taken in self._embedder.reach([texts[row] for row in rows], side))
+                    cut += sum(taken is not None for taken in self._embedder.reach([texts[row] for row in rows]))
         if not missing:
             return Encoded(vectors, 0, cut)
-        encoded = self._embedder.encode_counted([texts[row] for row in missing], side, [names[row] for row in missing])
+        encoded = encode([texts[row] for row in missing], [names[row] for row in missing])
         vectors[missing] = encoded.vectors
         return Encoded(vectors, encoded.tokens, encoded.cut + cut)
 

@@ -68,9 +68,9 @@ def decode_rows(rows: Ints, store: PassagedStore, sparsifier: Sparsifier) -> Dec
     with track("decoding a sample", len(rows), "documents") as bar:
         for start in range(0, max(len(rows), 1), BLOCK):
             block = rows[start : start + BLOCK]
-            blocks.append(sparsifier.decode(store.first(block)))
+            blocks.append(sparsifier.decode(store.wide(block)))
             for place, each in store.several_of(block.tolist()).items():
-                several[start + place] = sparsifier.decode_passages(each.blocks(), len(each.spans))
+                several[start + place] = sparsifier.decode_passages(each.wide_blocks(), len(each.spans))
             bar.update(len(block))
     parts = zip(*blocks, strict=True)
     joined = [Aligned(*(np.concatenate(column) for column in zip(*part, strict=True))) for part in parts]

@@ -40,11 +40,18 @@ class Source(NamedTuple):
     names: list[str] | None = None
 
     def blocks(self) -> Iterator[tuple[list[Document], Vectors, dict[int, Several]]]:
-        """Yield the documents with their embeddings, and the passages of those that have several, some at a time."""
+        """Yield the documents with their embeddings, and the passages of those that have several, some at a time.
+
+        The embeddings are those of a document, shape (n, d), and where there are P document prompts those under the
+        other ones beside them, shape (n, P d).
+        """
         row = self.first
         for documents in self.corpus.batches(BLOCK):
             rows = range(row, row + len(documents))
-            yield documents, self.store.rows(rows.start, rows.stop), self.store.several_of(rows)
+            vectors = self.store.rows(rows.start, rows.stop)
+            if self.store.prompts > 1:
+                vectors = np.hstack([vectors, self.store.wide(np.asarray(rows))[:, self.store.dimension :]])
+            yield documents, vectors, self.store.several_of(rows)
             row += len(documents)
 
 
@@ -113,16 +120,18 @@ class DocumentWriter:
 
         :param ids: Their ids, n of them.
         :param texts: Their texts.
-        :param vectors: Their embeddings, shape (n, d).
+        :param vectors: Their embeddings, shape (n, d), or as `Source.blocks` yields them.
         :param several: Place of a document among them -> its passages, where it has several.
         :param metadata: Their packed metadata; None where they have none.
         """
         several, statistics = several or {}, self._statistics
         counted = statistics.space.count(texts)
         best = {
-            place: self._sparsifier.decode_passages(each.blocks(), len(each.spans)) for place, each in several.items()
+            place: self._sparsifier.decode_passages(each.wide_blocks(), len(each.spans))
+            for place, each in several.items()
         }
         aligned = Decoded(self._sparsifier.decode(vectors), best)
+        vectors = vectors[:, : len(statistics.mean)]
         indptr, terms, impacts = quantised(self._sparsifier.weigh(counted.counts, aligned), statistics)
         rows = eight_bits(vectors, statistics.centres[0]) if statistics.centres.size else None
         block = Block(ids, texts, indptr, terms, impacts, statistics.space.terms, counted.unknown, rows, metadata)

@@ -108,13 +108,14 @@ def _spec(manifest: Manifest) -> EmbedderSpec:
     stored["dtype"] = manifest.embedder_identity.get("dtype")
     for part in ("trust_remote_code", "device"):
         stored.pop(part, None)
-    adapters = stored.get("adapters", [])
+    adapters, more = stored.get("adapters", []), stored.get("more_prompts", [])
     whole = (
         all(isinstance(stored.get(part, ""), str) for part in _TEXTS)
         and all(isinstance(stored.get(part, ""), str | None) for part in _OPTIONAL)
         and type(stored.get("max_length", 8)) is int
         and isinstance(adapters, list | tuple)
-        and all(isinstance(each, str) for each in adapters)
+        and isinstance(more, list | tuple)
+        and all(isinstance(each, str) for each in (*adapters, *more))
         and "\0" not in "".join([stored.get("weights", ""), stored.get("decoding") or "", *adapters])
     )
     try:

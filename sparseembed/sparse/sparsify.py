@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sparseembed.alignment.adjustment import Adjustment
 from sparseembed.alignment.decoding import Aligned, BestOf, Decoder
+from sparseembed.alignment.prompts import best_of_prompts
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.sparse.collection import CollectionStatistics
 from sparseembed.sparse.config import SparseConfig
@@ -68,19 +69,23 @@ class Sparsifier:
     """Weighs the terms of documents. A block of documents needs nothing of the others."""
 
     def __init__(
-        self, config: SparseConfig, collection: CollectionStatistics, decoder: Decoder, adjustment: Adjustment
+        self,
+        config: SparseConfig,
+        collection: CollectionStatistics,
+        decoder: Decoder,
+        adjustments: Adjustment | Sequence[Adjustment],
     ) -> None:
         """Take what the weights depend on.
 
         :param config: The choices.
         :param collection: Sums over the collection.
         :param decoder: Decodes onto the known terms.
-        :param adjustment: The documents' adjustment.
+        :param adjustments: The documents' adjustment; where they have embeddings under several prompts that of each.
         """
         self.config = config
         self.collection = collection
         self._decoder = decoder
-        self._adjustment = adjustment
+        self._adjustments = (adjustments,) if isinstance(adjustments, Adjustment) else tuple(adjustments)
 
     @cached_property
     def _given(self) -> npt.NDArray[np.bool_]:
@@ -90,7 +95,7 @@ class Sparsifier:
 
     def but(self, config: SparseConfig | None = None, collection: CollectionStatistics | None = None) -> "Sparsifier":
         """Return a copy with other choices or another collection's sums, which decodes in the same way."""
-        return Sparsifier(config or self.config, collection or self.collection, self._decoder, self._adjustment)
+        return Sparsifier(config or self.config, collection or self.collection, self._decoder, self._adjustments)
 
     def block(self, counts: TermCounts, vectors: Vectors) -> Weighted:
         """Weigh the terms of documents.
@@ -98,7 +103,7 @@ class Sparsifier:
         Where literal terms are on, a term's weight is its BM25 impact + mix x its weight as an aligned term.
 
         :param counts: Their literal terms, shape (n, W); the first T terms are those of the decoder.
-        :param vectors: Their embeddings, shape (n, d).
+        :param vectors: Their embeddings, as in `decode`.
         :return: Their weights.
         """
         return self.weigh(counts, Decoded(self.decode(vectors), {}))
@@ -106,9 +111,29 @@ class Sparsifier:
     def decode(self, vectors: Vectors) -> list[Aligned]:
         """Return the K aligned terms of documents, of each part of the term space.
 
-        :param vectors: Their embeddings, shape (n, d), not adjusted.
+        Of embeddings under several prompts a term has the best score, the scores under each prompt scaled as those of
+        passages are (see `decode_passages`).
+
+        :param vectors: Their embeddings, not adjusted: shape (n, d), or (n, P d) under P prompts.
         """
-        return self._decoder.top_of_parts(self._adjustment.apply(vectors), self.config.k)
+        found = self._decoder.top_of_parts(self._adjusted(vectors), self.config.k)
+        if len(self._adjustments) == 1:
+            return found
+        return [best_of_prompts(part, len(self._adjustments), self._even) for part in found]
+
+    @property
+    def _even(self) -> bool:
+        return self.config.scale == "document"
+
+    def _adjusted(self, vectors: Vectors) -> Vectors:
+        """Return adjusted embeddings, those under several prompts one below the other: shape (n P, d)."""
+        prompts = len(self._adjustments)
+        if prompts == 1:
+            return self._adjustments[0].apply(vectors)
+        parts = np.split(vectors, prompts, axis=1)
+        adjusted = [each.apply(part) for each, part in zip(self._adjustments, parts, strict=True)]
+        stacked: Vectors = np.stack(adjusted, axis=1).reshape(len(vectors) * prompts, -1)
+        return stacked
 
     def decode_passages(self, blocks: Iterable[Vectors], count: int) -> list[BestOf]:
         """Return aligned terms of one document by their best passages, of each part of the term space.
@@ -118,17 +143,18 @@ class Sparsifier:
         anything: there are K x the root of the number of passages. Of pydocs' entries, half of them in groups of 30,
         train queries found .2226 (nDCG@10, mix .5) with K, .2345 with 4 K and .2451 with the root.
 
-        :param blocks: The embeddings of its passages, some at a time, not adjusted.
+        :param blocks: The embeddings of its passages, some at a time, as in `decode`.
         :param count: How many there are.
         """
+        prompts = len(self._adjustments)
         # A blank passage stays one of zeros, whatever the head makes of zeros.
-        adjusted = (np.where(each.any(axis=1, keepdims=True), self._adjustment.apply(each), 0.0) for each in blocks)
+        adjusted = (np.where(each.any(axis=1).repeat(prompts)[:, None], self._adjusted(each), 0.0) for each in blocks)
         found = self._decoder.top_of_several(
             (each.astype(np.float32) for each in adjusted),
             round(self.config.k * count**0.5),
-            self.config.scale == "document",
+            self._even,
         )
-        return [each._replace(among=count) for each in found]
+        return [each._replace(among=count, passages=each.passages // prompts) for each in found]
 
     def weigh(self, counts: TermCounts, aligned: Decoded) -> Weighted:
         """Weigh the terms of documents whose aligned terms are known.

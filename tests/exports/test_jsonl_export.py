@@ -57,3 +57,33 @@ def test_a_place_that_holds_something_is_refused(index, tmp_path):
         export_index(index, "jsonl", tmp_path / "out")
     with pytest.raises(ConfigError, match="jsonl"):
         export_index(index, "parchment", tmp_path / "other")
+
+
+@pytest.mark.jvm
+def test_documents_of_several_passages_are_exported_whole_and_keep_their_passages(tiny_embedder, tmp_path):
+    long = "Whales breathe air and feed their young. " * 6 + "A zorblax hides behind the mountain."
+    corpus = Corpus([Document(doc_id, "", text) for doc_id, text in {**TEXTS, "long": long}.items()], "five")
+    path = build_index(corpus, tmp_path / "index", tiny_embedder(), k=20, passages="9/6", mix=0.5).path
+
+    def passage():
+        with Searcher.open(path) as searcher:
+            return next(hit.passage for hit in searcher.search("zorblax", 5) if hit.id == "long")
+
+    before = passage()
+    assert before.of > 3
+    assert "A zorblax" in before.text
+    assert export_index(path, "jsonl", tmp_path / "out") == 5
+    lines = {line["id"]: line for line in lines_of(tmp_path / "out")}
+    assert lines["long"]["contents"] == long  # one document, whatever the passages
+    with Searcher.open(path) as searcher:
+        for doc_id, line in lines.items():
+            assert line["vector"] == searcher.document(doc_id).vector
+        # The exported weights give the hits and the scores that the index gives.
+        query = searcher.encode_query("zorblax whale")
+        scores = {
+            doc_id: sum(weight * line["vector"].get(term, 0) for term, weight in query.items())
+            for doc_id, line in lines.items()
+        }
+        hits = searcher.search("zorblax whale", 5)
+    assert {hit.id: hit.score for hit in hits} == {doc_id: score for doc_id, score in scores.items() if score}
+    assert passage() == before

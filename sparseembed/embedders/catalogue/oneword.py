@@ -10,6 +10,12 @@ DOCUMENT_PROMPT = 'Passage: "{text}". ' + _WORD
 # .272 / .362, "Claim" .251 / .372, "Title" .227 / .364.
 QUERY_PROMPT = 'Search query: "{text}". ' + _WORD
 
+# Further prompts of documents, by name. They begin as the document prompt does, so that a text is read once for all.
+MORE_PROMPTS = {
+    "keywords": 'Passage: "{text}". The keywords of the passage in retrieval task are: "',
+    "question": 'Passage: "{text}". A question that the passage answers begins with a word about its topic: "',
+}
+
 
 def prompted(name: str, weights: str, revision: str | None = None) -> EmbedderSpec:
     """Return a causal LM with the one-word retrieval prompts and last-token pooling."""

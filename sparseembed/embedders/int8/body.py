@@ -4,7 +4,7 @@ Texts stand one after the other, without padding, and no token's numbers depend 
 same whatever batch its text is in. Several threads each take some of the texts through all layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sparseembed.arrays import Ints, Vectors
+from sparseembed.embedders.body import apart
+from sparseembed.embedders.branches import Branched
 from sparseembed.embedders.int8.attention import attend
+from sparseembed.embedders.int8.packing import Packed, packed, packed_branches
 from sparseembed.embedders.int8.weights import Int8Weights
 from sparseembed.embedders.pooling import pool
 from sparseembed.embedders.prompts import Prompted
@@ -72,10 +75,40 @@ class Int8Body:
         result = torch.empty((len(items), self.dimension))
 
         def run(rows: list[int]) -> None:
+            chosen = [items[row] for row in rows]
             with torch.inference_mode():
-                result[rows] = self._pooled([items[row] for row in rows])
+                result[rows] = self._pooled(packed(chosen), [item.start for item in chosen])
 
-        groups = _groups([len(item.ids) for item in items])
+        self._in_groups([len(item.ids) for item in items], run)
+        return result
+
+    def embed_branches(self, texts: Sequence[Branched]) -> "torch.Tensor":
+        """Return the embeddings of n texts under P prompts, shape (n, P, d), float32.
+
+        What prompted texts begin with is run once, where no token sees a later one.
+
+        :param texts: The texts.
+        """
+        import torch
+
+        if self._spec.attention != "causal":
+            return apart(self, texts)
+        result = torch.empty((len(texts), len(texts[0].branches), self.dimension))
+
+        def run(rows: list[int]) -> None:
+            chosen = [texts[row] for row in rows]
+            starts = [start for text in chosen for start in text.starts]
+            with torch.inference_mode():
+                result[rows] = self._pooled(packed_branches(chosen), starts).view(len(rows), -1, self.dimension)
+
+        self._in_groups([text.tokens for text in texts], run)
+        return result
+
+    def _in_groups(self, lengths: Sequence[int], run: Callable[[list[int]], None]) -> None:
+        """Run texts in groups, in several threads."""
+        import torch
+
+        groups = _groups(lengths)
         threads = min(torch.get_num_threads(), len(groups))
         if threads == 1:
             for rows in groups:
@@ -84,14 +117,14 @@ class Int8Body:
             with _one_thread_each(), ThreadPoolExecutor(threads) as pool:
                 for _ in pool.map(run, groups):
                     pass
-        return result
 
     def last_states(self, items: Sequence[Prompted]) -> Vectors:
         """Return the states of texts' last tokens, shape (n, d), whatever the pooling."""
         import torch
 
         with torch.inference_mode():
-            return self._states(items, np.cumsum([len(item.ids) for item in items]) - 1)
+            together = packed(items)
+            return self._states(together, together.ends)
 
     def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
         """Read texts with the first layers alone; as they go through them together, in one thread."""
@@ -100,29 +133,28 @@ class Int8Body:
         lengths = np.array([len(item.ids) for item in items])
         ends = np.cumsum(lengths)
         with torch.inference_mode():
-            states = self._unit(self._stream(items, np.arange(ends[-1]), depth))
+            states = self._unit(self._stream(packed(items), np.arange(ends[-1]), depth))
         means = np.add.reduceat(states, ends - lengths) / lengths[:, None]
         return np.concatenate([states[ends - 1], means], axis=1)
 
-    def _pooled(self, items: Sequence[Prompted]) -> "torch.Tensor":
+    def _pooled(self, texts: Packed, starts: Sequence[int]) -> "torch.Tensor":
+        """Return the embeddings of prompted texts."""
         import torch
 
-        lengths = [len(item.ids) for item in items]
-        ends = np.cumsum(lengths)
         if self._spec.pooling == "last":
-            return torch.from_numpy(self._states(items, ends - 1))
-        states = torch.from_numpy(self._states(items, np.arange(ends[-1])))
-        starts = [torch.tensor([item.start]) if self._spec.pool_over == "text" else None for item in items]
+            return torch.from_numpy(self._states(texts, texts.ends))
+        states = torch.from_numpy(self._states(texts, np.arange(len(texts.ids))))
+        over = [torch.tensor([start]) if self._spec.pool_over == "text" else None for start in starts]
         return torch.cat(
             [
-                pool(states[None, end - length : end], torch.tensor([length]), self._spec.pooling, start)
-                for end, length, start in zip(ends.tolist(), lengths, starts, strict=True)
+                pool(states[None, member], torch.tensor([len(member)]), self._spec.pooling, start)
+                for member, start in zip(texts.members, over, strict=True)
             ]
         )
 
-    def _states(self, items: Sequence[Prompted], wanted: Ints) -> Vectors:
-        """Return the last states of some of the tokens of texts, which stand one after the other."""
-        normed: Vectors = self._unit(self._stream(items, wanted, len(self._weights.layers))) * self._weights.norm
+    def _states(self, texts: Packed, wanted: Ints) -> Vectors:
+        """Return the last states of some of the tokens of texts."""
+        normed: Vectors = self._unit(self._stream(texts, wanted, len(self._weights.layers))) * self._weights.norm
         return normed
 
     def _unit(self, stream: Vectors) -> Vectors:
@@ -130,7 +162,7 @@ class Int8Body:
         unit: Vectors = stream / np.sqrt((stream * stream).mean(axis=1, keepdims=True) + self._weights.shape.eps)
         return unit
 
-    def _stream(self, items: Sequence[Prompted], wanted: Ints, depth: int) -> Vectors:
+    def _stream(self, texts: Packed, wanted: Ints, depth: int) -> Vectors:
         """Return the residual stream of some of the tokens after so many layers."""
         import torch
 
@@ -138,15 +170,12 @@ class Int8Body:
 
         layers, norm, (heads, groups) = self._weights.layers, self._weights.norm, self._weights.shape[:2]
         eps, size = np.float32(self._weights.shape.eps), layers[0].out.weight.shape[0] // heads
-        lengths = [len(item.ids) for item in items]
-        bounds = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.concatenate([np.arange(length) for length in lengths])
-        states = self._weights.table[torch.tensor([token for item in items for token in item.ids])].float().numpy()
+        states = self._weights.table[torch.tensor(texts.ids)].float().numpy()
         count, width = states.shape
-        inner, rows = layers[0].down.weight.shape[0], count + len(items)
+        inner, rows = layers[0].down.weight.shape[0], count + len(texts.ends)
         # The last tokens, whose own rounding nothing averages out, have a second row each.
         extras = np.full(count, -1, dtype=np.int64)
-        extras[bounds[1:] - 1] = np.arange(count, rows)
+        extras[texts.ends] = np.arange(count, rows)
         small, wide, mixed_small = (
             torch.empty((rows, columns), dtype=torch.int8) for columns in (width, inner, heads * size)
         )
@@ -159,17 +188,15 @@ class Int8Body:
             normalise(states, sums, sum_scales, factors, layer.attention_norm, eps, extras, small.numpy(), scales)
             rotate(
                 layer.turned.sums(small), scales, layer.turned.scales, layer.bias, layer.head_norms, eps,
-                self._weights.cosines, self._weights.sines, places, extras, *(each.numpy() for each in turned),
+                self._weights.cosines, self._weights.sines, texts.places, extras, *(each.numpy() for each in turned),
             )  # fmt: skip
             queries, keys, values = (each.to(self._attention_dtype) for each in turned)
-            for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-                attend(
-                    queries[:, start:stop],
-                    keys[:, start:stop],
-                    values[:, start:stop],
-                    self._spec.attention == "causal",
-                    mixed[start:stop],
-                )
+            for own, before in texts.stretches:
+                seen_keys, seen_values = keys[:, own], values[:, own]
+                if before.stop:
+                    seen_keys = torch.cat([keys[:, before], seen_keys], dim=1)
+                    seen_values = torch.cat([values[:, before], seen_values], dim=1)
+                attend(queries[:, own], seen_keys, seen_values, self._spec.attention == "causal", mixed[own])
             quantise(mixed.numpy(), extras, mixed_small.numpy(), mixed_scales)
             normalise(
                 states, layer.out.sums(mixed_small), mixed_scales, layer.out.scales, layer.mlp_norm, eps,
