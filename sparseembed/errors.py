@@ -1,8 +1,5 @@
 """Errors that a user can mend: each message is one line saying what is wrong, where, and what to do."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 
 class SparseEmbedError(Exception):
     """Base of every error that the library raises on purpose; the command line prints it and exits with 2.
@@ -33,23 +30,3 @@ class TransferError(SparseEmbedError):
 
 class EngineError(SparseEmbedError):
     """The search engine failed: no usable Java, no room on the disk, a document count that is off."""
-
-
-class MissingPackageError(SparseEmbedError):
-    """A package that an extra of ours installs, and that is not there."""
-
-
-@contextmanager
-def extra(name: str) -> Iterator[None]:
-    """Say how to install what is missing, where packages are imported that do not come with the core.
-
-    :param name: The extra of pyproject.toml that they come with.
-    :raises MissingPackageError: One of them is not there.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        package = (error.name or str(error)).partition(".")[0]
-        raise MissingPackageError(
-            f'the package {package} is not installed: run pip install "sparseembed[{name}]"'
-        ) from None

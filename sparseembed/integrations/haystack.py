@@ -7,13 +7,14 @@
 import asyncio
 from typing import Any, Self
 
-from sparseembed.errors import ConfigError, extra
+from sparseembed.errors import ConfigError
+from sparseembed.extras import needing
 from sparseembed.index.filters import Filter, FilterLike
 from sparseembed.integrations.conditions import both, comparison, logic
 from sparseembed.integrations.finding import IndexLike, find, folder_of, opened
 from sparseembed.retrieval.searcher import Searcher
 
-with extra("haystack"):
+with needing("haystack", "sparseembed.integrations.haystack"):
     from haystack import Document, component, default_from_dict, default_to_dict
     from haystack.document_stores.types import FilterPolicy
 

@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sparseembed.errors import extra
+from sparseembed.extras import needing
 from sparseembed.index.filters import FilterLike
 from sparseembed.integrations.conditions import of_mapping
 from sparseembed.integrations.finding import IndexLike, find, opened
 from sparseembed.retrieval.searcher import Searcher
 
-with extra("langchain"):
+with needing("langchain", "sparseembed.integrations.langchain"):
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever

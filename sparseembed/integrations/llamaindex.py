@@ -7,13 +7,13 @@
 import asyncio
 from typing import Any
 
-from sparseembed.errors import extra
+from sparseembed.extras import needing
 from sparseembed.index.filters import Filter, FilterLike
 from sparseembed.integrations.conditions import comparison, logic
 from sparseembed.integrations.finding import IndexLike, find, opened
 from sparseembed.retrieval.searcher import Searcher
 
-with extra("llamaindex"):
+with needing("llamaindex", "sparseembed.integrations.llamaindex"):
     from llama_index.core.base.base_retriever import BaseRetriever
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode

@@ -14,8 +14,9 @@ from sparseembed.data.collection import Collection
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.load import EmbedderLike, load_embedder
 from sparseembed.engines.base import Hit
-from sparseembed.errors import ConfigError, DataError, extra
+from sparseembed.errors import ConfigError, DataError
 from sparseembed.evaluation.runs import falling
+from sparseembed.extras import needing
 from sparseembed.files import digest
 from sparseembed.indexing.build import build_index
 from sparseembed.integrations.finding import IndexLike, opened, scores_of
@@ -23,7 +24,7 @@ from sparseembed.retrieval.searcher import Searcher
 from sparseembed.sparse.config import default_config
 from sparseembed.text import shown
 
-with extra("mteb"):
+with needing("mteb", "sparseembed.integrations.mteb"):
     from datasets import Dataset
     from mteb.abstasks.retrieval import AbsTaskRetrieval
     from mteb.abstasks.retrieval_dataset_loaders import RetrievalSplitData

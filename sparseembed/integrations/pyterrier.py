@@ -15,12 +15,13 @@ import numpy as np
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.embedders.load import EmbedderLike
 from sparseembed.engines.base import Hit
-from sparseembed.errors import ConfigError, extra
+from sparseembed.errors import ConfigError
 from sparseembed.evaluation.runs import falling
+from sparseembed.extras import needing
 from sparseembed.indexing.build import build_index
 from sparseembed.integrations.finding import IndexLike, opened, scores_of
 
-with extra("pyterrier"):
+with needing("pyterrier", "sparseembed.integrations.pyterrier"):
     import pandas as pd
     import pyterrier as pt
 

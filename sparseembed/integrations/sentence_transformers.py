@@ -15,14 +15,14 @@ from sparseembed.embedders.load import EmbedderLike
 from sparseembed.embedders.presets import PRESETS
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.errors import extra
+from sparseembed.extras import needing
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.indexing.impacts import ImpactEncoder
 from sparseembed.integrations.finding import folder_of
 from sparseembed.retrieval.embedder import matching_embedder
 from sparseembed.retrieval.searcher import Searcher
 
-with extra("sentence-transformers"):
+with needing("sentence-transformers", "sparseembed.integrations.sentence_transformers"):
     import torch
     from sentence_transformers import SparseEncoder
     from sentence_transformers.base.modules import InputModule

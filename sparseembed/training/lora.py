@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparseembed.embedders.adapters import CONFIG, WEIGHTS
-from sparseembed.errors import ConfigError, EmbedderError
+from sparseembed.errors import EmbedderError
+from sparseembed.extras import MissingPackageError
 from sparseembed.files import atomic_file, write_json
 from sparseembed.training.recipe import Recipe
 
@@ -19,12 +20,14 @@ PREFIX = "base_model.model."  # of the names in a model that PEFT has wrapped
 def require_peft() -> None:
     """Make sure that PEFT is there, before any work is done.
 
-    :raises ConfigError: It is not installed.
+    :raises MissingPackageError: It is not installed.
     """
     import importlib.util
 
     if importlib.util.find_spec("peft") is None:
-        raise ConfigError("training needs the package peft, which is not installed; run: pip install peft")
+        raise MissingPackageError(
+            'training needs the package peft, which is not installed; run: pip install "sparseembed[train]"'
+        )
 
 
 def portable_name(weights: str) -> str:

@@ -197,7 +197,9 @@ def test_without_peft(refused, pairs, model, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "peft" else find(name, *more))
     for words in (("train", pairs), ("adapt", corpus_of_noise(tmp_path / "noise.jsonl"))):
         message = refused(*words, "--out", tmp_path / "a", *model)
-        assert message == "training needs the package peft, which is not installed; run: pip install peft"
+        assert (
+            message == 'training needs the package peft, which is not installed; run: pip install "sparseembed[train]"'
+        )
     assert not (tmp_path / "a").exists()
 
 

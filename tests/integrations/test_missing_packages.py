@@ -19,7 +19,7 @@ SCRIPT = """
 import importlib, json, sys
 modules = json.loads(sys.argv[1])
 import sparseembed.integrations
-from sparseembed.errors import MissingPackageError
+from sparseembed.extras import MissingPackageError
 loaded = sorted(set(modules.values()) & set(sys.modules))
 told = {}
 for name, package in modules.items():
@@ -53,7 +53,10 @@ def test_nothing_is_imported_before_it_is_asked_for(told):
 def test_the_install_line(told, name):
     extra = name.replace("_", "-")
     message = told[1][name]
-    assert message == (f'the package {MODULES[name]} is not installed: run pip install "sparseembed[{extra}]"')
+    assert message == (
+        f"sparseembed.integrations.{name} needs the package {MODULES[name]}, which is not installed; run: "
+        f'pip install "sparseembed[{extra}]"'
+    )
 
 
 def test_the_extras_are_those_of_the_project():

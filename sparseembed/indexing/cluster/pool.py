@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import ConfigError, EmbedderError
+from sparseembed.extras import needing
 from sparseembed.indexing.cluster.worker import Failure, Ready, Wanted, Worker
 from sparseembed.progress import note
 from sparseembed.text import one_line
@@ -161,13 +162,9 @@ class Workers:
 
 
 def _ray() -> Any:
-    try:
+    with needing("ray", "--ray"):
         import ray
         import ray.exceptions
-    except ImportError:
-        raise ConfigError(
-            '--ray needs the package ray, which is not installed: pip install "sparseembed[ray]"'
-        ) from None
     return ray
 
 
