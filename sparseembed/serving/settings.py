@@ -31,6 +31,7 @@ class Settings:
     :param token: What writes and reloads must bring as `Authorization: Bearer TOKEN`; None where none is set.
     :param log_queries: Whether the texts of queries stand in the log.
     :param page: Whether the page for people is served at `/`.
+    :param hosts: Names, in lower case, that requests may call the server by (their header `Host`); None for any.
     :param follow: Seconds between looks for a new commit of an index; 0 for never.
     """
 
@@ -44,6 +45,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     log_queries: bool = False
     page: bool = True
+    hosts: tuple[str, ...] | None = None
     follow: float = 1.0
 
     def __post_init__(self) -> None:
