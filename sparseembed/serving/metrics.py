@@ -1,10 +1,11 @@
 """What a server counts, in Prometheus' text form; of several worker processes together, wherever they are asked."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 if TYPE_CHECKING:
     from sparseembed.serving.indexes import ServedIndexes
@@ -22,6 +23,8 @@ class Metrics:
 
     def __init__(self) -> None:
         """Set all to nothing."""
+        if SHARED in os.environ:
+            _forget_dead(Path(os.environ[SHARED]))
         own = self._registry = CollectorRegistry()
         self._requests = Counter(
             "sparseembed_requests", "Requests answered.", ("route", "method", "status"), registry=own
@@ -81,3 +84,11 @@ class Metrics:
         everywhere = CollectorRegistry()
         MultiProcessCollector(everywhere)
         return generate_latest(everywhere)
+
+
+def _forget_dead(shared: Path) -> None:
+    """Let requests that ended processes had in hand no longer count as running."""
+    for file in shared.glob("gauge_live*.db"):
+        process = file.stem.rpartition("_")[2]
+        if not Path("/proc", process).exists():
+            mark_process_dead(int(process), str(shared))
