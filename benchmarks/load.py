@@ -210,20 +210,23 @@ async def load_when_ready(url: str) -> None:
 def page(command: str, figures: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     head = ("", "clients", "requests", "failed", "p50, ms", "p99, ms", "requests a second")
+    names = ("clients", "requests", "failed", "p50_ms", "p99_ms", "requests_per_second")
     rows = [("one thread of `Searcher`", figures["python"]), *(("server", each) for each in figures["server"])]
     table = [
         "| " + " | ".join(head) + " |",
         "| --- |" + " ---: |" * (len(head) - 1),
-        *("| " + " | ".join([name, *(f"{value:,}" for value in row.values())]) + " |" for name, row in rows),
+        *("| " + " | ".join([name, *(f"{row[each]:,}" for each in names)]) + " |" for name, row in rows),
     ]
     changing, rising = figures["changing"], figures["memory"]
+    busy = figures["load_average"] > figures["cores"] / 2
+    beside = "; **beside other work of this machine, which took most of it**" if busy else ""
     return "\n".join(
         [
             "# The server under load",
             "",
             f"`{command}`, {figures['when']}, {figures['workers']} server process(es), {figures['cores']} cores "
-            f"(load average at the start {figures['load_average']}). pydocs, {figures['documents']:,} documents, "
-            f"{HITS} hits with their texts a request; the clients are one process of the same machine.",
+            f"(load average at the start {figures['load_average']}{beside}). pydocs, {figures['documents']:,} "
+            f"documents, {HITS} hits with their texts a request; the clients are one process of the same machine.",
             "",
             *table,
             "",
