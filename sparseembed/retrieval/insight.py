@@ -63,11 +63,13 @@ class HeldTerm(NamedTuple):
     :param term: The term for people.
     :param literal: The part of its impact that the words of the text earn.
     :param aligned: The part that the embedding adds.
+    :param stands: Whether the term stands in the text.
     """
 
     term: str
     literal: int
     aligned: int
+    stands: bool
 
 
 class Insight:
@@ -173,9 +175,11 @@ class Insight:
         place = self._commit.snapshot.place(doc_id)
         segment = self._commit.snapshot.segments[place.segment]
         vector = segment.vector(place.number)
-        words = literal_impacts(self.statistics, [segment.text(place.number)], list(vector))[0]
+        text = segment.text(place.number)
+        words = literal_impacts(self.statistics, [text], list(vector))[0]
+        there = set(self._commit.literal.of(text))
         found = [
-            HeldTerm(self.label(term), word, impact - word)
+            HeldTerm(self.label(term), word, impact - word, term in there)
             for (term, impact), word in zip(vector.items(), words.tolist(), strict=True)
         ]
         return sorted(found, key=lambda each: (-each.literal - each.aligned, each.term))

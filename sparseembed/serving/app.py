@@ -8,11 +8,12 @@ from fastapi import FastAPI
 
 from sparseembed import __version__
 from sparseembed.serving.indexes import ServedIndexes
+from sparseembed.serving.page import page_router
 from sparseembed.serving.pool import Pool
 from sparseembed.serving.routes.health import health_router
 from sparseembed.serving.settings import Settings
 
-ROUTERS = (health_router,)
+ROUTERS = (health_router, page_router)
 """Functions from the indexes and the settings to the routes of one subject."""
 
 

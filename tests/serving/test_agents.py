@@ -1,0 +1,193 @@
+"""The tools of an index, called by the SDK's own client: through a real process's pipes, and through HTTP."""
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sparseembed import Searcher
+from sparseembed.serving.settings import Settings
+
+pytest.importorskip("mcp")
+pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
+
+QUERY = "whales that breathe air"
+
+
+def talk(server, conversation):
+    """Let a client of the SDK talk to a server: a URL, a command's parameters, or a server object."""
+    from mcp import Client
+
+    async def talked():
+        async with Client(server, read_timeout_seconds=120) as client:
+            return await conversation(client)
+
+    return asyncio.run(talked())
+
+
+def process(index, *options):
+    """Return how to start the command as an agent's program does."""
+    from mcp import StdioServerParameters
+
+    words = ["-m", "sparseembed", "serve", str(index), "--mcp", *options]
+    return StdioServerParameters(command=sys.executable, args=words, env=child_environment())
+
+
+def child_environment():
+    import os
+
+    return dict(os.environ)
+
+
+async def everything(client):
+    """List the tools and call each."""
+    listed = await client.list_tools()
+    found = await client.call_tool("search", {"query": QUERY, "k": 3})
+    first = found.structured_content["hits"][0]["id"]
+    told = await client.call_tool("explain", {"query": QUERY, "id": first})
+    part = await client.call_tool("get_document", {"id": first, "start": 2, "length": 7})
+    return client.instructions, listed.tools, found, told, part
+
+
+def checked(index, answers):
+    """Compare what a client got with what the library says."""
+    instructions, tools, found, told, part = answers
+    assert "documents)" in instructions
+    assert [tool.name for tool in tools] == ["search", "explain", "get_document"]
+    for tool in tools:
+        assert tool.annotations.read_only_hint
+        assert tool.output_schema["properties"]
+        assert len(tool.description) > 40
+        assert all(
+            "description" in each for each in tool.input_schema["properties"].values()
+        ), tool.input_schema
+    assert not (found.is_error or told.is_error or part.is_error)
+    with Searcher.open(index) as searcher:
+        hits = searcher.search(QUERY, 3)
+        answer = found.structured_content
+        assert [(hit["rank"], hit["id"], hit["score"]) for hit in answer["hits"]] == [
+            (hit.rank, hit.id, hit.score) for hit in hits
+        ]
+        for hit in answer["hits"]:
+            explained = searcher.explain(QUERY, hit["id"])
+            assert hit["matched_words"] == [term.term for term in explained.terms if term.origin == "literal"]
+            assert hit["matched_by_meaning"] == [term.term for term in explained.terms if term.origin == "expansion"]
+        explained = searcher.explain(QUERY, hits[0].id)
+        terms = told.structured_content["terms"]
+        assert [(term["term"], term["score"]) for term in terms] == [(term.term, term.score) for term in explained.terms]
+        assert all(term["score"] == term["from_words"] + term["from_meaning"] for term in terms)
+        assert sum(term["score"] for term in terms) == told.structured_content["score"] == explained.score
+        text = searcher.text(hits[0].id)
+    document = part.structured_content
+    assert (document["text"], document["next_start"], document["total_characters"]) == (text[2:9], 9, len(text))
+    # Clients without structured answers read the same as text.
+    assert json.loads(found.content[0].text) == found.structured_content
+
+
+def test_a_program_talks_through_pipes(index):
+    checked(index, talk(process(index), everything))
+
+
+def test_nothing_but_the_protocol_reaches_standard_output(index):
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+    }
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call"}
+    call["params"] = {"name": "search", "arguments": {"query": QUERY}}
+    lines = [hello, {"jsonrpc": "2.0", "method": "notifications/initialized"}, call]
+    command = [sys.executable, "-m", "sparseembed", "serve", str(index), "--mcp"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        for line in lines:
+            running.stdin.write(json.dumps(line) + "\n")
+        running.stdin.flush()
+        answers = [json.loads(running.stdout.readline()) for _ in range(2)]
+        rest, complaints = running.communicate(timeout=120)
+    assert [answer["id"] for answer in answers] == [1, 2]
+    assert answers[1]["result"]["structuredContent"]["hits"]
+    assert (rest, running.returncode) == ("", 0)
+    assert QUERY not in complaints
+
+
+@pytest.fixture(scope="module")
+def server(indexes):
+    """Return a server of both indexes, in this process."""
+    from sparseembed.serving.agents.server import agent_server
+
+    return agent_server(indexes, Settings(max_query=200))
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "message"),
+    [
+        ("search", {"query": "x" * 201}, "search: query: String should have at most 200 characters"),
+        ("search", {"query": ""}, "search: query: String should have at least 1 character"),
+        ("search", {"query": "cat", "k": 51}, "search: k: Input should be less than or equal to 50"),
+        ("search", {}, "search: query: Field required"),
+        ("search", {"query": "cat", "filter": ["year"]}, "search: the filter 'year'"),
+        ("search", {"query": "cat", "index": "other"}, "search: there is no index 'other' here"),
+        ("explain", {"query": "cat", "id": "no\nbody"}, "explain: the index"),
+        ("get_document", {"id": "../../etc/passwd"}, "get_document: the index"),
+        ("get_document", {"id": "script", "start": 10**6}, "get_document: start is 1,000,000, and the document"),
+        ("get_document", {"id": "script", "length": 0}, "get_document: length: Input should be greater than"),
+        ("format_disk", {}, "format_disk: "),
+    ],
+)
+def test_mistakes_are_told_in_one_line(server, tool, arguments, message):
+    answer = talk(server, lambda client: client.call_tool(tool, arguments))
+    assert answer.is_error
+    [told] = [each.text for each in answer.content]
+    assert told.startswith(message)
+    assert "\n" not in told
+    assert "Traceback" not in told
+
+
+def test_indexes_metadata_and_filters(server, indexes):
+    async def ask(client):
+        filtered = await client.call_tool("search", {"query": "sea", "filter": ["year>=2019"], "k": 50})
+        other = await client.call_tool("search", {"query": "sea", "index": indexes.names()[1]})
+        nothing = await client.call_tool("search", {"query": "zorblax"})
+        return [each.structured_content for each in (filtered, other, nothing)]
+
+    filtered, other, nothing = talk(server, ask)
+    assert filtered["hits"]
+    assert all(hit["metadata"]["year"] >= 2019 for hit in filtered["hits"])
+    assert (other["index"], bool(other["hits"])) == (indexes.names()[1], True)
+    assert (nothing["hits"], nothing["advice"]) == ([], "No document shares a term with the query: use other or more words.")
+
+
+def test_a_document_is_read_part_by_part(server, indexes):
+    async def read(client):
+        parts, start = [], 0
+        while start is not None:
+            answer = await client.call_tool("get_document", {"id": "script", "start": start, "length": 11})
+            parts.append(answer.structured_content["text"])
+            start = answer.structured_content["next_start"]
+        return parts
+
+    parts = talk(server, read)
+    with indexes.searcher() as searcher:
+        assert "".join(parts) == searcher.text("script")
+    assert len(parts) > 3
+
+
+def test_agents_over_http(index, served):
+    address = served(agents=True)
+    checked(index, talk(f"{address}/mcp", everything))
+
+
+def test_other_sites_do_not_reach_the_tools(served):
+    import httpx
+
+    address = served(agents=True)
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    accept = {"accept": "application/json, text/event-stream"}
+    for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
+        answer = httpx.post(f"{address}/mcp", json=asked, headers=accept | headers)
+        assert answer.status_code in (403, 421)
