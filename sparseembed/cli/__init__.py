@@ -16,7 +16,7 @@ from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 # Name -> module of `cli`, imported when it is called: a search need not wait for what training imports.
 COMMANDS = {
     **{name: name for name in ("index", "encode", "search", "explain", "inspect")},
-    **{name: name for name in ("add", "delete", "compact", "merge", "verify", "export")},
+    **{name: name for name in ("add", "delete", "compact", "merge", "verify", "export", "serve")},
     "fit-query-encoder": "fit_query_encoder",
     **{"eval": "evaluate", "analyze": "analyze", "embedders": "embedders", "adapt": "adapt", "train": "train"},
 }

@@ -98,7 +98,7 @@ class Selector:
         """Return the kinds of values that a field has."""
         there = [column for column in columns if column is not None]
         if not there:
-            names = sorted({name for each in self._snapshot.segments if each.metadata for name in each.metadata.fields})
+            names = self._snapshot.fields
             has = f"there are the fields {listed_names(names)}" if names else "no document has metadata"
             raise ConfigError(f"the filter {condition}: no document of {self._snapshot.path} has that field; {has}")
         return {kind for kind in KINDS for column in there if column.first(kind) < column.first(after(kind))}

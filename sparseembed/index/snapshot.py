@@ -168,6 +168,11 @@ class Snapshot:
         """Whether a document has metadata, perhaps a deleted one."""
         return any(segment.metadata is not None for segment in self.segments)
 
+    @property
+    def fields(self) -> list[str]:
+        """Names of the fields that documents have metadata in."""
+        return sorted({name for each in self.segments if each.metadata is not None for name in each.metadata.fields})
+
     def metadata(self, doc_id: str) -> Metadata:
         """Return the metadata of a document.
 

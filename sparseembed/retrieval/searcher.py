@@ -313,6 +313,11 @@ class Searcher:
         """
         return self._view.snapshot.metadata(doc_id)
 
+    @property
+    def fields(self) -> list[str]:
+        """Names of the metadata's fields, which a filter may name."""
+        return self._view.snapshot.fields
+
     def document(self, doc_id: str) -> StoredDocument:
         """Return a document's id, text and impact vector; for the vector its whole segment is gone through.
 

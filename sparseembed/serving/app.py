@@ -2,19 +2,41 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from sparseembed import __version__
+from sparseembed.errors import SparseEmbedError
+from sparseembed.serving.guard import Guard
 from sparseembed.serving.indexes import ServedIndexes
+from sparseembed.serving.logs import log_failure
+from sparseembed.serving.metrics import Metrics
 from sparseembed.serving.page import page_router
 from sparseembed.serving.pool import Pool
+from sparseembed.serving.problems import Problem, add_handlers
+from sparseembed.serving.routes.documents import documents_router
+from sparseembed.serving.routes.explain import explain_router
 from sparseembed.serving.routes.health import health_router
+from sparseembed.serving.routes.search import search_router
+from sparseembed.serving.routes.server import server_router
 from sparseembed.serving.settings import Settings
 
-ROUTERS = (health_router, page_router)
+ROUTERS = (search_router, explain_router, documents_router, server_router, health_router)
 """Functions from the indexes and the settings to the routes of one subject."""
+
+
+class _App(FastAPI):
+    """An application whose schema has the form of problems."""
+
+    def openapi(self) -> dict[str, object]:
+        """Return the OpenAPI schema."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            form = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(form.pop("$defs"), Problem=form)
+        return self.openapi_schema or {}
 
 
 def create_app(indexes: ServedIndexes, settings: Settings) -> FastAPI:
@@ -35,18 +57,28 @@ def create_app(indexes: ServedIndexes, settings: Settings) -> FastAPI:
             app.state.pool.close()
             indexes.close()
 
-    app = FastAPI(title="sparseembed", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = _App(title="sparseembed", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.pool = Pool(settings.threads)
+    app.state.metrics = Metrics()
+    app.state.metrics.look_at(indexes)
+    add_handlers(app)
+    app.add_middleware(Guard, settings=settings, metrics=app.state.metrics)
     for router in ROUTERS:
         app.include_router(router(indexes, settings))
+    if settings.page:
+        app.include_router(page_router(indexes, settings))
+    if settings.agents:
+        from sparseembed.serving.agents.transports import add_agents
+
+        add_agents(app, indexes, settings)
     return app
 
 
 async def _follow(indexes: ServedIndexes, settings: Settings, pool: Pool) -> None:
     """Open new commits soon after they are published, whoever published them."""
-    from sparseembed.errors import SparseEmbedError
-
     while True:
         await asyncio.sleep(settings.follow)
-        with suppress(SparseEmbedError):  # told by /health
+        try:
             await pool.run(indexes.follow)
+        except SparseEmbedError as error:  # /health says why
+            log_failure("a new commit cannot be opened: the one before goes on to answer", error)

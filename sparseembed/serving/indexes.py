@@ -113,6 +113,7 @@ class ServedIndexes:
         :raises ConfigError: There is none, or two have one name.
         :raises SparseEmbedError: One cannot be opened, as `Searcher.open` says.
         """
+        self.embedder = None if searching is None else searching.embedder
         self.searching = (searching or Searching()).but()  # with nothing left open: equal ones are one
         if not folders:
             raise ConfigError("there is no index to serve: name at least one folder")

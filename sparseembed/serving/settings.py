@@ -31,7 +31,9 @@ class Settings:
     :param token: What writes and reloads must bring as `Authorization: Bearer TOKEN`; None where none is set.
     :param log_queries: Whether the texts of queries stand in the log.
     :param page: Whether the page for people is served at `/`.
+    :param agents: Whether agents find tools at `/mcp`.
     :param inspect: Whether the page may load the indexes' embedders, to show what they see in a text.
+    :param hosts: Names, in lower case, that requests may call the server by (their header `Host`); None for any.
     :param follow: Seconds between looks for a new commit of an index; 0 for never.
     """
 
@@ -45,8 +47,10 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     log_queries: bool = False
     page: bool = True
+    hosts: tuple[str, ...] | None = None
     follow: float = 1.0
     inspect: bool = False
+    agents: bool = False
 
     def __post_init__(self) -> None:
         """Check them.

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from mcp.server.mcpserver import Context, MCPServer
@@ -186,6 +186,8 @@ def _told_in_one_line(tool: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answ
 
 @contextmanager
 def _searcher(indexes: ServedIndexes, name: str | None) -> Iterator[Searcher]:
+    with suppress(SparseEmbedError):  # a new commit that cannot be opened: the one before goes on to answer
+        indexes.follow()
     with indexes.searcher(name) as searcher:
         yield searcher
 

@@ -2,19 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from fastapi import FastAPI
 from mcp.server.transport_security import TransportSecuritySettings
 
 from sparseembed.serving.agents.server import agent_server
 from sparseembed.serving.indexes import ServedIndexes
 from sparseembed.serving.settings import Settings
 
-PATH = "/mcp"
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+PATH = "/mcp"
 
 
 def serve_stdio(indexes: ServedIndexes, settings: Settings) -> None:
@@ -28,19 +28,20 @@ def serve_stdio(indexes: ServedIndexes, settings: Settings) -> None:
     anyio.run(agent_server(indexes, settings).run_stdio_async)
 
 
-def add_agents(app: FastAPI, indexes: ServedIndexes, settings: Settings, loopback: bool = True) -> None:
+def add_agents(app: "FastAPI", indexes: ServedIndexes, settings: Settings) -> None:
     """Add the tools to an application, by streamable HTTP at `/mcp`. There are no sessions: any process may answer.
 
     :param app: The application; its lifespan is extended.
     :param indexes: The open indexes.
-    :param settings: Limits.
-    :param loopback: Whether requests must name this machine, as they do where the server is bound to the loopback
-        address: no page of another site can then reach the tools by a name of its own (DNS rebinding).
+    :param settings: Limits, and the names of the server: pages of other sites do not reach the tools.
     """
+    names = [f"[{name}]" if ":" in name else name for name in settings.hosts or ()]
     security = TransportSecuritySettings(
-        enable_dns_rebinding_protection=loopback,
-        allowed_hosts=[each for host in _LOOPBACK for each in (host, f"{host}:*")],
-        allowed_origins=[each for host in _LOOPBACK for each in (f"http://{host}", f"http://{host}:*")],
+        enable_dns_rebinding_protection=settings.hosts is not None,
+        allowed_hosts=[each for name in names for each in (name, f"{name}:*")],
+        allowed_origins=[
+            f"{scheme}://{name}{port}" for scheme in ("http", "https") for name in names for port in ("", ":*")
+        ],
     )
     server = agent_server(indexes, settings)
     agents = server.streamable_http_app(
@@ -54,7 +55,7 @@ def add_agents(app: FastAPI, indexes: ServedIndexes, settings: Settings, loopbac
     before = app.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(started: FastAPI) -> AsyncIterator[Any]:
+    async def lifespan(started: "FastAPI") -> AsyncIterator[Any]:
         async with before(started) as state, server.session_manager.run():
             yield state
 

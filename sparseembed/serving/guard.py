@@ -1,0 +1,151 @@
+"""What stands before all routes: limits, the count and the log of requests, and no failure without a JSON problem."""
+
+import asyncio
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sparseembed.serving.logs import log_failure, log_request
+from sparseembed.serving.metrics import Metrics
+from sparseembed.serving.problems import FAILED, problem
+from sparseembed.serving.settings import Settings
+
+UNTIMED = frozenset({("POST", "documents"), ("DELETE", "documents"), ("POST", "reload")})
+"""Methods, and first parts of paths, of requests that may take as long as they need."""
+
+TOLD = "told"
+"""Key of a request's state: what its route wants in the log (a dict)."""
+
+_DRAINED = 64 << 20  # bytes of a body over the limit that are read, so that its sender comes to read the answer
+_CLOSE = {"connection": "close"}
+
+
+class _TooLongError(Exception):
+    """A body is over the limit."""
+
+
+class Guard:
+    """Middleware that holds each request to the settings."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        """Stand before an application."""
+        self._app, self._settings, self._metrics = app, settings, metrics
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start, status, size = time.perf_counter(), 0, 0
+
+        async def sent(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                size += len(message.get("body", b""))
+            await send(message)
+
+        self._running += 1
+        self._metrics.began()
+        try:
+            await self._answer(scope, receive, sent, lambda: bool(status))
+        finally:
+            self._running -= 1
+            seconds = time.perf_counter() - start
+            route = getattr(scope.get("route"), "path", "other")
+            # 499: the client went before it was answered.
+            self._metrics.ended(route, scope["method"], status or 499, seconds)
+            told = scope.get("state", {}).get(TOLD, {})
+            log_request(_line(scope, route, status or 499, size, seconds) | told)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, begun: Any) -> None:
+        settings = self._settings
+        if not _host_allowed(scope, settings.hosts):
+            await problem(421, "This server is not called by that name: see --allow-host.")(scope, receive, send)
+            return
+        if self._running > settings.max_waiting:
+            busy = problem(
+                503, "The server has more requests in hand than it may have: try again.", {"retry-after": "1"}
+            )
+            await busy(scope, receive, send)
+            return
+        doing = "The request's body did not arrive"
+        try:
+            async with asyncio.timeout(settings.seconds):
+                receive = await _whole_body(scope, receive, settings.max_body)
+            doing = "The request could not be answered"
+            untimed = (scope["method"], scope["path"].strip("/").partition("/")[0]) in UNTIMED
+            async with asyncio.timeout(None if untimed else settings.seconds):
+                await self._app(scope, receive, send)
+        except _TooLongError:
+            detail = f"The request's body has more than {settings.max_body:,} bytes, the most that is taken here."
+            await problem(413, detail, _CLOSE)(scope, receive, send)
+        except TimeoutError:
+            if begun():
+                raise
+            await problem(408, f"{doing} within {settings.seconds:g} seconds.", _CLOSE)(scope, receive, send)
+        except Exception as error:
+            log_failure("a request failed", error)
+            if begun():
+                raise
+            await problem(500, FAILED)(scope, receive, send)
+
+
+async def _whole_body(scope: Scope, receive: Receive, most: int) -> Receive:
+    """Receive a body.
+
+    :return: What gives it again, and then what comes after it.
+    :raises _TooLongError: It has more bytes than `most`.
+    """
+    headers = dict(scope["headers"])
+    if not headers.keys() & {b"content-length", b"transfer-encoding"}:
+        return receive
+    length = int(headers.get(b"content-length", b"0"))
+    if length > most + _DRAINED or (length > most and b"expect" in headers):
+        raise _TooLongError
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        size += len(message.get("body", b""))
+        if size <= most:
+            parts.append(message.get("body", b""))
+        if size > _DRAINED + most or (size > most and not message.get("more_body")):
+            raise _TooLongError
+        if not message.get("more_body"):
+            message = {"type": "http.request", "body": b"".join(parts), "more_body": False}
+            break
+    first: list[Message] = [message]
+
+    async def again() -> Message:
+        return first.pop() if first else await receive()
+
+    return again
+
+
+def _host_allowed(scope: Scope, hosts: tuple[str, ...] | None) -> bool:
+    """Whether the name that a request calls the server by is one of its own.
+
+    A page of another site could else have its name lead to the loopback address, and read what is answered.
+    """
+    if hosts is None:
+        return True
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    name = given.partition("]")[0] + "]" if given.startswith("[") else given.partition(":")[0]
+    return name.strip("[]").lower() in hosts
+
+
+def _line(scope: Scope, route: str, status: int, size: int, seconds: float) -> dict[str, Any]:
+    client = scope.get("client")
+    return {
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "bytes": size,
+        "ms": round(1000 * seconds, 2),
+        "client": client[0] if client else None,
+    }

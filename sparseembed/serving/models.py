@@ -1,0 +1,205 @@
+"""What requests and responses consist of: the OpenAPI schema is made of these."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_FIELD = r"^(text|passage|metadata(\..+)?)$"
+
+
+def _listed(value: Any) -> Any:
+    """Take one text as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _parted(value: Any) -> Any:
+    """Take `a,b` as two fields, as they are written in a URL."""
+    value = _listed(value)
+    if not isinstance(value, list):
+        return value
+    return [part for each in value for part in (each.split(",") if isinstance(each, str) else [each])]
+
+
+_FieldName = Annotated[str, Field(pattern=_FIELD)]
+_Fields = Annotated[list[_FieldName], BeforeValidator(_parted)]
+_Filters = Annotated[list[str], BeforeValidator(_listed)]
+
+
+class Asked(BaseModel):
+    """A query, where it is searched, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(description="The query's text.")
+    index: str | None = Field(None, description="Name of the index; the server's first when left out.")
+    filter: _Filters = Field(
+        [],
+        max_length=64,
+        description="Conditions on metadata, such as `year>=2019` or `lang=de|fr`: all are to be met.",
+    )
+    expand: int | None = Field(
+        None, ge=0, description="Aligned terms added to the query: 0, or as many as the server was started with."
+    )
+    encoder: Literal["none", "small", "full", "auto"] | None = Field(
+        None, description="What encodes the query to rescore hits: `none`, or what the server was started with."
+    )
+    feedback: bool | None = Field(None, description="Whether hits like a hit count for it. Needs no model.")
+
+
+class SearchRequest(Asked):
+    """A search."""
+
+    k: int = Field(10, ge=1, description="Hits wanted.")
+    fields: _Fields = Field(
+        ["text", "metadata", "passage"],
+        description="What comes with each hit: `text`, `metadata`, `metadata.NAME` for one field of it, `passage`.",
+    )
+
+
+class ExplainRequest(Asked):
+    """A question why a document has its score."""
+
+    id: str = Field(description="Id of the document.")
+
+
+class PassageFound(BaseModel):
+    """The passage of a document that carried it: `start` and `end` are places in the document's text, in characters."""
+
+    number: int
+    of: int
+    start: int
+    end: int
+    text: str
+    focus: int
+    score: int
+
+
+class HitFound(BaseModel):
+    """A document that was found. The score is a whole number; where hits are rescored, about 0 to 1."""
+
+    rank: int
+    id: str
+    score: int | float
+    text: str | None = None
+    metadata: dict[str, Any] | None = None
+    passage: PassageFound | None = None
+
+
+class SearchResponse(BaseModel):
+    """Hits, best first, and the commit of the index that they are of."""
+
+    index: str
+    generation: int
+    hits: list[HitFound]
+
+
+class TermShared(BaseModel):
+    """A term that query and document share: `query_weight` x `impact` = `score`.
+
+    Its origin is `literal` where it stands in the document's text, else `expansion`.
+    """
+
+    term: str
+    origin: Literal["literal", "expansion"]
+    query_weight: int
+    impact: int
+    score: int
+
+
+class NeighbourFound(BaseModel):
+    """A hit like another one, and what it adds to that one's score."""
+
+    id: str
+    weight: float
+    adds: float
+
+
+class RescoredHit(BaseModel):
+    """What a rescored hit's score is the sum of."""
+
+    score: float
+    from_terms: float
+    from_embedding: float
+    from_neighbours: float
+    cosine: float | None
+    neighbours: list[NeighbourFound]
+
+
+class ExplainResponse(BaseModel):
+    """Why a document has its score: the scores of its terms sum to its score, or to its score before rescoring."""
+
+    index: str
+    generation: int
+    id: str
+    score: int | float
+    terms: list[TermShared]
+    unmatched: list[str]
+    rescored: RescoredHit | None = None
+    passage: PassageFound | None = None
+
+
+class DocumentFound(BaseModel):
+    """A document as the index holds it; its text begins with its title."""
+
+    index: str
+    generation: int
+    id: str
+    text: str
+    metadata: dict[str, Any]
+
+
+class NewDocument(BaseModel):
+    """A document to be added."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(min_length=1, description="Unique, without white space.")
+    title: str = ""
+    text: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class AddRequest(BaseModel):
+    """Documents to be added in one step."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    documents: list[NewDocument] = Field(min_length=1)
+    index: str | None = Field(None, description="Name of the index; the server's first when left out.")
+    replace: bool = Field(False, description="Whether a document whose id the index has is replaced, or all refused.")
+
+
+class ChangeResponse(BaseModel):
+    """An index after a change: the number of its commit, and of its documents."""
+
+    index: str
+    generation: int
+    documents: int
+
+
+class IndexFound(BaseModel):
+    """An index of a server: what it holds and what it was made of, in the terms of its manifest."""
+
+    name: str
+    default: bool
+    documents: int
+    terms: int
+    generation: int
+    build: str
+    corpus: str
+    embedder: str
+    term_space: str
+    analyzer: str | None
+    fields: list[str] = Field(description="Names of metadata fields, for filters.")
+    rescoring: bool = Field(description="Whether it carries embeddings, which feedback and query encoders need.")
+
+
+class IndexList(BaseModel):
+    """The indexes of a server, and how it searches them where a request does not say."""
+
+    indexes: list[IndexFound]
+    expand: int
+    encoder: str
+    feedback: bool
+    max_k: int
+    max_query: int
