@@ -26,9 +26,9 @@ TOKEN = "SPARSEEMBED_TOKEN"
 DESCRIPTION = f"""\
 Serve indexes over HTTP: a page at /, and for programs /search, /explain, /documents/ID, /indexes, /health, /metrics
 (Prometheus) and /openapi.json. A request names an index by its folder's name; the first is the default. A new commit
-of an index, whoever makes it, is answered from within a second; requests at that moment end on the commit that they began on. SIGTERM ends the server
-once the requests in hand are answered. Only this machine can reach it, unless --host says otherwise. It needs
-pip install "sparseembed[serve]".
+of an index, whoever makes it, is answered from within a second; requests at that moment end on the commit that they
+began on. SIGTERM ends the server once the requests in hand are answered. Only this machine can reach it, unless --host
+says otherwise. It needs pip install "sparseembed[serve]", and --mcp needs "sparseembed[mcp]".
 
 Models are chosen here, not by requests: --encoder, --expand and --feedback are what a request gets that says nothing,
 and a request may do without them. With --writable, who has the token may add and delete documents; the token stands in

@@ -1,6 +1,6 @@
 """What can be told of one commit of an index: why documents have their scores, and what the parts of scores are."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from sparseembed.index.filters import FilterLike
     from sparseembed.index.selection import Selection
     from sparseembed.index.statistics import Statistics
+
+
+Spelled = Callable[[str], str]
+"""Gives a term as people write it."""
 
 
 class Commit(Protocol):
@@ -150,6 +154,16 @@ class Insight:
         marks = find_marks(segment, shared, absent, own, places(self._commit.literal, passage))
         return Shown(told, text, passage, words, [mark._replace(term=self.label(mark.term)) for mark in marks])
 
+    def spelled(self, text: str = "") -> Spelled:
+        """Return what spells terms as people write them: *everything* where an analyzer has made *everyth* of it.
+
+        :param text: A text whose spellings come first, such as the query; then those of the index's vocabulary.
+        """
+        of_text: dict[str, str] = {}
+        for place in places(self._commit.literal, text):
+            of_text.setdefault(self.label(place.term), text[place.start : place.end])
+        return lambda term: of_text.get(term) or self._surfaces.get(term, term)
+
     def label(self, term: str) -> str:
         """Return a term as people read it: pieces stand in the index as decimal ids."""
         return term if isinstance(self._commit.literal, WordTerms) else self._labels.get(term, term)
@@ -192,6 +206,14 @@ class Insight:
     def statistics(self) -> "Statistics":
         """All that was fitted, read when first needed."""
         return self._commit.snapshot.statistics()
+
+    @cached_property
+    def _surfaces(self) -> dict[str, str]:
+        from sparseembed.sparse.terms import JoinedSpace, WordSpace
+
+        space = self.statistics.space
+        words = space.words if isinstance(space, JoinedSpace) else space
+        return dict(zip(words.terms, words.surfaces, strict=True)) if isinstance(words, WordSpace) else {}
 
     @cached_property
     def _labels(self) -> dict[str, str]:

@@ -113,7 +113,7 @@ def excerpt(passage: str, marks: Sequence[Mark], size: int, start: int = 0) -> E
         for mark in marks
         if begin <= mark.start and mark.end <= end
     ]
-    return Excerpt(passage[begin:end], inside, begin > start, end < len(passage.rstrip()))
+    return Excerpt(passage[begin:end], inside, bool(passage[start:begin].strip()), end < len(passage.rstrip()))
 
 
 def _room(passage: str, marks: Sequence[Mark], begin: int, size: int) -> bool:

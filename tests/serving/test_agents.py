@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,13 +35,7 @@ def process(index, *options):
     from mcp import StdioServerParameters
 
     words = ["-m", "sparseembed", "serve", str(index), "--mcp", *options]
-    return StdioServerParameters(command=sys.executable, args=words, env=child_environment())
-
-
-def child_environment():
-    import os
-
-    return dict(os.environ)
+    return StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ))
 
 
 async def everything(client):
@@ -60,10 +57,8 @@ def checked(index, answers):
         assert tool.annotations.read_only_hint
         assert tool.output_schema["properties"]
         assert len(tool.description) > 40
-        assert all(
-            "description" in each for each in tool.input_schema["properties"].values()
-        ), tool.input_schema
-    assert not (found.is_error or told.is_error or part.is_error)
+        assert all("description" in each for each in tool.input_schema["properties"].values()), tool.input_schema
+    assert [each.is_error for each in (found, told, part)] == [False] * 3
     with Searcher.open(index) as searcher:
         hits = searcher.search(QUERY, 3)
         answer = found.structured_content
@@ -72,11 +67,14 @@ def checked(index, answers):
         ]
         for hit in answer["hits"]:
             explained = searcher.explain(QUERY, hit["id"])
-            assert hit["matched_words"] == [term.term for term in explained.terms if term.origin == "literal"]
-            assert hit["matched_by_meaning"] == [term.term for term in explained.terms if term.origin == "expansion"]
+            spelled = searcher.insight.spelled(QUERY)
+            for key, origin in (("matched_words", "literal"), ("matched_by_meaning", "expansion")):
+                assert hit[key] == [spelled(term.term) for term in explained.terms if term.origin == origin]
+            assert set(hit["matched_words"]) <= set(QUERY.split())
         explained = searcher.explain(QUERY, hits[0].id)
         terms = told.structured_content["terms"]
-        assert [(term["term"], term["score"]) for term in terms] == [(term.term, term.score) for term in explained.terms]
+        assert [term["score"] for term in terms] == [term.score for term in explained.terms]
+        assert [term["stands_in_document"] for term in terms] == [t.origin == "literal" for t in explained.terms]
         assert all(term["score"] == term["from_words"] + term["from_meaning"] for term in terms)
         assert sum(term["score"] for term in terms) == told.structured_content["score"] == explained.score
         text = searcher.text(hits[0].id)
@@ -116,8 +114,17 @@ def test_nothing_but_the_protocol_reaches_standard_output(index):
 
 
 @pytest.fixture(scope="module")
-def server(indexes):
-    """Return a server of both indexes, in this process."""
+def indexes(index, other):
+    """Both indexes, open in this process."""
+    from sparseembed.serving.indexes import ServedIndexes
+
+    with ServedIndexes([index, other]) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def tools(indexes):
+    """A server of both indexes, in this process."""
     from sparseembed.serving.agents.server import agent_server
 
     return agent_server(indexes, Settings(max_query=200))
@@ -131,16 +138,16 @@ def server(indexes):
         ("search", {"query": "cat", "k": 51}, "search: k: Input should be less than or equal to 50"),
         ("search", {}, "search: query: Field required"),
         ("search", {"query": "cat", "filter": ["year"]}, "search: the filter 'year'"),
-        ("search", {"query": "cat", "index": "other"}, "search: there is no index 'other' here"),
+        ("search", {"query": "cat", "index": "none"}, "search: there is no index 'none' here"),
         ("explain", {"query": "cat", "id": "no\nbody"}, "explain: the index"),
-        ("get_document", {"id": "../../etc/passwd"}, "get_document: the index"),
-        ("get_document", {"id": "script", "start": 10**6}, "get_document: start is 1,000,000, and the document"),
-        ("get_document", {"id": "script", "length": 0}, "get_document: length: Input should be greater than"),
+        ("get_document", {"id": "../../../etc/passwd"}, "get_document: the index"),
+        ("get_document", {"id": "cat", "start": 10**6}, "get_document: start is 1,000,000, and the document"),
+        ("get_document", {"id": "cat", "length": 0}, "get_document: length: Input should be greater than"),
         ("format_disk", {}, "format_disk: "),
     ],
 )
-def test_mistakes_are_told_in_one_line(server, tool, arguments, message):
-    answer = talk(server, lambda client: client.call_tool(tool, arguments))
+def test_mistakes_are_told_in_one_line(tools, tool, arguments, message):
+    answer = talk(tools, lambda client: client.call_tool(tool, arguments))
     assert answer.is_error
     [told] = [each.text for each in answer.content]
     assert told.startswith(message)
@@ -148,46 +155,75 @@ def test_mistakes_are_told_in_one_line(server, tool, arguments, message):
     assert "Traceback" not in told
 
 
-def test_indexes_metadata_and_filters(server, indexes):
+def test_indexes_metadata_and_filters(tools, indexes):
     async def ask(client):
         filtered = await client.call_tool("search", {"query": "sea", "filter": ["year>=2019"], "k": 50})
         other = await client.call_tool("search", {"query": "sea", "index": indexes.names()[1]})
         nothing = await client.call_tool("search", {"query": "zorblax"})
         return [each.structured_content for each in (filtered, other, nothing)]
 
-    filtered, other, nothing = talk(server, ask)
+    filtered, other, nothing = talk(tools, ask)
     assert filtered["hits"]
     assert all(hit["metadata"]["year"] >= 2019 for hit in filtered["hits"])
     assert (other["index"], bool(other["hits"])) == (indexes.names()[1], True)
-    assert (nothing["hits"], nothing["advice"]) == ([], "No document shares a term with the query: use other or more words.")
+    assert nothing["hits"] == []
+    assert nothing["advice"] == "No document shares a term with the query: use other or more words."
 
 
-def test_a_document_is_read_part_by_part(server, indexes):
+def test_a_document_is_read_part_by_part(tools, indexes):
     async def read(client):
         parts, start = [], 0
         while start is not None:
-            answer = await client.call_tool("get_document", {"id": "script", "start": start, "length": 11})
+            answer = await client.call_tool("get_document", {"id": "cat", "start": start, "length": 11})
             parts.append(answer.structured_content["text"])
             start = answer.structured_content["next_start"]
         return parts
 
-    parts = talk(server, read)
+    parts = talk(tools, read)
     with indexes.searcher() as searcher:
-        assert "".join(parts) == searcher.text("script")
+        assert "".join(parts) == searcher.text("cat")
     assert len(parts) > 3
 
 
-def test_agents_over_http(index, served):
-    address = served(agents=True)
-    checked(index, talk(f"{address}/mcp", everything))
+@pytest.fixture(scope="module")
+def address(serve, index, other):
+    """The address of the tools of a server that answers programs and people too."""
+    return f"{serve(index, other, '--mcp=http', '--seconds', '60').url}/mcp"
 
 
-def test_other_sites_do_not_reach_the_tools(served):
+def test_agents_over_http(index, address):
+    checked(index, talk(address, everything))
+
+
+def test_older_clients_over_http(index, address):
+    from mcp import Client
+
+    async def talked():
+        async with Client(address, mode="legacy", read_timeout_seconds=120) as client:
+            return await everything(client)
+
+    checked(index, asyncio.run(talked()))
+
+
+def test_a_new_commit_is_answered_through_pipes(index, tmp_path):
+    from sparseembed import Index
+
+    copied = Path(shutil.copytree(index, tmp_path / "copied"))
+
+    async def ask(client):
+        before = await client.call_tool("get_document", {"id": "d20"})
+        Index(copied).delete(["d20"])
+        return before, await client.call_tool("get_document", {"id": "d20"})
+
+    before, after = talk(process(copied), ask)
+    assert (before.is_error, after.is_error) == (False, True)
+
+
+def test_other_sites_do_not_reach_the_tools(address):
     import httpx
 
-    address = served(agents=True)
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     accept = {"accept": "application/json, text/event-stream"}
     for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
-        answer = httpx.post(f"{address}/mcp", json=asked, headers=accept | headers)
+        answer = httpx.post(address, json=asked, headers=accept | headers)
         assert answer.status_code in (403, 421)

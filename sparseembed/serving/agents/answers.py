@@ -14,9 +14,11 @@ class AgentHit(BaseModel):
     title: str
     score: float = Field(description="Comparable within one query only.")
     passage: str = Field(description="The part of the document that matched best, not the whole document.")
-    matched_words: list[str] = Field(description="Terms of the query that stand in the document, stemmed.")
+    matched_words: list[str] = Field(
+        description="Words of the query that stand in the document, in any of their forms."
+    )
     matched_by_meaning: list[str] = Field(
-        description="Terms of the query that do not stand in it: its embedding brought them."
+        description="Words of the query that do not stand in it: its embedding brought them."
     )
     metadata: Metadata = Field(description="What the collection says of the document, long texts cut.")
 

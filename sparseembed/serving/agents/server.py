@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from sparseembed import __version__
 from sparseembed.data.metadata import Value
 from sparseembed.errors import SparseEmbedError
+from sparseembed.retrieval.insight import Spelled
 from sparseembed.retrieval.searcher import Searcher
 from sparseembed.serving.agents.answers import (
     AgentHit,
@@ -106,7 +107,8 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         what the documents would say; one topic a query works best. For another aspect, search again with other words.
         """
         with _searcher(indexes, index) as searcher:
-            hits = [_hit(each) for each in find(searcher, query, k, filter or None)]
+            spelled = searcher.insight.spelled(query)
+            hits = [_hit(each, spelled) for each in find(searcher, query, k, filter or None)]
         among = " that meets the filter" if filter else ""
         advice = None if hits else f"No document{among} shares a term with the query: use other or more words."
         return SearchAnswer(index=index or indexes.default, hits=hits, advice=advice)
@@ -119,6 +121,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         """
         with _searcher(indexes, index) as searcher:
             [each] = searcher.insight.show(query, [id])
+            spelled = searcher.insight.spelled(query)
         told = each.explanation
         parts = told.rescored
         return ExplainAnswer(
@@ -126,7 +129,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
             score=told.score,
             terms=[
                 AgentTerm(
-                    term=term.term,
+                    term=spelled(term.term),
                     stands_in_document=term.origin == "literal",
                     score=term.score,
                     from_words=each.words[term.term],
@@ -134,7 +137,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
                 )
                 for term in told.terms
             ],
-            missing=told.unmatched,
+            missing=[*map(spelled, told.unmatched)],
             rescored=None
             if parts is None
             else AgentRescoring(
@@ -197,7 +200,7 @@ def _told(indexes: ServedIndexes) -> str:
     return f"Indexes: {', '.join(names)}."
 
 
-def _hit(found: Found) -> AgentHit:
+def _hit(found: Found, spelled: Spelled) -> AgentHit:
     told = found.shown.explanation
     part = excerpt(found.shown.passage, found.shown.marks, PASSAGE)
     return AgentHit(
@@ -206,8 +209,8 @@ def _hit(found: Found) -> AgentHit:
         title=found.title,
         score=found.score,
         passage="…" * part.cut_before + part.text + "…" * part.cut_after,
-        matched_words=[term.term for term in told.terms if term.origin == "literal"],
-        matched_by_meaning=[term.term for term in told.terms if term.origin != "literal"],
+        matched_words=[spelled(term.term) for term in told.terms if term.origin == "literal"],
+        matched_by_meaning=[spelled(term.term) for term in told.terms if term.origin != "literal"],
         metadata=_cut(found.metadata),
     )
 

@@ -1,5 +1,6 @@
 """Templates to responses: everything is escaped, and nothing but the page's own style and script may load or run."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import Response
 
 from sparseembed.retrieval.association import Mark
@@ -86,6 +88,7 @@ def _environment() -> Environment:
     )
     environment.filters["number"] = _number
     environment.filters["percent"] = lambda share: f"{100 * share:.2f}%"
+    environment.filters["breakable"] = _breakable
     environment.globals["version"] = _fingerprint()
     return environment
 
@@ -93,6 +96,11 @@ def _environment() -> Environment:
 def _number(value: float) -> str:
     """Write a count with separators, and a score of rescored hits with three places."""
     return f"{value:,.0f}" if value == int(value) else f"{value:.3f}"
+
+
+def _breakable(title: str) -> Markup:
+    """Let a long name break behind its dots and underscores, and before its capitals, rather than anywhere."""
+    return Markup("<wbr>").join(filter(None, re.split(r"(?<=[._/])|(?<=[a-z])(?=[A-Z])", title)))
 
 
 def _fingerprint() -> str:

@@ -80,9 +80,10 @@ class Pages:
                 return "start.html", {"manifest": searcher.manifest, "filters": conditions}
             begin = time.perf_counter()
             hits = find(searcher, query, k, conditions or None)
+            spelled = searcher.insight.spelled(query)
             milliseconds = 1000 * (time.perf_counter() - begin)
             return "search.html", {
-                "hits": [hit_view(each) for each in hits],
+                "hits": [hit_view(each, spelled) for each in hits],
                 "milliseconds": milliseconds,
                 "filters": conditions,
                 "filterable": "metadata" in searcher.manifest.corpus,
@@ -130,7 +131,7 @@ class Pages:
                 "text": text[:SHOWN],
                 "length": len(text),
                 "fields": fields(metadata),
-                "bars": held_bars(searcher.insight, doc_id) if few else None,
+                "bars": held_bars(searcher.insight, doc_id, text[:SHOWN]) if few else None,
             }
 
         return view

@@ -97,7 +97,12 @@ def _seen(embedder: "TransformerEmbedder", searcher: "Searcher", text: str, side
         found = decode(vector, embedder, TOKENS, "folded", adjustment)
         best = max(max((each.score for each in found), default=0.0), 1e-9)
         return [
-            SeenToken(each.token.strip() or each.token, each.score, max(each.score, 0) / best, each.token in literal)
+            SeenToken(
+                each.token.strip() or repr(each.token)[1:-1].replace(" ", "␣"),
+                each.score,
+                max(each.score, 0) / best,
+                each.token in literal,
+            )
             for each in found
         ]
 

@@ -9,7 +9,7 @@ from sparseembed.serving.found import Found, excerpt, title_of
 from sparseembed.serving.page.rendering import Piece, pieces
 
 if TYPE_CHECKING:
-    from sparseembed.retrieval.insight import Insight, Shown
+    from sparseembed.retrieval.insight import Insight, Shown, Spelled
     from sparseembed.retrieval.searcher import Searcher
 
 EXCERPT = 320  # characters of a passage, about
@@ -61,18 +61,22 @@ class HitView(NamedTuple):
     fields: list[tuple[str, str]]
 
 
-def hit_view(found: Found) -> HitView:
-    """Return a hit as it is shown."""
+def hit_view(found: Found, spelled: "Spelled") -> HitView:
+    """Return a hit as it is shown.
+
+    :param found: The hit.
+    :param spelled: Spells terms.
+    """
     shown, told = found.shown, found.shown.explanation
     start = len(found.title) if shown.passage.startswith(found.title) else 0
     part = excerpt(shown.passage, shown.marks, EXCERPT, start)
-    found_bars = bars(shown)
+    found_bars = bars(shown, spelled)
     return HitView(
         rank=found.rank,
         id=found.id,
         title=found.title,
         score=found.score,
-        excerpt=pieces(part.text, part.marks),
+        excerpt=pieces(part.text, [mark._replace(term=spelled(mark.term)) for mark in part.marks]),
         cut_before=part.cut_before,
         cut_after=part.cut_after,
         passage=f"passage {told.passage.number} of {told.passage.of}" if told.passage is not None else "",
@@ -80,20 +84,20 @@ def hit_view(found: Found) -> HitView:
         by_terms=told.by_terms,
         from_words=sum(bar.literal for bar in found_bars),
         from_meaning=sum(bar.aligned for bar in found_bars),
-        meant=[term.term for term in told.terms if term.origin != "literal"],
-        missing=told.unmatched,
+        meant=[spelled(term.term) for term in told.terms if term.origin != "literal"],
+        missing=[*map(spelled, told.unmatched)],
         rescored=told.rescored,
         fields=fields(found.metadata),
     )
 
 
-def bars(shown: "Shown") -> list[Bar]:
+def bars(shown: "Shown", spelled: "Spelled") -> list[Bar]:
     """Return the shared terms of a hit as bars, by falling score."""
     terms = shown.explanation.terms
     longest = max((term.score for term in terms), default=1)
     return [
         Bar(
-            term.term,
+            spelled(term.term),
             shown.words[term.term],
             term.score - shown.words[term.term],
             shown.words[term.term] / longest,
@@ -162,13 +166,18 @@ def columns(searcher: "Searcher", found: Comparison) -> list[Column]:
     return [Column(key, name, about, [view(key, each) for each in rankings[key]]) for key, name, about in COLUMNS]
 
 
-def held_bars(insight: "Insight", doc_id: str) -> list[Bar]:
-    """Return the terms with the largest impacts that the index holds for a document."""
-    held = insight.held(doc_id)[:HELD]
+def held_bars(insight: "Insight", doc_id: str, text: str) -> list[Bar]:
+    """Return the terms with the largest impacts that the index holds for a document.
+
+    :param insight: Of the index.
+    :param doc_id: The document.
+    :param text: Its text, or the first part of it, whose spellings come first.
+    """
+    held, spelled = insight.held(doc_id)[:HELD], insight.spelled(text)
     longest = max((each.literal + each.aligned for each in held), default=1)
     return [
         Bar(
-            each.term,
+            spelled(each.term),
             each.literal,
             each.aligned,
             each.literal / longest,
