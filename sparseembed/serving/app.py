@@ -8,9 +8,10 @@ from fastapi import FastAPI
 
 from sparseembed import __version__
 from sparseembed.errors import SparseEmbedError
+from sparseembed.progress import set_reporter
 from sparseembed.serving.guard import Guard
 from sparseembed.serving.indexes import ServedIndexes
-from sparseembed.serving.logs import log_failure
+from sparseembed.serving.logs import LogReporter, log_failure
 from sparseembed.serving.metrics import Metrics
 from sparseembed.serving.page import page_router
 from sparseembed.serving.pool import Pool
@@ -49,15 +50,25 @@ def create_app(indexes: ServedIndexes, settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         following = asyncio.create_task(_follow(indexes, settings, app.state.pool)) if settings.follow else None
+        before = set_reporter(LogReporter())
         try:
             yield
         finally:
+            set_reporter(before)
             if following is not None:
                 following.cancel()
             app.state.pool.close()
             indexes.close()
 
-    app = _App(title="sparseembed", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    # No page of documentation: FastAPI's loads scripts from another host.
+    app = _App(
+        title="sparseembed",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.pool = Pool(settings.threads)
     app.state.metrics = Metrics()
     app.state.metrics.look_at(indexes)

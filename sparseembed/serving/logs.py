@@ -6,6 +6,8 @@ import time
 import traceback
 from typing import Any
 
+from sparseembed.progress import SilentReporter
+
 LOGGER = logging.getLogger("sparseembed.serving")
 
 
@@ -30,7 +32,15 @@ class JsonLines(logging.Formatter):
             line["error"] = type(error).__name__
             frames = traceback.extract_tb(error.__traceback__)
             line["trace"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, default=str)
+
+
+class LogReporter(SilentReporter):
+    """Tells the news of long work, such as writes, in the log."""
+
+    def note(self, text: str) -> None:
+        """Take one line of news."""
+        LOGGER.info(text)
 
 
 def log_config(quiet: bool) -> dict[str, Any]:

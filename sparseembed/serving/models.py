@@ -121,7 +121,7 @@ class RescoredHit(BaseModel):
     from_terms: float
     from_embedding: float
     from_neighbours: float
-    cosine: float | None
+    cosine: float | None = None
     neighbours: list[NeighbourFound]
 
 

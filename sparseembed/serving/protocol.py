@@ -10,11 +10,15 @@ from sparseembed.serving.problems import MEDIA_TYPE, raw_problem
 PATIENCE = 15.0
 """Seconds for a request's head to arrive, and for a client to take more of what is sent to it."""
 
+LINGER = 1.0
+"""Seconds for a client whose bytes are no HTTP to take the answer."""
+
 
 class PatientProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, which alone waits for ever for the rest of a head, and for a client that does not read."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request."""
@@ -28,6 +32,8 @@ class PatientProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Expect the rest of a head that is not whole yet; the time for it is that of all of its parts together."""
+        if self._refused:
+            return
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._relax()
@@ -65,7 +71,11 @@ class PatientProtocol(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        # To close it now, with something of the client's unread, would take the answer from the client.
+        self._refused = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.close)
 
     def _expect(self) -> None:
         self._relax()

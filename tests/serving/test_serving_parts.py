@@ -1,0 +1,149 @@
+"""Parts of a server by themselves: pinned commits, limits of time and number, and impatient connections."""
+
+import asyncio
+import shutil
+import socket
+import threading
+import time
+
+import pytest
+
+from sparseembed import Searcher
+from sparseembed.errors import ConfigError
+from sparseembed.index.manifest import read_manifest
+from sparseembed.indexing.update import Index
+from sparseembed.serving.indexes import ServedIndexes, UnknownIndexError
+from sparseembed.serving.settings import Searching, Settings
+
+pytestmark = pytest.mark.jvm
+
+
+def test_a_request_stays_on_its_commit(index, tmp_path):
+    copied = shutil.copytree(index, tmp_path / "animals")
+    with ServedIndexes([copied]) as indexes, indexes.searcher() as searcher:
+        assert indexes.reload() == []
+        assert indexes.follow() == []
+        Index(copied).delete(["cat"])
+        assert indexes.follow() == ["animals"]
+        assert indexes.follow() == []
+        assert searcher.text("cat")
+        assert searcher.manifest.generation == 1
+        with indexes.searcher("animals") as later:
+            assert later.manifest.generation == read_manifest(copied).generation == 2
+            assert later.manifest.counts["documents"] == 31
+
+
+def test_names(index, other, tmp_path):
+    with ServedIndexes([index, other]) as indexes:
+        assert (indexes.names(), indexes.default) == (["animals", "other"], "animals")
+        with pytest.raises(UnknownIndexError, match="there are animals, other"), indexes.searcher("third"):
+            pass
+    with pytest.raises(ConfigError, match="have one name"):
+        ServedIndexes([index, shutil.copytree(other, tmp_path / "animals")])
+    with pytest.raises(ConfigError, match="no index to serve"):
+        ServedIndexes([])
+
+
+def test_a_request_may_do_without_what_the_server_was_started_with():
+    started = Searching(expand=5, rescore=50, encoder="small", feedback=True)
+    assert started.but() == started
+    assert started.but(0, "none", False) == Searching(encoder="none")
+    assert started.but(encoder="none") == Searching(expand=5, rescore=50, encoder="none", feedback=True)
+    assert Searching(rescore=20).but().encoder == "full"
+    for wrong in ({"expand": 4}, {"encoder": "full"}):
+        with pytest.raises(ConfigError, match="chosen at its start"):
+            started.but(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_k": 0}, {"seconds": 0}, {"follow": -1}, {"writable": True}, {"writable": True, "token": "short"}]
+)
+def test_settings_that_make_no_sense(wrong):
+    with pytest.raises(ConfigError):
+        Settings(**wrong)
+
+
+def test_a_token_is_not_shown():
+    assert "a-secret-token" not in repr(Settings(token="a-secret-token-of-mine"))
+
+
+def answers(index, settings, count, monkeypatch):
+    """Ask slow searches at the same time; return the responses."""
+    import httpx
+
+    from sparseembed.serving.app import create_app
+
+    search = Searcher.search
+
+    def slow(self, *given):
+        time.sleep(0.3)
+        return search(self, *given)
+
+    monkeypatch.setattr(Searcher, "search", slow)
+
+    async def ask():
+        app = create_app(ServedIndexes([index]), settings)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://there") as client:
+            return await asyncio.gather(*(client.get("/search", params={"query": "cat"}) for _ in range(count)))
+
+    return asyncio.run(ask())
+
+
+def test_an_answer_that_takes_too_long(index, monkeypatch):
+    (late,) = answers(index, Settings(seconds=0.1), 1, monkeypatch)
+    assert (late.status_code, late.headers["content-type"]) == (408, "application/problem+json")
+    assert "could not be answered within 0.1 seconds" in late.json()["detail"]
+
+
+def test_more_requests_than_a_server_may_have_in_hand(index, monkeypatch):
+    found = answers(index, Settings(max_waiting=2), 5, monkeypatch)
+    assert sorted(each.status_code for each in found) == [200, 200, 503, 503, 503]
+    refused = next(each for each in found if each.status_code == 503)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_a_failure_shows_nothing_of_itself(index, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(Searcher, "search", broken)
+    import httpx
+
+    from sparseembed.serving.app import create_app
+
+    async def ask():
+        app = create_app(ServedIndexes([index]), Settings())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://there") as client:
+            return await client.get("/search", params={"query": "cat"})
+
+    answer = asyncio.run(ask())
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: x\r\n"])
+def test_a_head_that_does_not_arrive(monkeypatch, sent):
+    import uvicorn
+
+    from sparseembed.serving import protocol
+
+    monkeypatch.setattr(protocol, "PATIENCE", 0.2)
+
+    async def nothing(scope, receive, send):
+        raise AssertionError("there was no request")
+
+    config = uvicorn.Config(nothing, http=protocol.PatientProtocol, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            with socket.create_connection(listener.getsockname(), timeout=60) as connection:
+                connection.sendall(sent)
+                with pytest.raises(ConnectionResetError):  # aborted, where a patient server would wait on
+                    assert connection.recv(1) == b"x"
+        finally:
+            server.should_exit = True
+            thread.join()
