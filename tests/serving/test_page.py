@@ -204,6 +204,7 @@ def test_what_the_model_saw_is_what_inspect_shows(browse, strange, tiny_model):
     from sparseembed.index.snapshot import open_snapshot
 
     answer = browse.get("/seen", params={"text": SENTENCES[2], "side": "query"})
+    assert answer.status_code == 200, Seen(answer.text).text
     embedder = TransformerEmbedder(EmbedderSpec("tied", str(tiny_model("tied")), dtype="float32", device="cpu"))
     vector = encode_query(SENTENCES[2], embedder)
     shown = re.findall(r'<ol class="tokens">(.*?)</ol>', answer.text, re.DOTALL)

@@ -36,7 +36,7 @@ class Pages:
     def __init__(self, indexes: ServedIndexes, settings: Settings) -> None:
         """Take the open indexes and the limits."""
         self._indexes, self._settings = indexes, settings
-        self.reader = Reader(indexes.searching)
+        self.reader = Reader(indexes.embedder)
         self.reads = settings.inspect or indexes.searching.reads
         """Whether texts may be read by a model."""
 

@@ -4,10 +4,10 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from sparseembed.errors import SparseEmbedError
-from sparseembed.serving.settings import Searching
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
+    from sparseembed.retrieval.embedder import Named
     from sparseembed.retrieval.searcher import Searcher
 
 TOKENS = 20
@@ -49,9 +49,9 @@ class Seen(NamedTuple):
 class Reader:
     """Reads texts with the embedders of indexes: the last one is kept, and one text is read at a time."""
 
-    def __init__(self, searching: Searching) -> None:
-        """Take how indexes are searched: an embedder that is named there is the indexes' own."""
-        self._searching = searching
+    def __init__(self, named: "Named | None") -> None:
+        """Take what the server's user names of the indexes' embedder; None for the presets that they name."""
+        self._named = named
         self._lock = threading.Lock()
         self._last: tuple[object, TransformerEmbedder] | None = None
 
@@ -77,7 +77,7 @@ class Reader:
         key = searcher.manifest.embedder_identity
         if self._last is None or self._last[0] != key:
             self._last = None  # one model in memory, not two
-            self._last = (key, matching_embedder(searcher.manifest, self._searching.embedder))
+            self._last = (key, matching_embedder(searcher.manifest, self._named))
         return self._last[1]
 
 
