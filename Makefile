@@ -22,7 +22,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras eval index search adapt train test lint format bench sweep ablation clean jar archive
+.PHONY: help setup extras eval index search adapt train test lint format bench load sweep ablation clean jar archive
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -116,6 +116,9 @@ format: setup ## let ruff lay out the code
 
 bench: setup ## time every step beside something else; writes benchmarks/results/efficiency.md
 	@$(BIN)/python benchmarks/efficiency.py $(ARGS)
+
+load: setup extras ## a server under load, replaced and reloaded meanwhile; writes benchmarks/results/load.md
+	@$(BIN)/python benchmarks/load.py $(ARGS)
 
 sweep: setup ## rerun the sweep that chose the defaults, on DATASET's train split
 	@$(BIN)/python benchmarks/sweep.py "$(DATASET)" --split $(or $(SPLIT),train) $(ARGS)

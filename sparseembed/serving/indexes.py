@@ -161,6 +161,16 @@ class ServedIndexes:
         """
         yield self.index(name).pinned(searching)
 
+    def check_embedders(self) -> None:
+        """Make sure that documents could be encoded for each index; nothing is loaded.
+
+        :raises IndexFolderError: An index names an embedder that is no preset, and the user none.
+        """
+        from sparseembed.retrieval.embedder import Named, named_spec
+
+        for index in self._indexes.values():
+            named_spec(index.manifest, self.embedder or Named())
+
     def reload(self) -> list[str]:
         """Open the last commit of each index, for the requests that come from now on.
 

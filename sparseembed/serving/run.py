@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uvicorn import Config
 
 _HEAD = 64 << 10  # bytes of a request's head: a query in a URL takes up to twelve a character
+_LAST_PORT = 2**16 - 1
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -42,7 +43,17 @@ class AppFactory:
         """Open the indexes and make the application."""
         from sparseembed.serving.app import create_app
 
-        return create_app(ServedIndexes(self.folders, self.searching), self.settings)
+        return create_app(self.opened(), self.settings)
+
+    def opened(self) -> ServedIndexes:
+        """Open the indexes.
+
+        :raises SparseEmbedError: As `serve`.
+        """
+        indexes = ServedIndexes(self.folders, self.searching)
+        if self.settings.writable:
+            indexes.check_embedders()
+        return indexes
 
 
 def serve(
@@ -74,7 +85,7 @@ def serve(
             note(f"serving {', '.join(_names(folders))} at {url}")
             _serve_here(_config(app, quiet), listener, host, port)
         else:
-            ServedIndexes(folders, searching).close()
+            factory.opened().close()
             note(f"serving {', '.join(_names(folders))} at {url}, by {workers} processes")
             _serve_by_workers(factory, quiet, workers, listener)
 
@@ -129,6 +140,8 @@ def _config(app: Any, quiet: bool, workers: int = 1, factory: bool = False) -> "
 @contextmanager
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
     """Take a port, before anything is opened that takes long."""
+    if not 0 <= port <= _LAST_PORT:  # the system would take another one
+        raise ConfigError(f"--port must be from 0 to {_LAST_PORT}, not {port}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

@@ -120,7 +120,7 @@ class Searching:
     def but(self, expand: int | None = None, encoder: str | None = None, feedback: bool | None = None) -> "Searching":
         """Return what a request asks for.
 
-        Models are chosen when the server starts: a request may do without them, but can't name others.
+        Models are chosen when the server starts: a request may do without them, but cannot name others.
 
         :param expand: 0, or as many terms as the server expands by; None for what the server does.
         :param encoder: `none`, or the server's query encoder; None for what the server does.

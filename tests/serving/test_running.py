@@ -86,7 +86,7 @@ def test_a_port_in_use_is_told_in_one_line(copied):
         (["INDEX", "--workers", "0"], "--workers must be at least 1"),
         (["INDEX", "--max-k", "0"], "--max-k must be at least 1"),
         (["INDEX", "--seconds", "0"], "seconds must be more than 0"),
-        (["INDEX", "--port", "99999"], "cannot be listened at"),
+        (["INDEX", "--port", "99999"], "--port must be from 0 to 65535"),
         (["INDEX", "--host", "no host"], "cannot be listened at"),
         (["INDEX", "--encoder", "best"], "unknown query encoder"),
         (["INDEX", "--engine", "none"], "none"),
@@ -99,6 +99,12 @@ def test_what_cannot_be_served_is_told_in_one_line(index, capfd, silence, monkey
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert part in err
+
+
+def test_an_embedder_that_only_its_user_may_name(index, capfd, silence, monkeypatch):
+    monkeypatch.setenv("SPARSEEMBED_TOKEN", TOKEN)
+    assert main(["serve", str(index), "--writable", "--port", "0", "-q"]) == 2
+    assert "the index names an embedder that is no preset" in capfd.readouterr().err
 
 
 def test_a_short_token_is_refused(index, capfd, silence, monkeypatch):

@@ -20,7 +20,7 @@ class ServedCommit(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether all is well: `degraded` where a later commit of an index can't be opened, and an older one answers."""
+    """Whether all is well: `degraded` where a later commit of an index cannot be opened, and an older one answers."""
 
     status: Literal["ok", "degraded"]
     version: str
