@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "CHANGELOG.md", "indexes/README.md", "benchmarks/README.md", "docs/serving.md"]
 PAGES += ["benchmarks/results/README.md", "benchmarks/reference/README.md"]
+PAGES += ["docs/page.md", "docs/agents.md"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 

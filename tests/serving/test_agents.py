@@ -227,3 +227,14 @@ def test_other_sites_do_not_reach_the_tools(address):
     for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
         answer = httpx.post(address, json=asked, headers=accept | headers)
         assert answer.status_code in (403, 421)
+
+
+def test_the_example_runs(index):
+    example = Path(__file__).parents[2] / "examples" / "agent.py"
+    done = subprocess.run(
+        [sys.executable, example, index, QUERY], capture_output=True, text=True, timeout=120, check=True
+    )
+    with Searcher.open(index) as searcher:
+        first = searcher.search(QUERY, 1)[0].id
+        assert done.stdout.startswith("1. ")
+        assert done.stdout.endswith(f"\n\n{searcher.text(first)}\n")

@@ -20,6 +20,7 @@ from sparseembed.serving.settings import Settings
 HITS = 10
 MOST = 50  # hits on one page
 COMPARED = 10
+WAIT = 6.0  # seconds for a model to be loaded and to read a text
 SHOWN = 100_000  # characters of a document, at most
 
 Text = Annotated[str, Query()]
@@ -36,7 +37,7 @@ class Pages:
     def __init__(self, indexes: ServedIndexes, settings: Settings) -> None:
         """Take the open indexes and the limits."""
         self._indexes, self._settings = indexes, settings
-        self.reader = Reader(indexes.embedder)
+        self.reader = Reader(indexes.embedder, min(WAIT, settings.seconds / 2))
         self.reads = settings.inspect or indexes.searching.reads
         """Whether texts may be read by a model."""
 

@@ -1,6 +1,7 @@
 """What the model saw in a text: its aligned tokens, before and after the adjustment. Takes the embedder."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from sparseembed.errors import SparseEmbedError
@@ -15,11 +16,11 @@ SIDES = ("document", "query")
 LONGEST = 2_000
 """Characters of a text, at most."""
 
-WAIT = 5.0  # seconds for another request's model call to end
+_TURN = 1.0  # seconds to wait for another request's text: a thread of the server that waits does not search
 
 
 class BusyError(SparseEmbedError):
-    """The model reads another text: it reads one at a time."""
+    """The model is being loaded, or reads another text: it reads one at a time."""
 
 
 class SeenToken(NamedTuple):
@@ -49,10 +50,16 @@ class Seen(NamedTuple):
 class Reader:
     """Reads texts with the embedders of indexes: the last one is kept, and one text is read at a time."""
 
-    def __init__(self, named: "Named | None") -> None:
-        """Take what the server's user names of the indexes' embedder; None for the presets that they name."""
-        self._named = named
+    def __init__(self, named: "Named | None", seconds: float) -> None:
+        """Take the parts.
+
+        :param named: What the server's user names of the indexes' embedder; None for the presets that they name.
+        :param seconds: What a request may wait. Reading goes on behind it, so that a model that is loaded slowly is
+            there for a later one.
+        """
+        self._named, self._seconds = named, seconds
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inspect")
         self._last: tuple[object, TransformerEmbedder] | None = None
 
     def read(self, searcher: "Searcher", text: str, side: str) -> Seen:
@@ -61,11 +68,20 @@ class Reader:
         :param searcher: A searcher of the index, whose embedder and adjustment are used.
         :param text: The text, not blank.
         :param side: `document` or `query`.
-        :raises BusyError: Other texts take too long.
+        :raises BusyError: It is not read in time.
         :raises SparseEmbedError: The embedder cannot be loaded, or is not the index's.
         """
-        if not self._lock.acquire(timeout=WAIT):
-            raise BusyError("the model reads another text at the moment: try again in a few seconds")
+        if not self._lock.acquire(timeout=min(_TURN, self._seconds)):
+            raise BusyError("the model is being loaded, or reads another text: try again in a few seconds")
+        reading = self._thread.submit(self._read, searcher, text, side)
+        try:
+            return reading.result(self._seconds)
+        except TimeoutError:
+            if reading.done():  # the model's own, if it has one
+                raise
+            raise BusyError("the model is being loaded: try again in a few seconds") from None
+
+    def _read(self, searcher: "Searcher", text: str, side: str) -> Seen:
         try:
             return _seen(self._embedder(searcher), searcher, text, side)
         finally:
