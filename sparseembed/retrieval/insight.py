@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sparseembed.index.statistics import Statistics
 
 
+MARKED = 100_000
+"""Characters of a passage whose words are looked for, at most."""
+
 Spelled = Callable[[str], str]
 """Gives a term as people write it."""
 
@@ -51,7 +54,7 @@ class Shown(NamedTuple):
     :param passage: The passage that carried it; the text where it is one passage.
     :param words: Shared term, for people -> the part of its score that the words of the text earn; the embedding adds
         the rest.
-    :param marks: The words of the passage that made it match, in order.
+    :param marks: The words of the passage that made it match, in order; of its first `MARKED` characters.
     """
 
     explanation: Explanation
@@ -151,7 +154,7 @@ class Insight:
         words = {self.label(term): part * query[term] for term, part in zip(shared, parts, strict=True)}
         brought = {term.term for term in told.terms if term.origin == "expansion"}
         absent = [term for term in shared if self.label(term) in brought]
-        marks = find_marks(segment, shared, absent, own, places(self._commit.literal, passage))
+        marks = find_marks(segment, shared, absent, own, places(self._commit.literal, passage[:MARKED]))
         return Shown(told, text, passage, words, [mark._replace(term=self.label(mark.term)) for mark in marks])
 
     def spelled(self, text: str = "") -> Spelled:
