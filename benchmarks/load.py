@@ -135,13 +135,13 @@ async def change(url: str, queries: Sequence[str], index: Path, reloads: int, re
     over = asyncio.Event()
     loading = asyncio.create_task(load(url, queries, max(CLIENTS), sys.maxsize, over))
     seen, reloaded = set(), 0
-    async with Client(url) as control:
-        for number in range(replacements):
-            builder = build(index, 512 + number)
-            while builder.poll() is None:
-                await asyncio.sleep(0.1)
-            if builder.returncode:
-                raise EngineError(f"the index could not be replaced: status {builder.returncode}")
+    for number in range(replacements):
+        builder = build(index, 512 + number)
+        while builder.poll() is None:
+            await asyncio.sleep(0.1)
+        if builder.returncode:
+            raise EngineError(f"the index could not be replaced: status {builder.returncode}")
+        async with Client(url) as control:
             for _ in range(-(-reloads // replacements)):
                 answered, body = await control.ask("POST", "/reload")
                 reloaded += answered == 200

@@ -77,7 +77,8 @@ class Guard:
             async with asyncio.timeout(settings.seconds):
                 receive = await _whole_body(scope, receive, settings.max_body)
             doing = "The request could not be answered"
-            untimed = (scope["method"], scope["path"].strip("/").partition("/")[0]) in UNTIMED
+            path = scope["path"].removeprefix(scope.get("root_path", ""))  # the rest, where the server is mounted
+            untimed = (scope["method"], path.strip("/").partition("/")[0]) in UNTIMED
             async with asyncio.timeout(None if untimed else settings.seconds):
                 await self._app(scope, receive, send)
         except _TooLongError:

@@ -132,6 +132,7 @@ def _config(app: Any, quiet: bool, workers: int = 1, factory: bool = False) -> "
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=75,  # longer than proxies keep theirs, or they would send into a connection that ends
         h11_max_incomplete_event_size=_HEAD,
         timeout_worker_healthcheck=60,  # a process that loads a model may not answer at once
     )

@@ -49,7 +49,7 @@ class Running(NamedTuple):
     def client(self, **options: Any) -> Any:
         import httpx
 
-        return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **options)
+        return httpx.Client(base_url=self.url, timeout=300, trust_env=False, **options)
 
     def end(self) -> int:
         """End it as a service manager does, and return its status."""
@@ -61,8 +61,9 @@ class Running(NamedTuple):
 def running(log: Path, *words: str | Path, **environment: str) -> Iterator[Running]:
     """Start `sparseembed serve` at a free port."""
     command = [sys.executable, "-m", "sparseembed", "serve", *map(str, words), "--port", "0"]
+    cache = {"SPARSEEMBED_CACHE": str(log.parent / "cache")}
     with log.open("w") as errors:
-        process = subprocess.Popen(command, stderr=errors, text=True, env=os.environ | environment)
+        process = subprocess.Popen(command, stderr=errors, text=True, env=os.environ | cache | environment)
     try:
         url = _url(process, log)
         _wait_for(url, process, log)

@@ -178,11 +178,6 @@ def test_the_metrics_are_those_of_all_workers(writable):
     assert f'sparseembed_requests_total{{method="GET",route="/explain",status="200"}} {asked}.0' in text
 
 
-def test_all_workers_end(index, tmp_path):
-    with running(tmp_path / "log", index, "--workers", "2") as server:
-        assert server.end() == 0
-
-
 def test_no_request_fails_while_indexes_are_replaced(build, index, copied, tmp_path):
     with running(tmp_path / "log", copied) as server:
         failed, counts, over = [], [], threading.Event()
@@ -224,3 +219,8 @@ def test_a_damaged_replacement_leaves_the_commit_before(copied, tmp_path):
         answer = client.post("/reload")
         assert answer.status_code == 500
         assert str(copied) not in answer.text
+
+
+def test_all_workers_end(writable):
+    """The last test of this file: it ends the server that writes."""
+    assert writable.end() == 0
