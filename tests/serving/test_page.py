@@ -1,6 +1,7 @@
 """The page as it is sent: it shows what the library says, nothing of a document is markup, and nothing else loads."""
 
 import re
+import time
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -64,9 +65,15 @@ def pieces(build, tmp_path_factory):
 @pytest.fixture(scope="session")
 def paged(serve, strange, pieces, tiny_model):
     """A server whose page may load the embedder."""
-    return serve(
+    running = serve(
         strange, pieces, "--inspect", "--embedder", tiny_model("tied"), "--seconds", "60", "--max-query", "100"
     )
+    with running.client() as client:
+        for _ in range(60):  # a model that is loaded slowly is told as busy
+            if client.get("/seen", params={"text": "A cat."}).status_code != 503:
+                break
+            time.sleep(1)
+    return running
 
 
 @pytest.fixture
