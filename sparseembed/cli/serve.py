@@ -18,17 +18,17 @@ from sparseembed.errors import ConfigError
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
 
 if TYPE_CHECKING:
-    from sparseembed.serving.settings import Settings
+    from sparseembed.serving.settings import Searching, Settings
 
 NAME = "serve"
-HELP = "answer searches over HTTP"
+HELP = "answer searches over HTTP, on a page, and as tools for agents"
 TOKEN = "SPARSEEMBED_TOKEN"
 DESCRIPTION = f"""\
-Serve indexes over HTTP: /search, /explain, /documents/ID, /indexes, /health, /metrics (Prometheus) and /openapi.json. A
-request names an index by its folder's name; the first is the default. A new commit of an index, whoever makes it, is
-answered from within a second; requests at that moment end on the commit that they began on. SIGTERM ends the server
-once the requests in hand are answered. Only this machine can reach it, unless --host says otherwise. It needs
-pip install "sparseembed[serve]".
+Serve indexes over HTTP: a page at /, and for programs /search, /explain, /documents/ID, /indexes, /health, /metrics
+(Prometheus) and /openapi.json. A request names an index by its folder's name; the first is the default. A new commit
+of an index, whoever makes it, is answered from within a second; requests at that moment end on the commit that they
+began on. SIGTERM ends the server once the requests in hand are answered. Only this machine can reach it, unless --host
+says otherwise. It needs pip install "sparseembed[serve]", and --mcp needs "sparseembed[mcp]".
 
 Models are chosen here, not by requests: --encoder, --expand and --feedback are what a request gets that says nothing,
 and a request may do without them. With --writable, who has the token may add and delete documents; the token stands in
@@ -43,6 +43,9 @@ examples:
 
   sparseembed serve indexes/pydocs indexes/mine --port 9000 --workers 4
   sparseembed serve indexes/pydocs --encoder small --feedback
+
+  sparseembed serve indexes/pydocs --mcp                     as an agent's program starts it
+  sparseembed serve indexes/pydocs --mcp=http --inspect      http://127.0.0.1:8080/ and /mcp
 
   openssl rand -hex 32 > token
   sparseembed serve indexes/mine --writable --token-file token
@@ -71,6 +74,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--writable", action="store_true", help="let documents be added and deleted; needs a token")
     parser.add_argument("--token-file", metavar="FILE", help=f"a file that holds the token (else ${TOKEN})")
     parser.add_argument("--log-queries", action="store_true", help="write the texts of queries into the log")
+    parser.add_argument(
+        "--mcp",
+        nargs="?",
+        const="stdio",
+        choices=("stdio", "http"),
+        help="offer tools to agents by the Model Context Protocol: through standard input and output, and no HTTP; or "
+        "with --mcp=http at /mcp, beside everything else",
+    )
+    parser.add_argument(
+        "--inspect", action="store_true", help="let the page load an index's embedder, to show what it sees in a text"
+    )
     _add_limits(parser)
     add_engine_option(parser)
     parser.add_argument(
@@ -107,10 +121,8 @@ def run(options: argparse.Namespace) -> None:
 
     positive(options.workers, "--workers")
     settings = _settings(options)
-    for module in ("fastapi", "uvicorn", "prometheus_client"):
-        extra(module, "serve", "serve")
-    from sparseembed.serving.run import serve
-
+    if options.mcp is not None:
+        extra("mcp", "mcp", "serve --mcp")
     searching = Searching(
         expand=options.expand,
         expansion_weight=options.expansion_weight,
@@ -118,7 +130,22 @@ def run(options: argparse.Namespace) -> None:
         embedder=named_embedder(options),
         engine=options.engine,
     )
+    if options.mcp == "stdio":
+        _serve_stdio(options.indexes, searching, settings)
+        return
+    for module in ("fastapi", "uvicorn", "jinja2", "prometheus_client"):
+        extra(module, "serve", "serve")
+    from sparseembed.serving.run import serve
+
     serve(options.indexes, searching, settings, options.host, options.port, options.workers, options.quiet)
+
+
+def _serve_stdio(folders: list[str], searching: "Searching", settings: "Settings") -> None:
+    from sparseembed.serving.agents.transports import serve_stdio
+    from sparseembed.serving.indexes import ServedIndexes
+
+    with ServedIndexes(folders, searching) as indexes:
+        serve_stdio(indexes, settings)
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
@@ -139,6 +166,8 @@ def _settings(options: argparse.Namespace) -> "Settings":
         token=_token(options.token_file),
         log_queries=options.log_queries,
         hosts=_hosts(options.host, options.allow_host),
+        inspect=options.inspect,
+        agents=options.mcp == "http",
     )
 
 

@@ -15,8 +15,9 @@ from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.joined import Places
 from sparseembed.index.manifest import Manifest
 from sparseembed.index.snapshot import Snapshot
-from sparseembed.retrieval.explain import Explanation, SharedTerm, explain
+from sparseembed.retrieval.explain import Explanation, SharedTerm
 from sparseembed.retrieval.hits import DocumentHit
+from sparseembed.retrieval.insight import Insight
 from sparseembed.retrieval.opening import on_last_commit
 from sparseembed.retrieval.passages import find_passage
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
@@ -129,8 +130,8 @@ class _View:
         return find_passage(self.snapshot.segments[place.segment], place.number, query, self.literal)
 
     @cached_property
-    def labels(self) -> dict[str, str]:
-        return dict(zip(self.snapshot.space.terms, self.snapshot.space.labels, strict=True))
+    def insight(self) -> Insight:
+        return Insight(self)
 
     def close(self) -> None:
         self.engine.close()
@@ -340,24 +341,16 @@ class Searcher:
         :raises DataError: The index has no such document.
         :raises ConfigError: A filter as in `search`.
         """
-        view = self._view
-        selection = view.selection(filter)
-        place = view.snapshot.place(doc_id)
-        segment = view.snapshot.segments[place.segment]
-        query = view.query_encoder.encode(text)
-        impacts = segment.impacts(place.number, list(query))
-        told = explain(doc_id, query, impacts, set(view.literal.of(segment.text(place.number))), self.label)
-        told = told._replace(passage=view.passage(query, doc_id))
-        if view.rescorer is None:
-            return told
-        hits = view.engine.search(query, view.rescorer.candidates, selection)
-        rescored = view.rescorer.explained(hits, doc_id, view.rescorer.encode([text])[0], selection)
-        return told if rescored is None else told._replace(score=rescored.score, rescored=rescored)
+        return self.insight.explain(text, [doc_id], filter)[0]
+
+    @property
+    def insight(self) -> "Insight":
+        """What can be told of the commit that searches are answered from, its documents and its hits."""
+        return self._view.insight
 
     def label(self, term: str) -> str:
         """Return a term as people read it: pieces stand in the index as decimal ids."""
-        view = self._view
-        return term if isinstance(view.literal, WordTerms) else view.labels.get(term, term)
+        return self._view.insight.label(term)
 
     @property
     def term_space(self) -> "TermSpace":

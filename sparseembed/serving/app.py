@@ -13,6 +13,7 @@ from sparseembed.serving.guard import Guard
 from sparseembed.serving.indexes import ServedIndexes
 from sparseembed.serving.logs import LogReporter, log_failure
 from sparseembed.serving.metrics import Metrics
+from sparseembed.serving.page import page_router
 from sparseembed.serving.pool import Pool
 from sparseembed.serving.problems import Problem, add_handlers
 from sparseembed.serving.routes.documents import documents_router
@@ -75,6 +76,12 @@ def create_app(indexes: ServedIndexes, settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings, metrics=app.state.metrics)
     for router in ROUTERS:
         app.include_router(router(indexes, settings))
+    if settings.page:
+        app.include_router(page_router(indexes, settings))
+    if settings.agents:
+        from sparseembed.serving.agents.transports import add_agents
+
+        add_agents(app, indexes, settings)
     return app
 
 

@@ -114,7 +114,10 @@ class ServedIndexes:
         :raises SparseEmbedError: One cannot be opened, as `Searcher.open` says.
         """
         self.embedder = None if searching is None else searching.embedder
-        self.searching = (searching or Searching()).but()  # with nothing left open: equal ones are one
+        searching = searching or Searching()
+        self.embedder = searching.embedder
+        """The indexes' embedder, where it was named: also where no search takes it."""
+        self.searching = searching.but()  # with nothing left open: equal ones are one
         if not folders:
             raise ConfigError("there is no index to serve: name at least one folder")
         self._indexes: dict[str, ServedIndex] = {}

@@ -31,6 +31,8 @@ class Settings:
     :param token: What writes and reloads must bring as `Authorization: Bearer TOKEN`; None where none is set.
     :param log_queries: Whether the texts of queries stand in the log.
     :param page: Whether the page for people is served at `/`.
+    :param agents: Whether agents find tools at `/mcp`.
+    :param inspect: Whether the page may load the indexes' embedders, to show what they see in a text.
     :param hosts: Names, in lower case, that requests may call the server by (their header `Host`); None for any.
     :param follow: Seconds between looks for a new commit of an index; 0 for never.
     """
@@ -47,6 +49,8 @@ class Settings:
     page: bool = True
     hosts: tuple[str, ...] | None = None
     follow: float = 1.0
+    inspect: bool = False
+    agents: bool = False
 
     def __post_init__(self) -> None:
         """Check them.
@@ -107,6 +111,11 @@ class Searching:
     def rescored(self) -> bool:
         """Whether hits are put in a new order by embeddings."""
         return self.feedback or self.named != NONE
+
+    @property
+    def reads(self) -> bool:
+        """Whether a model reads queries, so that it is loaded anyway."""
+        return bool(self.expand) or self.named != NONE
 
     def but(self, expand: int | None = None, encoder: str | None = None, feedback: bool | None = None) -> "Searching":
         """Return what a request asks for.

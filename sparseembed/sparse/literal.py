@@ -49,7 +49,7 @@ class PieceTerms:
     def of(self, text: str) -> list[str]:
         """Return the terms of the text's pieces; the text is read as standing after a space, as in running text."""
         pieces = self.numbers([text])[0].tolist()
-        return [term for term in map(self._term, pieces) if term is not None]
+        return [term for term in map(self.term, pieces) if term is not None]
 
     def of_each(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the terms of each text."""
@@ -64,7 +64,8 @@ class PieceTerms:
             ids.extend(_ids(self.tokenizer.encode(" " + part, add_special_tokens=False)) for part in parts[1:])
         return [np.concatenate(ids) for ids in found]
 
-    def _term(self, piece: int) -> str | None:
+    def term(self, piece: int) -> str | None:
+        """Return the term of a piece of the vocabulary; None for one that is no term."""
         return self._term_of_piece[piece] if piece < len(self._term_of_piece) else None
 
 
