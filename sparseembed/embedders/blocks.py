@@ -11,8 +11,6 @@ from sparseembed.embedders.texts import Texts
 from sparseembed.embedders.transformer import Encoded
 from sparseembed.errors import DataError
 
-SHARD_SIZE = 256
-
 
 class Embedder(Protocol):
     """What makes the vectors of a store."""
@@ -59,18 +57,19 @@ class Spread(Protocol):
         """
 
 
-def missing_blocks(folder: Path, texts: Texts, whole: Sequence[bool]) -> Iterator[Block]:
+def missing_blocks(folder: Path, texts: Texts, size: int, whole: Sequence[bool]) -> Iterator[Block]:
     """Yield the blocks of texts whose shards are not there; all texts are gone through.
 
     :param folder: The store.
     :param texts: All its texts.
+    :param size: Texts of a shard.
     :param whole: For each shard, whether there is a whole one.
     :raises DataError: The texts are others than at first.
     """
     changed = DataError(f"{texts.name} changed while they were encoded: run the same encode again")
     stream, count = iter(texts.texts), len(texts.ids)
     for number, there in enumerate(whole):
-        start, stop = number * SHARD_SIZE, min((number + 1) * SHARD_SIZE, count)
+        start, stop = number * size, min((number + 1) * size, count)
         ids, block = texts.ids[start:stop], list(islice(stream, stop - start))
         if len(block) < stop - start:
             raise changed

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Ints, Vectors
-from sparseembed.embedders.blocks import SHARD_SIZE, Embedder, encode_blocks, missing_blocks
+from sparseembed.embedders.blocks import Embedder, encode_blocks, missing_blocks
 from sparseembed.embedders.shards import (
     DAMAGE,
     IDS,
@@ -46,6 +46,7 @@ from sparseembed.lock import ReaderLock, refuse_readers, writer_lock
 from sparseembed.progress import note, track
 
 FORMAT = 2
+SHARD_SIZE = 256
 _OPEN_SHARDS = 16
 
 
@@ -312,7 +313,7 @@ def _encode_missing(folder: Path, texts: Texts, embedder: Embedder, side: str) -
     if done:
         note(f"going on after {done:,} of {count:,} texts in {folder}")
     with track(f"encoding {texts.name}", count, "texts", done) as bar:
-        for block in encode_blocks(folder, missing_blocks(folder, texts, whole), embedder, side):
+        for block in encode_blocks(folder, missing_blocks(folder, texts, SHARD_SIZE, whole), embedder, side):
             bar.update(len(block.ids))
 
 
