@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sparseembed.index.segment.packing import unpack
 from sparseembed.index.segment.reader import PostingArrays, SegmentReader
+from sparseembed.index.segment.slices import read
 
 
 def search_segment(
@@ -54,9 +54,7 @@ def search_segment(
 
 def _slice(arrays: PostingArrays, row: int, room: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the documents, below `room`, and the impacts of a slice."""
-    place = slice(row, row + 1)
-    sizes = np.diff(arrays.begins[row : row + 2])
-    found = unpack(arrays.words, arrays.begins[place], sizes, arrays.widths[place], arrays.maxima[place])
+    found = read(arrays, np.array([row]))
     size = int(np.searchsorted(found.docs, room))
     return found.docs[:size], found.impacts[:size]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from sparseembed.arrays import Vectors
 from sparseembed.index.segment.reader import SegmentReader
+from sparseembed.index.segment.slices import chunk_slices, read
 from sparseembed.retrieval.places import TermPlace
 
 LITERAL, MEANING = "literal", "meaning"
@@ -84,29 +85,23 @@ def correlations(segment: SegmentReader, terms: Sequence[str], words: Sequence[s
     :return: float32 (t, w), from -1 to 1; 0 for a term that the segment lacks.
     :raises IndexFolderError: Postings are damaged.
     """
-    from scipy.sparse import csr_array
+    from scipy.sparse import coo_array
 
     every = list(dict.fromkeys([*terms, *words]))
     numbers = segment.lookup(every)
     segment.check(numbers[numbers >= 0])
     arrays = segment.arrays
     documents = min(segment.documents, 1 << arrays.chunk_bits)
-    docs, impacts, sizes = [], [], []
-    for number in numbers.tolist():
-        first = arrays.starts[number] if number >= 0 else 0
-        has = number >= 0 and first < arrays.starts[number + 1] and arrays.chunks[first] == 0
-        span = slice(arrays.begins[first], arrays.begins[first + 1]) if has else slice(0, 0)
-        docs.append(arrays.docs[span])
-        impacts.append(arrays.impacts[span])
-        sizes.append(len(docs[-1]))
-    indptr = np.concatenate([[0], np.cumsum(sizes)])
-    values = np.concatenate(impacts).astype(np.float32)
-    matrix = csr_array((values, np.concatenate(docs).astype(np.int32), indptr), shape=(len(every), documents))
+    known = np.flatnonzero(numbers >= 0)
+    rows, has = chunk_slices(arrays, numbers[known], 0)
+    found = read(arrays, rows[has])
+    values = found.impacts.astype(np.float32)
+    matrix = coo_array((values, (known[has][found.rows], found.docs)), shape=(len(every), documents)).tocsr()
     means = np.asarray(matrix.sum(axis=1)).ravel() / documents
     spread = np.sqrt(np.maximum(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel() / documents - means**2, 0))
     place = {term: number for number, term in enumerate(every)}
-    rows, columns = [place[term] for term in terms], [place[word] for word in words]
-    together = (matrix[rows] @ matrix[columns].T).toarray() / documents - np.outer(means[rows], means[columns])
-    scale = np.outer(spread[rows], spread[columns])
-    found: Vectors = np.divide(together, scale, out=np.zeros_like(together), where=scale > 0).astype(np.float32)
-    return found
+    first, second = [place[term] for term in terms], [place[word] for word in words]
+    together = (matrix[first] @ matrix[second].T).toarray() / documents - np.outer(means[first], means[second])
+    scale = np.outer(spread[first], spread[second])
+    result: Vectors = np.divide(together, scale, out=np.zeros_like(together), where=scale > 0).astype(np.float32)
+    return result

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseembed.index.segment.packing import count_fields, unpack
+from sparseembed.index.segment.slices import chunk_slices, field_counts, read
 from sparseembed.index.segment.strings import Strings, decode, offsets_of
 
 if TYPE_CHECKING:
@@ -28,34 +28,17 @@ def document_impacts(arrays: "PostingArrays", terms: np.ndarray, number: int) ->
     :return: int64 (n,), 0 where a term is absent.
     """
     out = np.zeros(len(terms), dtype=np.int64)
-    rows, has = _slices(arrays, terms, number >> arrays.chunk_bits)
+    rows, has = chunk_slices(arrays, terms, number >> arrays.chunk_bits)
     doc, some = number & ((1 << arrays.chunk_bits) - 1), np.flatnonzero(has)
     rows = rows[some]
-    begins, sizes = arrays.begins[rows], arrays.begins[rows + 1] - arrays.begins[rows]
-    batches = np.cumsum(count_fields(sizes, arrays.widths[rows], arrays.maxima[rows])) // FIELDS
+    batches = np.cumsum(field_counts(arrays, rows)) // FIELDS
     cuts = [0, *(np.flatnonzero(np.diff(batches)) + 1).tolist(), len(rows)]
     for first, last in pairwise(cuts):
         part = slice(first, last)
-        found = unpack(arrays.words, begins[part], sizes[part], arrays.widths[rows[part]], arrays.maxima[rows[part]])
+        found = read(arrays, rows[part])
         here = np.flatnonzero(found.docs == doc)
         out[some[part][found.rows[here]]] = found.impacts[here]
     return out
-
-
-def _slices(arrays: "PostingArrays", terms: np.ndarray, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find each term's slice of a chunk by binary searches, side by side; and whether it has one."""
-    chunks, ends = arrays.chunks, arrays.starts[terms + 1]
-    low, high = arrays.starts[terms], ends.copy()
-    left = np.flatnonzero(low < high)
-    while len(left):
-        middle = (low[left] + high[left]) >> 1
-        less = chunks[middle] < chunk
-        low[left[less]] = middle[less] + 1
-        high[left[~less]] = middle[~less]
-        left = left[low[left] < high[left]]
-    has = low < ends
-    has[has] = chunks[low[has]] == chunk
-    return low, has
 
 
 def document_vector(arrays: "PostingArrays", terms: Strings, number: int) -> dict[str, int]:
@@ -88,7 +71,7 @@ def document_vectors(arrays: "PostingArrays", terms: Strings, documents: int) ->
 def _chunk(arrays: "PostingArrays", names: list[str], chunk: int, count: int) -> Iterator[tuple[int, dict[str, int]]]:
     from sparseembed.index.segment.kernels import count_documents, transpose
 
-    rows, has = _slices(arrays, np.arange(len(names)), chunk)
+    rows, has = chunk_slices(arrays, np.arange(len(names)), chunk)
     terms, rows = np.flatnonzero(has), rows[has]
     packed = (arrays.words, arrays.begins, arrays.widths, arrays.maxima, rows)
     sizes = np.zeros(count, dtype=np.int64)
