@@ -151,7 +151,7 @@ class Reader:
 
 
 @pytest.mark.usefixtures("streaming")
-@pytest.mark.parametrize("make", [Reader, iter, lambda docs: dict.fromkeys(docs).keys(), list], ids=str)
+@pytest.mark.parametrize("make", [Reader, iter, lambda docs: dict.fromkeys(docs).keys(), list], ids=["reader", "iterator", "keys", "list"])
 def test_a_large_corpus_is_the_same_corpus(make):
     known, corpus = Corpus(list(MANY), "many"), Corpus(make(MANY), "many")
     assert corpus.fingerprint == known.fingerprint
