@@ -168,7 +168,7 @@ def run() -> None:
     about = (
         f"nDCG@10 on {len(judged.queries):,} queries of the split {split}, among {len(judged.corpus):,} documents: "
         f"those it judges and an even sample of others. Embedder {embedder.spec.name} ({embedder.dtype}). One index "
-        f"with mix {MIX}; queries need no model. The last column: mean difference ± its standard error over the queries."
+        f"with mix {MIX}; queries need no model. The last column: mean difference ± its standard error over queries."
     )
     command = called("prompts.py")
     publish(
