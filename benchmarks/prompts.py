@@ -43,7 +43,10 @@ from sparseembed.retrieval.searcher import Searcher
 
 
 class Chosen(TransformerEmbedder):
-    """An embedder under some of the prompts that documents were encoded under; it encodes none anew."""
+    """An embedder under some of the prompts that documents were encoded under; it encodes nothing anew.
+
+    Queries are searched by their words, so that no embedding of theirs is asked for: texts like them get zeros.
+    """
 
     def __init__(self, spec: EmbedderSpec, known: Mapping[str, Vectors], columns: Sequence[int]) -> None:
         """Take embeddings.
@@ -62,8 +65,15 @@ class Chosen(TransformerEmbedder):
     def encode_counted(
         self, texts: Sequence[str], side: str = "document", names: Sequence[str] | None = None
     ) -> Encoded:
-        """Return embeddings that are known; queries are encoded."""
-        return super().encode_counted(texts, side, names) if side == "query" else self.encode_prompts(texts)
+        """Return embeddings that are known; zeros on the queries' side."""
+        if side == "query":
+            return Encoded(np.zeros((len(texts), self.dimension), dtype=np.float32), 0, 0)
+        return self.encode_prompts(texts)
+
+    @property
+    def dimension(self) -> int:
+        """Length d of an embedding."""
+        return int(next(iter(self._known.values())).shape[1])
 
 
 def seconds(run: Callable[[], object]) -> float:
