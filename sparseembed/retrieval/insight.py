@@ -30,6 +30,34 @@ Spelled = Callable[[str], str]
 """Gives a term as people write it."""
 
 
+class Fitted:
+    """What a commit was fitted to, read when first needed, and kept as long as the commit is open."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Take the commit's files."""
+        self._snapshot = snapshot
+
+    @cached_property
+    def statistics(self) -> "Statistics":
+        """All that was fitted."""
+        return self._snapshot.statistics()
+
+    @cached_property
+    def surfaces(self) -> dict[str, str]:
+        """The usual spelling of each word; nothing where terms are pieces."""
+        from sparseembed.sparse.terms import JoinedSpace, WordSpace
+
+        space = self.statistics.space
+        words = space.words if isinstance(space, JoinedSpace) else space
+        return dict(zip(words.terms, words.surfaces, strict=True)) if isinstance(words, WordSpace) else {}
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Each term for people."""
+        space = self._snapshot.space
+        return dict(zip(space.terms, space.labels, strict=True))
+
+
 class Commit(Protocol):
     """A commit of an index and what searches it."""
 
@@ -38,6 +66,10 @@ class Commit(Protocol):
     literal: LiteralTerms
     query_encoder: QueryEncoder
     rescorer: Rescorer | None
+
+    @property
+    def fitted(self) -> Fitted:
+        """What it was fitted to."""
 
     def selection(self, given: "FilterLike | None") -> "Selection | None":
         """Return the documents that meet conditions."""
@@ -80,7 +112,10 @@ class HeldTerm(NamedTuple):
 
 
 class Insight:
-    """Tells about one commit. What takes the whole statistics reads them once; no model is loaded but for queries."""
+    """Tells about one commit. What takes the whole statistics reads them once; no model is loaded but for queries.
+
+    It is made anew for each use and kept by nobody, so that nothing keeps a commit that is not searched any more.
+    """
 
     def __init__(self, commit: Commit) -> None:
         """Use `Searcher.insight` instead."""
@@ -165,11 +200,11 @@ class Insight:
         of_text: dict[str, str] = {}
         for place in places(self._commit.literal, text):
             of_text.setdefault(self.label(place.term), text[place.start : place.end])
-        return lambda term: of_text.get(term) or self._surfaces.get(term, term)
+        return lambda term: of_text.get(term) or self._commit.fitted.surfaces.get(term, term)
 
     def label(self, term: str) -> str:
         """Return a term as people read it: pieces stand in the index as decimal ids."""
-        return term if isinstance(self._commit.literal, WordTerms) else self._labels.get(term, term)
+        return term if isinstance(self._commit.literal, WordTerms) else self._commit.fitted.labels.get(term, term)
 
     def compare(self, text: str, k: int = 10) -> Comparison:
         """Rank a query by its words alone (BM25), by aligned tokens alone, and by both; no model is asked.
@@ -205,20 +240,7 @@ class Insight:
         """Read the adjustment of one side's embeddings, `document` or `query`."""
         return self._commit.snapshot.adjustment(side)
 
-    @cached_property
+    @property
     def statistics(self) -> "Statistics":
         """All that was fitted, read when first needed."""
-        return self._commit.snapshot.statistics()
-
-    @cached_property
-    def _surfaces(self) -> dict[str, str]:
-        from sparseembed.sparse.terms import JoinedSpace, WordSpace
-
-        space = self.statistics.space
-        words = space.words if isinstance(space, JoinedSpace) else space
-        return dict(zip(words.terms, words.surfaces, strict=True)) if isinstance(words, WordSpace) else {}
-
-    @cached_property
-    def _labels(self) -> dict[str, str]:
-        space = self._commit.snapshot.space
-        return dict(zip(space.terms, space.labels, strict=True))
+        return self._commit.fitted.statistics

@@ -17,7 +17,7 @@ from sparseembed.index.manifest import Manifest
 from sparseembed.index.snapshot import Snapshot
 from sparseembed.retrieval.explain import Explanation, SharedTerm
 from sparseembed.retrieval.hits import DocumentHit
-from sparseembed.retrieval.insight import Insight
+from sparseembed.retrieval.insight import Fitted, Insight
 from sparseembed.retrieval.opening import on_last_commit
 from sparseembed.retrieval.passages import find_passage
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
@@ -130,8 +130,8 @@ class _View:
         return find_passage(self.snapshot.segments[place.segment], place.number, query, self.literal)
 
     @cached_property
-    def insight(self) -> Insight:
-        return Insight(self)
+    def fitted(self) -> Fitted:
+        return Fitted(self.snapshot)
 
     def close(self) -> None:
         self.engine.close()
@@ -346,11 +346,11 @@ class Searcher:
     @property
     def insight(self) -> "Insight":
         """What can be told of the commit that searches are answered from, its documents and its hits."""
-        return self._view.insight
+        return Insight(self._view)
 
     def label(self, term: str) -> str:
         """Return a term as people read it: pieces stand in the index as decimal ids."""
-        return self._view.insight.label(term)
+        return self.insight.label(term)
 
     @property
     def term_space(self) -> "TermSpace":

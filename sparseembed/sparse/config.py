@@ -151,7 +151,7 @@ class SparseConfig:
 # with 384 words and pieces their mean fell by .007.
 # K and the share of pieces: pydocs' train split .2533 (`word`) -> .2618, SciFact's .7246 -> .7256, adapted embedders.
 DEFAULTS: dict[str, SparseConfig] = {
-    "word": SparseConfig(kept=384, composed=3, bits=6),
+    "word": SparseConfig(composed=3, bits=6),
     "folded": SparseConfig(terms="folded", literal=False, weighting="log1p"),
     "token": SparseConfig(terms="token", literal=False, weighting="log1p"),
     "word+folded": SparseConfig(terms="word+folded", k=512, composed=3, bits=6),

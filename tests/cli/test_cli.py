@@ -52,7 +52,8 @@ def test_each_command_teaches_by_example(capsys):
         assert "examples:\n" in told
         assert told.count(f"  sparseembed {' '.join(words)}") >= 2
     names = {"index", "encode", "search", "explain", "inspect", "eval", "embedders", "analyze", "adapt", "train"}
-    assert set(COMMANDS) == names | {"add", "delete", "compact", "merge", "verify", "export", "fit-query-encoder"}
+    names |= {"add", "delete", "compact", "merge", "verify", "export", "fit-query-encoder", "push", "pull", "serve"}
+    assert set(COMMANDS) == names
 
 
 def test_version(capsys):

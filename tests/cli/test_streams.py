@@ -71,7 +71,7 @@ def test_a_search_into_nothing_is_an_error_of_one_line(shop, closed):
 
 @pytest.mark.jvm
 def test_an_encoding_that_lacks_letters_shows_them_escaped(shop):
-    done = shell('sparseembed search "$1" fox -q --json', shop / "index", PYTHONIOENCODING="ascii")
+    done = shell('sparseembed search "$1" "fox whale" -q --json', shop / "index", PYTHONIOENCODING="ascii")
     assert done.stdout.isascii()
     found = {hit["id"]: hit["text"] for hit in map(json.loads, done.stdout.splitlines())}
     assert found == DOCUMENTS

@@ -6,6 +6,7 @@ import pytest
 
 from sparseembed.data.beir import is_beir_folder, open_beir, read_beir, read_beir_corpus
 from sparseembed.data.corpus import Document
+from sparseembed.text import shown
 
 
 def test_folder_by_hand(tmp_path, write_beir):
@@ -95,7 +96,7 @@ def test_no_corpus(tmp_path, write_beir, message_of):
     for call in (open_beir, lambda folder: read_beir_corpus(folder, "x", "x")):
         message = message_of(call, folder)
         assert message.startswith(f"{folder}: no corpus.jsonl in this folder: ")
-        assert message.endswith(f"perhaps {str(folder / 'inner')!r} is meant")
+        assert message.endswith(f"perhaps {shown(str(folder / 'inner'))} is meant")
     assert not is_beir_folder(folder)
 
 

@@ -208,9 +208,9 @@ def test_a_closed_engine_says_so(tmp_path):
 
 def test_a_damaged_term_is_found_when_it_is_searched(tmp_path, way):
     reader = segment(tmp_path / "s", ["1", "2"], [{"a": 1, "b": 2}, {"b": 9}])
-    path = tmp_path / "s" / "impacts.u16"
+    path = tmp_path / "s" / "postings.bits"
     data = bytearray(path.read_bytes())
-    data[-1] ^= 1
+    data[int(reader.arrays.begins[-1]) - 1] ^= 1
     path.write_bytes(data)
     engine = way([SegmentReader(reader.folder)], [None])
     assert engine.search({"a": 1}, 5) == [Hit("1", 1.0, 1)]

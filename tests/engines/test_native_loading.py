@@ -76,7 +76,7 @@ def test_kernels_come_in_the_background(folder):
         """
 import time
 from sparseembed.engines import native_loading
-kind = native_loading.Kind(1, False)
+kind = native_loading.Kind(False)
 while not native_loading.has(kind):
     search()
     time.sleep(0.01)
@@ -112,7 +112,7 @@ child = os.fork()
 if not child:
     for _ in range(6000):
         search()
-        if native_loading.has(native_loading.Kind(1, False)):
+        if native_loading.has(native_loading.Kind(False)):
             os._exit(0)
         time.sleep(0.01)
     os._exit(1)
@@ -168,9 +168,9 @@ def fresh(monkeypatch):
 def test_a_batch_waits_for_the_kernels(folder, fresh):
     engine = NativeEngine([SegmentReader(folder)], [None], warm=False)
     assert engine.search_batch([{"a": 1}] * BATCH, 1) == [[Hit("2", 5.0, 1)]] * BATCH
-    assert not native_loading.has(Kind(1, False))
+    assert not native_loading.has(Kind(False))
     assert engine.search_batch([{"a": 1}] * (BATCH + 1), 1) == [[Hit("2", 5.0, 1)]] * (BATCH + 1)
-    assert native_loading.has(Kind(1, False))
+    assert native_loading.has(Kind(False))
 
 
 def test_an_engine_that_is_closed_while_kernels_are_loaded(folder, fresh, monkeypatch):
@@ -182,7 +182,7 @@ def test_an_engine_that_is_closed_while_kernels_are_loaded(folder, fresh, monkey
     for thread in native_loading._state.threads.values():
         thread.join()
     assert native_loading._state.usable
-    assert not native_loading.has(Kind(1, False))
+    assert not native_loading.has(Kind(False))
 
 
 def test_numba_that_fails_is_told_once_and_searches_go_on(folder, fresh, monkeypatch):
@@ -206,6 +206,6 @@ def test_threads_that_search_while_kernels_are_loaded(folder, fresh, monkeypatch
     monkeypatch.setattr(native_loading, "DELAY", 0.0)
     engine = NativeEngine([SegmentReader(folder)], [None])
     end = time.monotonic() + 60
-    while not native_loading.has(Kind(1, False)) and time.monotonic() < end:
+    while not native_loading.has(Kind(False)) and time.monotonic() < end:
         assert engine.search({"a": 2, "b": 1}, 5) == [Hit("2", 13.0, 1), Hit("1", 6.0, 2)]
-    assert native_loading.has(Kind(1, False))
+    assert native_loading.has(Kind(False))

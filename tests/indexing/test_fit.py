@@ -135,7 +135,7 @@ def test_a_fit_holds_what_the_collection_gives(parts, terms):
     np.testing.assert_allclose(statistics.mean, units.mean(axis=0), atol=1e-6)
     # The largest weight of the collection gets the largest impact.
     weighted = sparsifier_of(statistics, embedder).block(counts, encoded.documents.matrix())
-    assert weighted.weights.max() * statistics.quantizer.scale == pytest.approx(255, rel=1e-5)
+    assert weighted.weights.max() * statistics.quantizer.scale == pytest.approx(2**statistics.config.bits - 1, rel=1e-5)
     assert (statistics.mix is None) == (not statistics.config.literal)
     if terms.startswith("word"):
         assert statistics.rare == sum(filled)  # each document's own word
