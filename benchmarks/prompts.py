@@ -1,13 +1,14 @@
 """Several document prompts: what they cost, and what a term's best score under any of them brings.
 
     python benchmarks/prompts.py pydocs
-    python benchmarks/prompts.py path/to/nfcorpus --split dev --every 4
+    python benchmarks/prompts.py path/to/nfcorpus --split dev --documents 600
 
-All documents are encoded once under the embedder's own prompt and the named ones; then each choice of further prompts
-is indexed. nDCG@10 of aligned words alone and of the one index with the usual mix, queries without a model, and the
-mean difference of the one index from that of one prompt, with its standard error over the queries. What encoding takes
-is processor time of the same 200 documents, under one prompt, under all together, and under each alone. The page goes
-to benchmarks/results/prompts/NAME.md, the figures to NAME.json beside it.
+The documents that the split judges, and an even sample of others, are encoded once under the embedder's own prompt and
+the named ones; then each choice of further prompts is indexed. nDCG@10 of aligned words alone and of the one index with
+the usual mix, queries without a model, and the mean difference of the one index from that of one prompt, with its
+standard error over the queries. What encoding takes is processor time of the same documents, under one prompt, under
+all together, and under each alone. The page goes to benchmarks/results/prompts/NAME.md, the figures to NAME.json
+beside it.
 """
 
 import argparse
@@ -20,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from apart.sampled import Judged
+from apart.sampled import Judged, judged_part
 from apart.stored import tuning_split
-from passages import COLUMNS, DEPTH, MIX, NDCG, Row, task
+from passages import COLUMNS, DEPTH, MIX, NDCG, Row
 from script import RESULTS, called, publish, status
 
 from sparseembed.arrays import Vectors
@@ -40,11 +41,12 @@ from sparseembed.indexing.encoding import encode_corpus
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.retrieval.searcher import Searcher
 
-TIMED = 200
-
 
 class Chosen(TransformerEmbedder):
-    """An embedder under some of the prompts that documents were encoded under; it encodes none anew."""
+    """An embedder under some of the prompts that documents were encoded under; it encodes nothing anew.
+
+    Queries are searched by their words, so that no embedding of theirs is asked for: texts like them get zeros.
+    """
 
     def __init__(self, spec: EmbedderSpec, known: Mapping[str, Vectors], columns: Sequence[int]) -> None:
         """Take embeddings.
@@ -63,14 +65,21 @@ class Chosen(TransformerEmbedder):
     def encode_counted(
         self, texts: Sequence[str], side: str = "document", names: Sequence[str] | None = None
     ) -> Encoded:
-        """Return embeddings that are known; queries are encoded."""
-        return super().encode_counted(texts, side, names) if side == "query" else self.encode_prompts(texts)
+        """Return embeddings that are known; zeros on the queries' side."""
+        if side == "query":
+            return Encoded(np.zeros((len(texts), self.dimension), dtype=np.float32), 0, 0)
+        return self.encode_prompts(texts)
+
+    @property
+    def dimension(self) -> int:
+        """Length d of an embedding."""
+        return int(next(iter(self._known.values())).shape[1])
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """Return the processor time that a call takes, in seconds, the least of three."""
+    """Return the processor time that a call takes, in seconds, the least of two."""
     found = []
-    for _ in range(3):
+    for _ in range(2):
         before = time.process_time()
         run()
         found.append(time.process_time() - before)
@@ -151,30 +160,30 @@ def run() -> None:
     parser.add_argument("collection", help="collection whose train or dev split is searched")
     parser.add_argument("--split", help="split to measure on (default: train, else dev); never test")
     parser.add_argument("--embedder", help="a preset, model folder, GGUF file or Hugging Face id")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every Nth document (default: 1, all)")
+    parser.add_argument("--documents", type=int, default=1000, help="documents searched, at most (default: 1000)")
+    parser.add_argument("--timed", type=int, default=200, metavar="N", help="documents that are timed (default: 200)")
     parser.add_argument("--prompts", nargs="+", default=list(MORE_PROMPTS), help="further prompts, by name or as texts")
     parser.add_argument("--out", type=Path, default=RESULTS / "prompts", metavar="DIR")
     options = parser.parse_args()
     set_reporter(ConsoleReporter())
     collection = open_collection(options.collection)
     split = tuning_split(collection, options.split)
-    judged = task(collection, split, options.every, 1)
+    judged = judged_part(collection, split, options.documents)
     more: dict[str, Any] = {"more_prompts": tuple(MORE_PROMPTS.get(each, each) for each in options.prompts)}
     embedder = load_embedder(options.embedder, **more)
     rows = rows_of(judged, embedder, options.prompts)
     texts = [document.contents for document in judged.corpus if document.contents]
-    timed = [texts[place] for place in even_places(len(texts), TIMED)]
+    timed = [texts[place] for place in even_places(len(texts), options.timed)]
     cost = costs(embedder, timed)
-    name = judged.corpus.name + (f"-every-{options.every}" if options.every > 1 else "")
     about = (
-        f"nDCG@10 on {len(judged.queries):,} queries of the split {split}, among {len(judged.corpus):,} documents. "
-        f"Embedder {embedder.spec.name} ({embedder.dtype}). One index with mix {MIX}; queries need no model. The last "
-        "column: mean difference ± its standard error over the queries."
+        f"nDCG@10 on {len(judged.queries):,} queries of the split {split}, among {len(judged.corpus):,} documents: "
+        f"those it judges and an even sample of others. Embedder {embedder.spec.name} ({embedder.dtype}). One index "
+        f"with mix {MIX}; queries need no model. The last column: mean difference ± its standard error over queries."
     )
     command = called("prompts.py")
     publish(
-        options.out / name,
-        table(rows, cost, len(timed), f"Several document prompts: {name}", command, about),
+        options.out / judged.corpus.name,
+        table(rows, cost, len(timed), f"Several document prompts: {judged.corpus.name}", command, about),
         {"command": command, "rows": [row._asdict() for row in rows], "seconds": cost},
     )
 

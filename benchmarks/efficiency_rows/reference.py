@@ -13,6 +13,7 @@ from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.engines.base import Hit
 from sparseembed.engines.lucene import LuceneEngine
 from sparseembed.index.segment.reader import SegmentReader
+from sparseembed.index.segment.slices import read
 from sparseembed.index.snapshot import Snapshot, open_snapshot
 from sparseembed.indexing.fit import sparsifier_of
 from sparseembed.indexing.write import quantised
@@ -55,12 +56,9 @@ class Reference:
 def postings(segment: SegmentReader, number: int) -> tuple[Any, Any]:
     """Return the documents and impacts of a term, both int64."""
     arrays = segment.arrays
-    slices = np.arange(arrays.starts[number], arrays.starts[number + 1])
-    begin, end = arrays.begins[slices[0]], arrays.begins[slices[-1] + 1]
-    counts = np.diff(arrays.begins[slices[0] : slices[-1] + 2])
-    chunks = np.repeat(arrays.chunks[slices].astype(np.int64), counts)
-    documents = (chunks << arrays.chunk_bits) + arrays.docs[begin:end]
-    return documents, arrays.impacts[begin:end].astype(np.int64)
+    slices = np.arange(int(arrays.starts[number]), int(arrays.starts[number + 1]))
+    found = read(arrays, slices)
+    return (arrays.chunks[slices].astype(np.int64)[found.rows] << arrays.chunk_bits) + found.docs, found.impacts
 
 
 def compare(index: Path, texts: Sequence[str], deleted: set[str], words: int = 20) -> dict[str, Any]:

@@ -113,7 +113,6 @@ class ServedIndexes:
         :raises ConfigError: There is none, or two have one name.
         :raises SparseEmbedError: One cannot be opened, as `Searcher.open` says.
         """
-        self.embedder = None if searching is None else searching.embedder
         searching = searching or Searching()
         self.embedder = searching.embedder
         """The indexes' embedder, where it was named: also where no search takes it."""

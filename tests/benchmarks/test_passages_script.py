@@ -45,7 +45,7 @@ def test_texts_are_cut_and_encoded_once(tiny_embedder):
 def test_the_scripts_measure_and_write(module, folder, tiny_model, tmp_path, monkeypatch, capsys):
     more = {
         passages: ["--ways", "whole", "cut 4", "6/3"],
-        prompts: ["--prompts", "keywords", "{text} again"],
+        prompts: ["--prompts", "keywords", "{text} again", "--timed", "8"],
     }[module]
     called = [module.__name__, str(folder), "--split", "train", "--embedder", str(tiny_model("tied")), *more]
     monkeypatch.setattr(sys, "argv", [*called, "--out", str(tmp_path)])

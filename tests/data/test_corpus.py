@@ -150,8 +150,11 @@ class Reader:
         yield from self.documents
 
 
+NAMES = ["reader", "iterator", "keys", "list"]
+
+
 @pytest.mark.usefixtures("streaming")
-@pytest.mark.parametrize("make", [Reader, iter, lambda docs: dict.fromkeys(docs).keys(), list], ids=str)
+@pytest.mark.parametrize("make", [Reader, iter, lambda docs: dict.fromkeys(docs).keys(), list], ids=NAMES)
 def test_a_large_corpus_is_the_same_corpus(make):
     known, corpus = Corpus(list(MANY), "many"), Corpus(make(MANY), "many")
     assert corpus.fingerprint == known.fingerprint
