@@ -22,7 +22,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras eval index search adapt train test lint format bench load sweep ablation clean jar archive
+.PHONY: help setup extras eval index search adapt train test lint format bench load sweep ablation docs clean jar archive
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -78,6 +78,16 @@ extras: $(VENV)/.extras ## what the tests of servers, exports and frameworks nee
 $(VENV)/.extras: $(VENV)/.ready requirements-extras.lock requirements-extras-bare.lock
 	@echo "adding the extras to $(VENV)"
 	@$(call locked,-r requirements-extras.lock -r requirements-extras-bare.lock)
+	@touch $@
+
+docs: setup $(VENV)/.docs ## build the documentation's site, strictly, in site/
+	@$(BIN)/python docs/make_cli.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "wrote site/index.html"
+
+$(VENV)/.docs: $(VENV)/.ready requirements-docs.lock
+	@echo "adding what the documentation needs to $(VENV)"
+	@$(call locked,-r requirements-docs.lock)
 	@touch $@
 
 eval: setup ## compare sparse, dense, BM25 and fusions on DATASET; writes benchmarks/results/NAME.json
@@ -138,5 +148,5 @@ jar: setup ## compile the small Java helper anew (needs javac 17 or newer)
 	@$(BIN)/python sparseembed/java/src/build.py
 
 clean: ## remove .venv, built indexes and caches of tools; embeddings in the user's cache stay
-	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find indexes -mindepth 1 ! -name README.md -delete

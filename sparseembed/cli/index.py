@@ -152,7 +152,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "off (default: auto, only texts that the embedder would cut)",
     )
     add_prompts_option(group)
-    group.add_argument("--bits", type=int, help="bits of an impact (default: 8, impacts 1..255)")
+    group.add_argument("--bits", type=int, help="bits of an impact (default: 6 with word and word+folded, else 8)")
     group.add_argument(
         "--no-embeddings",
         dest="carried",

@@ -1,4 +1,4 @@
-"""The README's table of spellings: which of them are the same terms, computed anew and compared."""
+"""The table of spellings of docs/languages.md: which of them are the same terms, computed anew and compared."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from sparseembed.analyzers.registry import open_analyzer
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "languages.md"
 ANALYZERS = ("lucene-english", "lucene-german", "lucene-turkish", "lucene-japanese", "cjk", "unicode", "whitespace")
 SPACES = ("folded", "token")
 MARK = "<!-- spellings -->"
@@ -55,6 +55,6 @@ def _told(first, second):
 
 @pytest.mark.jvm
 @pytest.mark.model
-def test_the_table_in_the_readme_is_what_comes_out():
-    _, stored, _ = README.read_text(encoding="utf-8").split(MARK)
+def test_the_table_of_the_page_is_what_comes_out():
+    _, stored, _ = PAGE.read_text(encoding="utf-8").split(MARK)
     assert stored.strip() == table()

@@ -104,7 +104,7 @@ def test_the_page_of_reports_is_what_the_reports_say(published, monkeypatch, cap
     assert capsys.readouterr().out == page
 
 
-def test_the_readmes_table_is_what_the_reports_say(published, monkeypatch, capsys):
+def test_the_table_of_results_is_what_the_reports_say(published, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["compare", str(published)])
     assert compare.main() == 0
-    assert capsys.readouterr().out in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out in (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
