@@ -39,6 +39,7 @@ class Stores(NamedTuple):
     :param split: Which documents have several passages.
     :param names: What a manifest calls the stores.
     :param cut: Texts that are not embedded to their end.
+    :param prompts: Document prompts: embeddings of a text, side by side in a row.
     """
 
     folder: Path
@@ -47,17 +48,19 @@ class Stores(NamedTuple):
     split: Split
     names: list[str]
     cut: int
+    prompts: int
 
     @classmethod
     def of(cls, store: PassagedStore) -> "Stores":
         """Describe stores."""
         rest = store.rest.folder.absolute() if store.rest is not None else None
-        return cls(store.folder.absolute(), rest, store.splitting, store.split, store_names(store), store.cut)
+        names, folder = store_names(store), store.folder.absolute()
+        return cls(folder, rest, store.splitting, store.split, names, store.cut, store.prompts)
 
     def open(self) -> PassagedStore:
         """Open the stores."""
         rest = EmbeddingStore(self.rest) if self.rest is not None else None
-        return PassagedStore(self.folder, self.splitting, self.split, rest)
+        return PassagedStore(self.folder, self.splitting, self.split, rest, self.prompts)
 
 
 class PartJob(NamedTuple):
