@@ -26,7 +26,7 @@ from sparseembed.indexing.cluster import build as building
 from sparseembed.indexing.cluster.build import Spreading, build_on_cluster
 from sparseembed.indexing.cluster.pool import Workers, _connect
 from sparseembed.indexing.cluster.worker import Failure, Worker
-from sparseembed.indexing.shards import merge_indexes
+from sparseembed.indexing.shards import Shard, merge_indexes
 from sparseembed.sharing.pull import pull
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
@@ -150,15 +150,27 @@ def test_workers_and_drivers_that_are_killed(corpus, embedder, whole, cluster, t
     assert {each.name for each in tmp_path.iterdir()} == {"index", "embeddings"}
 
 
-@pytest.mark.parametrize(("terms", "more"), [("word", ()), ("word+folded", ("A text of rivers: {text}",))])
-def test_the_bytes_of_one_machine(corpus, embedder, tmp_path, monkeypatch, terms, more):
+@pytest.mark.parametrize(
+    ("terms", "passages", "more"), [("word", "20/20", ()), ("word+folded", "off", ("A text of rivers: {text}",))]
+)
+def test_the_bytes_of_one_machine(corpus, embedder, tmp_path, monkeypatch, terms, passages, more):
+    cut = []
+
+    def merge(parts, *given):
+        cut.extend(read_manifest(part).counts["cut"] for part in parts)
+        return merge_indexes(parts, *given)
+
     monkeypatch.setattr(building, "Workers", Here)
+    monkeypatch.setattr(building, "merge_indexes", merge)
     if more:
         embedder = TransformerEmbedder(embedder.spec.with_changes(document_prompt="Text: {text}", more_prompts=more))
-    given = {"embeddings": tmp_path / "embeddings", "passages": "20/20", **CHOICES}
+    given = {"embeddings": tmp_path / "embeddings", "passages": passages, **CHOICES}
     built = build_on_cluster(corpus, tmp_path / "spread", embedder, terms, Spreading(parts=3), **given)
     build_index(corpus, tmp_path / "whole", embedder, terms, **given)
     assert told(built.path) == told(tmp_path / "whole")
+    taken = [reached is not None for reached in embedder.reach(list(corpus.contents))]
+    spans = [Shard(number, 3).span(len(corpus)) for number in (1, 2, 3)]
+    assert cut == ([sum(taken[first:last]) for first, last in spans] if passages == "off" else [0, 0, 0])
     with Searcher.open(tmp_path / "spread") as one, Searcher.open(tmp_path / "whole", engine="lucene") as other:
         for query in ("cat whale", "unique3 sand", " ".join(WORDS)):
             assert one.search(query, 100) == other.search(query, 100)
