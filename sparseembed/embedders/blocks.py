@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from sparseembed.embedders.shards import Counts, read_counts, texts_sum, write_shard
 from sparseembed.embedders.spec import EmbedderSpec
@@ -85,7 +85,7 @@ def encode_blocks(folder: Path, blocks: Iterable[Block], embedder: Embedder, sid
 
     :return: Each block, when its shard is written.
     """
-    spread: Spread | None = embedder if hasattr(embedder, "encode_blocks") else None  # or one that wraps such a one
+    spread: Spread | None = getattr(embedder, "encode_blocks", None) and cast(Spread, embedder)  # or what wraps one
     if spread is not None:
         yield from spread.encode_blocks(folder, blocks, side)
         return

@@ -139,7 +139,7 @@ SINKS: dict[str, Format] = {
         engine=_made("seismic", "SeismicEngine"),
     ),
     "opensearch": Format(
-        "an index of OpenSearch in which a plain `match` query has our hits and scores: bulk files, or live",
+        "an OpenSearch index in which a plain `match` query has our hits and scores: bulk files, or live",
         _search_engine("opensearch"),
         files=_BULK,
         url=True,
