@@ -72,7 +72,7 @@ def _round(
     driver, kills = _driver(work, name, cluster.address, options.parts), options.kills
     while True:
         try:
-            ended = driver.wait(timeout=chance.uniform(1, 3 * seconds) if kills else None)
+            ended = driver.wait(timeout=chance.uniform(1, seconds) if kills else None)
             assert ended == 0, f"the driver ended with {ended}"
             return row
         except subprocess.TimeoutExpired:

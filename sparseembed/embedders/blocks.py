@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast
 
 from sparseembed.embedders.shards import Counts, read_counts, texts_sum, write_shard
 from sparseembed.embedders.spec import EmbedderSpec
@@ -43,7 +43,6 @@ class Block(NamedTuple):
     fingerprint: str
 
 
-@runtime_checkable
 class Spread(Protocol):
     """An embedder that encodes in several processes."""
 
@@ -86,8 +85,9 @@ def encode_blocks(folder: Path, blocks: Iterable[Block], embedder: Embedder, sid
 
     :return: Each block, when its shard is written.
     """
-    if isinstance(embedder, Spread):
-        yield from embedder.encode_blocks(folder, blocks, side)
+    spread: Spread | None = getattr(embedder, "encode_blocks", None) and cast(Spread, embedder)  # or what wraps one
+    if spread is not None:
+        yield from spread.encode_blocks(folder, blocks, side)
         return
     for block in blocks:
         encode_block(folder, block, embedder, side)

@@ -196,7 +196,7 @@ def write_index(
         fitted=fitted,
         segments=[segment_entry(place, info)],
         written=writer.written,
-        cut=source.store.cut if source.cut is None else source.cut,
+        cut=source.cut(embedder.reach),
         embeddings=store_names(source.store) if source.names is None else source.names,
     )
     if shard is not None:

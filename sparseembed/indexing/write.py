@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sparseembed.arrays import Vectors
 from sparseembed.data.corpus import Corpus, Document
+from sparseembed.embedders.windows import Reach
 from sparseembed.index.block import Block
 from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.segment.writer import SegmentWriter
@@ -29,14 +30,12 @@ class Source(NamedTuple):
     :param corpus: The documents.
     :param store: Embeddings, in the same order.
     :param first: Row of the first document in the store.
-    :param cut: Texts that are not embedded to their end, where that is not all that the store knows of.
     :param names: What a manifest calls the stores, where another machine has them in its cache.
     """
 
     corpus: Corpus
     store: PassagedStore
     first: int = 0
-    cut: int | None = None
     names: list[str] | None = None
 
     def blocks(self) -> Iterator[tuple[list[Document], Vectors, dict[int, Several]]]:
@@ -53,6 +52,24 @@ class Source(NamedTuple):
                 vectors = np.hstack([vectors, self.store.wide(np.asarray(rows))[:, self.store.dimension :]])
             yield documents, vectors, self.store.several_of(rows)
             row += len(documents)
+
+    def cut(self, reach: Reach) -> int:
+        """Return how many texts are not embedded to their end; they are gone through where the store has more texts.
+
+        :param reach: As `TransformerEmbedder.reach`.
+        """
+        cut, row = self.store.cut, self.first
+        if not cut or len(self.corpus) == len(self.store):
+            return cut
+        cut = 0
+        for documents in self.corpus.batches(BLOCK):
+            several = self.store.several_of(range(row, row + len(documents)))
+            texts = [each.contents for place, each in enumerate(documents) if place not in several]
+            for place, each in several.items():
+                texts += [documents[place].contents[begin:end] for begin, end in each.spans.tolist()]
+            cut += sum(taken is not None for taken in reach(texts))
+            row += len(documents)
+        return cut
 
 
 @dataclass

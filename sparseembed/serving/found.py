@@ -124,9 +124,9 @@ def _room(passage: str, marks: Sequence[Mark], begin: int, size: int) -> bool:
 
 def _end(passage: str, begin: int, size: int) -> int:
     """Return where a part of about some size ends: between words where that can be."""
-    end = begin + size
-    if end >= len(passage):
-        return len(passage.rstrip())
+    end, last = begin + size, len(passage.rstrip())
+    if end >= last:
+        return last
     space = passage.rfind(" ", begin + size // 2, end)
     return space if space > 0 else end
 

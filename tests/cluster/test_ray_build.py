@@ -2,12 +2,16 @@
 
 import os
 import signal
+import socket
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("ray")
+
+import ray
 
 from sparseembed import Searcher, build_index, progress
 from sparseembed.cli import main
@@ -17,11 +21,12 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError, EmbedderError, IndexFolderError
 from sparseembed.index.checked import record
 from sparseembed.index.manifest import read_manifest
+from sparseembed.indexing.cluster import address
 from sparseembed.indexing.cluster import build as building
 from sparseembed.indexing.cluster.build import Spreading, build_on_cluster
-from sparseembed.indexing.cluster.pool import Workers
+from sparseembed.indexing.cluster.pool import Workers, _connect
 from sparseembed.indexing.cluster.worker import Failure, Worker
-from sparseembed.indexing.shards import merge_indexes
+from sparseembed.indexing.shards import Shard, merge_indexes
 from sparseembed.sharing.pull import pull
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
@@ -66,6 +71,7 @@ def cluster():
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
         patch.setenv("RAY_worker_niceness", "0")  # by default others come first
         small = {"num_cpus": 1, "object_store_memory": 100 << 20, "include_dashboard": False}
+        small |= {"include_log_monitor": False, "no_monitor": True}
         made = Cluster(initialize_head=True, head_node_args=small)
         made.add_node(**small)
         yield made
@@ -80,7 +86,8 @@ def told(index):
 
 
 def stored(folder):
-    return {name: record(folder / name) for name in ("documents", "documents-passages", "query-like")}
+    assert {"documents", "documents-passages", "query-like"} <= {each.name for each in folder.iterdir()}
+    return {each.name: record(each) for each in folder.iterdir()}
 
 
 class Here(Workers):
@@ -107,8 +114,6 @@ class Here(Workers):
 
 def test_workers_and_drivers_that_are_killed(corpus, embedder, whole, cluster, tmp_path, monkeypatch):
     """On two nodes: a worker is killed while it encodes, and the driver stops when a part is there."""
-    import ray
-
     killed, jobs = [], []
 
     class Watched(Workers):
@@ -143,16 +148,29 @@ def test_workers_and_drivers_that_are_killed(corpus, embedder, whole, cluster, t
     assert told(out) == told(whole / "index")
     # Nothing is left over.
     assert {each.name for each in tmp_path.iterdir()} == {"index", "embeddings"}
-    assert {each.name for each in (tmp_path / "embeddings").iterdir()} == set(stored(whole / "embeddings"))
 
 
-@pytest.mark.parametrize("terms", ["word", "word+folded"])
-def test_the_bytes_of_one_machine(corpus, embedder, tmp_path, monkeypatch, terms):
+@pytest.mark.parametrize(
+    ("terms", "passages", "more"), [("word", "20/20", ()), ("word+folded", "off", ("A text of rivers: {text}",))]
+)
+def test_the_bytes_of_one_machine(corpus, embedder, tmp_path, monkeypatch, terms, passages, more):
+    cut = []
+
+    def merge(parts, *given):
+        cut.extend(read_manifest(part).counts["cut"] for part in parts)
+        return merge_indexes(parts, *given)
+
     monkeypatch.setattr(building, "Workers", Here)
-    given = {"embeddings": tmp_path / "embeddings", "passages": "20/20", **CHOICES}
+    monkeypatch.setattr(building, "merge_indexes", merge)
+    if more:
+        embedder = TransformerEmbedder(embedder.spec.with_changes(document_prompt="Text: {text}", more_prompts=more))
+    given = {"embeddings": tmp_path / "embeddings", "passages": passages, **CHOICES}
     built = build_on_cluster(corpus, tmp_path / "spread", embedder, terms, Spreading(parts=3), **given)
     build_index(corpus, tmp_path / "whole", embedder, terms, **given)
     assert told(built.path) == told(tmp_path / "whole")
+    taken = [reached is not None for reached in embedder.reach(list(corpus.contents))]
+    spans = [Shard(number, 3).span(len(corpus)) for number in (1, 2, 3)]
+    assert cut == ([sum(taken[first:last]) for first, last in spans] if passages == "off" else [0, 0, 0])
     with Searcher.open(tmp_path / "spread") as one, Searcher.open(tmp_path / "whole", engine="lucene") as other:
         for query in ("cat whale", "unique3 sand", " ".join(WORDS)):
             assert one.search(query, 100) == other.search(query, 100)
@@ -216,6 +234,41 @@ def test_what_workers_lack_is_one_line(corpus, embedder, tmp_path, monkeypatch):
                 build_on_cluster(corpus, tmp_path / "index", embedder, **CHOICES)
         assert "\n" not in str(found.value)
         assert not (tmp_path / "index").exists()
+
+
+def test_a_cluster_that_is_not_there_is_one_line(monkeypatch):
+    """Without Ray's own attempts, which take minutes."""
+    monkeypatch.setattr(address, "_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent_place = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", silent_place)
+        for given in (silent_place, f"ray://{silent_place}", "auto"):
+            with pytest.raises(ConfigError, match=r"cannot be reached \(no answer within .*: begin one with ray start"):
+                _connect(ray, given)
+    monkeypatch.setattr(address, "_SECONDS", 10.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        speaking = threading.Thread(target=_speak_http, args=(other,))
+        speaking.start()
+        with pytest.raises(ConfigError, match="what answers there is not Ray"):
+            _connect(ray, f"localhost:{other.getsockname()[1]}")
+        speaking.join()
+    for given, words in (
+        (silent_place, "refused"),
+        ("[::1]:1", ""),
+        ("no\nhost:1", ""),
+        ("here:99999", ""),
+        ("here", ""),
+    ):
+        with pytest.raises(ConfigError, match="cannot be reached.*" + words) as found:
+            _connect(ray, given)
+        assert "\n" not in str(found.value)
+
+
+def _speak_http(server):
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(100)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def test_options_that_do_not_fit(tmp_path, capsys):

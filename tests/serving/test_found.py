@@ -1,6 +1,6 @@
 """Titles and excerpts: a part of the passage, with its marks in place."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparseembed.data.metadata import Metadata
@@ -25,6 +25,7 @@ def passages(draw):
 
 
 @given(passages(), st.integers(8, 80))
+@example(("rivers.\n ", []), 8)
 def test_an_excerpt_is_part_of_the_passage_and_marks_stay_in_place(passage, size):
     text, marks = passage
     part = excerpt(text, marks, size)

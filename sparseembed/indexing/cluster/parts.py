@@ -38,7 +38,7 @@ class Stores(NamedTuple):
     :param splitting: How texts were split.
     :param split: Which documents have several passages.
     :param names: What a manifest calls the stores.
-    :param cut: Texts that are not embedded to their end.
+    :param prompts: Document prompts: embeddings of a text, side by side in a row.
     """
 
     folder: Path
@@ -46,18 +46,19 @@ class Stores(NamedTuple):
     splitting: Splitting
     split: Split
     names: list[str]
-    cut: int
+    prompts: int
 
     @classmethod
     def of(cls, store: PassagedStore) -> "Stores":
         """Describe stores."""
         rest = store.rest.folder.absolute() if store.rest is not None else None
-        return cls(store.folder.absolute(), rest, store.splitting, store.split, store_names(store), store.cut)
+        names, folder = store_names(store), store.folder.absolute()
+        return cls(folder, rest, store.splitting, store.split, names, store.prompts)
 
     def open(self) -> PassagedStore:
         """Open the stores."""
         rest = EmbeddingStore(self.rest) if self.rest is not None else None
-        return PassagedStore(self.folder, self.splitting, self.split, rest)
+        return PassagedStore(self.folder, self.splitting, self.split, rest, self.prompts)
 
 
 class PartJob(NamedTuple):
@@ -179,8 +180,6 @@ def _write(job: PartJob, embedder: TransformerEmbedder, place: Path) -> bool:
             return False
         name = f"{job.about['name']}-{job.shard.number}-of-{job.shard.of}"
         corpus = Corpus(lambda: part_documents(job), name)
-        # What was cut is known of the whole corpus alone: the sum over the parts is right.
-        cut = job.stores.cut if job.shard.number == 1 else 0
-        source = Source(corpus, job.stores.open(), job.first, cut, job.stores.names)
+        source = Source(corpus, job.stores.open(), job.first, job.stores.names)
         write_index(transaction, source, embedder, job.config, statistics, job.about, job.shard)
     return True

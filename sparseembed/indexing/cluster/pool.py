@@ -1,5 +1,6 @@
 """Workers in the processes of a Ray cluster: jobs are handed out, and handed out again where a worker has died."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -9,11 +10,11 @@ from typing import Any, NamedTuple, Self
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import ConfigError, EmbedderError
 from sparseembed.extras import needing
+from sparseembed.indexing.cluster.address import LOCAL, check_address, unreachable
 from sparseembed.indexing.cluster.worker import Failure, Ready, Wanted, Worker
 from sparseembed.progress import note
 from sparseembed.text import one_line
 
-LOCAL = "local"
 AHEAD = 2  # jobs that a worker has: one that it does, and one that waits
 DEATHS = 3  # of workers over one job: it may be what kills them
 PATIENCE = 300.0  # seconds without any worker
@@ -172,15 +173,13 @@ def _connect(ray: Any, address: str) -> bool:
     """Connect to a cluster, unless this process is connected; say whether it was."""
     if ray.is_initialized():
         return False
+    check_address((os.environ.get("RAY_ADDRESS") or address) if address == "auto" else address)
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
     own = {"include_dashboard": False, "object_store_memory": 200 << 20} if address == LOCAL else {}
     try:
         ray.init(address=address, **quiet, **own)
     except Exception as error:  # ConnectionError, ValueError, RuntimeError: Ray has no class of its own for it
-        raise ConfigError(
-            f"the Ray cluster {one_line(address)} cannot be reached ({_first_line(error)}): begin one with ray start "
-            f"--head, or take --ray {LOCAL}"
-        ) from None
+        raise unreachable(address, _first_line(error)) from None
     return True
 
 

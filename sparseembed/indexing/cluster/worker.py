@@ -13,6 +13,7 @@ import numpy as np
 from sparseembed.analyzers.registry import open_analyzer
 from sparseembed.embedders.blocks import Block, encode_block
 from sparseembed.embedders.load import load_embedder
+from sparseembed.embedders.several import every_prompt
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.errors import SparseEmbedError
 from sparseembed.index.manifest import differing_field, software_versions
@@ -105,7 +106,8 @@ class Worker:
         return Ready(here, os.getpid())
 
     def _encode(self, folder: Path, block: Block, side: str) -> None:
-        encode_block(folder, block, self._embedder, side)
+        filling = every_prompt(self._embedder) if side == "document" else self._embedder
+        encode_block(folder, block, filling, side)
 
     def _count(self, job: PartJob, analyzer: str) -> Counted:
         filled = []
