@@ -14,14 +14,13 @@ from sparseembed.cli.options import (
     rescoring_options,
     start_java_quickly,
 )
+from sparseembed.cli.parser import advanced_group
 from sparseembed.cli.text import columns, printable, snippet, visible
 
 if TYPE_CHECKING:
     from sparseembed.engines.base import Passage
     from sparseembed.retrieval.rescoring import Rescored
 
-NAME = "explain"
-HELP = "show why a document has its score"
 DESCRIPTION = """\
 List the terms that a query and a document share, where each comes from (literal: it stands in the document; expansion:
 the embedding brought it), and how they sum, exactly, to the score. With an encoder or feedback, what the query's
@@ -41,11 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", metavar="QUERY", help="the query's text")
     parser.add_argument("document", metavar="DOC_ID", help="the document's id")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
     add_filter_option(parser)
     add_rescoring_options(parser)
-    add_engine_option(parser)
     add_naming_options(parser)
+    group = advanced_group(parser, "for those who know the method")
+    add_engine_option(group)
+    group.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from sparseembed.cli.options import (
     rescoring_options,
     start_java_quickly,
 )
+from sparseembed.cli.parser import advanced_group
 from sparseembed.cli.text import columns, passage_snippet, visible
 from sparseembed.errors import ConfigError
 from sparseembed.progress import note
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from sparseembed.engines.base import Hit
     from sparseembed.retrieval.searcher import Searcher
 
-NAME = "search"
-HELP = "search an index"
 DESCRIPTION = """\
 Search an index with a query, or with a file of queries. With --filter, the hits are the best of the documents whose
 metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the best hits to be compared
@@ -67,19 +66,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_filter_option(parser)
     parser.add_argument("--threads", type=int, default=1, help="queries searched at the same time (default: 1)")
-    add_engine_option(parser)
-    parser.add_argument(
+    add_rescoring_options(parser)
+    add_naming_options(parser)
+    group = advanced_group(parser, "for those who know the method")
+    add_engine_option(group)
+    group.add_argument(
         "--expand", type=int, default=0, metavar="M", help="aligned terms added to each query (default: 0, no model)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--expansion-weight",
         type=float,
         default=DEFAULT_EXPANSION_WEIGHT,
         metavar="W",
         help=f"weight of the best of them, a literal term's being 1 (default: {DEFAULT_EXPANSION_WEIGHT})",
     )
-    add_rescoring_options(parser)
-    add_naming_options(parser)
 
 
 def run(options: argparse.Namespace) -> None:
