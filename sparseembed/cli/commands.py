@@ -37,5 +37,6 @@ COMMANDS = {
     "embedders": Command("embedders", "list the embedders that go by a name"),
     "adapt": Command("adapt", "adapt an embedder to a corpus, without queries or judgements"),
     "train": Command("train", "train an adapter of an embedder on text pairs"),
+    "cache": Command("cache", "list and remove the embeddings and models that are kept"),
     "doctor": Command("doctor", "tell whether all that is needed is there, and how to mend what is not"),
 }

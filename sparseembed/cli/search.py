@@ -30,7 +30,9 @@ Search an index with a query, or with a file of queries. With --filter, the hits
 metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the best hits to be compared
 with the query's embedding, or --expand for the query's own aligned terms. Of a document of several passages the one
 that carried it is shown, as [its number/how many there are]. The parts that `sparseembed index --shard` has made are
-searched as one, with the hits and scores of one index, where INDEX is the folder that all of them stand in.
+searched as one, with the hits and scores of one index, where INDEX is the folder that all of them stand in. On a
+terminal each hit has the part of its text that says most for it, with the words marked that made it match; elsewhere it
+is one line.
 """
 EPILOG = """\
 examples:
@@ -114,6 +116,16 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
+    if sys.stdout.isatty() and not options.json:
+        from sparseembed.cli.terminal import show_hits
+        from sparseembed.serving.found import find
+
+        found = find(searcher, options.query, options.k, options.filters)
+        if found:
+            show_hits(found, searcher.rescorer is not None)
+        else:
+            note(_no_hits(options.filters))
+        return
     hits = searcher.search(options.query, options.k, options.filters)
 
     def score(hit: "Hit") -> float:
@@ -129,13 +141,17 @@ def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
             sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
         return
     if not hits:
-        among = " that meets the filter" if options.filters else ""
-        note(f"no hits: no document{among} shares a term with the query")
+        note(_no_hits(options.filters))
         return
     rows = [
         (hit.rank, score(hit), visible(hit.id), passage_snippet(searcher.text(hit.id), hit.passage)) for hit in hits
     ]
     sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
+
+
+def _no_hits(filters: object) -> str:
+    among = " that meets the filter" if filters else ""
+    return f"no hits: no document{among} shares a term with the query"
 
 
 def _search_many(searcher: "Searcher", options: argparse.Namespace) -> None:

@@ -93,7 +93,7 @@ def test_what_breaks_a_look_is_a_finding():
 
 
 def test_it_runs_where_no_package_is_there_at_all(tmp_path):
-    code = "import sys; sys.path.insert(0, sys.argv.pop(1))\nfrom sparseembed.cli import main\nsys.exit(main(sys.argv[1:]))"
+    code = "import sys; sys.path.insert(0, sys.argv[1])\nfrom sparseembed.cli import main\nsys.exit(main(sys.argv[2:]))"
     root = str(PYPROJECT.parent)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, root, "doctor", "--json"], capture_output=True, text=True, check=False
