@@ -29,6 +29,7 @@ COMMANDS = {
     "push": Command("push", "copy an index or an adapter to s3://, gs://, hf:// or another URL"),
     "pull": Command("pull", "copy an index or an adapter from s3://, gs://, hf:// or another URL"),
     "serve": Command("serve", "answer searches over HTTP, on a page, and as tools for agents"),
+    "demo": Command("demo", "try it on a built-in collection: type queries, see hits"),
     "fit-query-encoder": Command(
         "fit_query_encoder", "fit an index's small query encoder anew, also to queries of yours"
     ),
@@ -39,4 +40,5 @@ COMMANDS = {
     "train": Command("train", "train an adapter of an embedder on text pairs"),
     "cache": Command("cache", "list and remove the embeddings and models that are kept"),
     "doctor": Command("doctor", "tell whether all that is needed is there, and how to mend what is not"),
+    "completion": Command("completion", "print a script that completes commands in a shell"),
 }

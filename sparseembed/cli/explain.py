@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 List the terms that a query and a document share, where each comes from (literal: it stands in the document; expansion:
 the embedding brought it), and how they sum, exactly, to the score. With an encoder or feedback, what the query's
-embedding adds to it, and what the hits most like it add. On a terminal the terms are bars. Of a document of several passages, the one that carried it.
+embedding adds to it, and what the hits most like it add. Of a document of several passages, the one that carried it.
+On a terminal the terms are drawn as bars.
 """
 EPILOG = """\
 examples:

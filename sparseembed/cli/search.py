@@ -116,37 +116,49 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
-    if sys.stdout.isatty() and not options.json:
+    if not options.json:
+        show(searcher, options.query, options.k, options.filters)
+        return
+    for hit in searcher.search(options.query, options.k, options.filters):
+        record = {"rank": hit.rank, "id": hit.id, "score": _score(searcher, hit), "text": searcher.text(hit.id)}
+        if hit.metadata:
+            record["metadata"] = hit.metadata
+        if hit.passage is not None:
+            record["passage"] = hit.passage._asdict()
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def show(searcher: "Searcher", query: str, k: int, filters: list[str] | None = None) -> None:
+    """Search, and write the hits: with what made them match on a terminal, one line each elsewhere.
+
+    :param searcher: The index.
+    :param query: The query.
+    :param k: Hits wanted.
+    :param filters: As in `Searcher.search`.
+    :raises SparseEmbedError: As `Searcher.search`.
+    """
+    if sys.stdout.isatty():
         from sparseembed.cli.terminal import show_hits
         from sparseembed.serving.found import find
 
-        found = find(searcher, options.query, options.k, options.filters)
-        if found:
-            show_hits(found, searcher.rescorer is not None)
-        else:
-            note(_no_hits(options.filters))
+        found = find(searcher, query, k, filters)
+        show_hits(found, searcher.rescorer is not None)
+        if not found:
+            note(_no_hits(filters))
         return
-    hits = searcher.search(options.query, options.k, options.filters)
-
-    def score(hit: "Hit") -> float:
-        return round(hit.score, 4) if searcher.rescorer is not None else int(hit.score)
-
-    if options.json:
-        for hit in hits:
-            record = {"rank": hit.rank, "id": hit.id, "score": score(hit), "text": searcher.text(hit.id)}
-            if hit.metadata:
-                record["metadata"] = hit.metadata
-            if hit.passage is not None:
-                record["passage"] = hit.passage._asdict()
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
-        return
+    hits = searcher.search(query, k, filters)
     if not hits:
-        note(_no_hits(options.filters))
+        note(_no_hits(filters))
         return
     rows = [
-        (hit.rank, score(hit), visible(hit.id), passage_snippet(searcher.text(hit.id), hit.passage)) for hit in hits
+        (hit.rank, _score(searcher, hit), visible(hit.id), passage_snippet(searcher.text(hit.id), hit.passage))
+        for hit in hits
     ]
     sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
+
+
+def _score(searcher: "Searcher", hit: "Hit") -> float:
+    return round(hit.score, 4) if searcher.rescorer is not None else int(hit.score)
 
 
 def _no_hits(filters: object) -> str:

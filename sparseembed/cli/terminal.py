@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sparseembed.cli.text import printable
-from sparseembed.retrieval.association import LITERAL, Mark
+from sparseembed.retrieval.association import LITERAL, MEANING, Mark
 
 if TYPE_CHECKING:
     from sparseembed.retrieval.insight import Shown
@@ -44,19 +44,18 @@ def show_hits(found: "Sequence[Found]", rescored: bool, out: Console | None = No
         score = f"{each.score:.4f}" if rescored else f"{int(each.score)}"
         title = Text(printable(each.title), style="bold", overflow="ellipsis", no_wrap=True)
         title.truncate(max(out.width - _INDENT - len(score) - 2, 8), overflow="ellipsis")
-        line = Text(f"{each.rank:>{_INDENT - 2}}  ", style="dim") + title
+        line = Text().append(f"{each.rank:>{_INDENT - 2}}  ", style="dim").append_text(title)
         line.append(" " * max(out.width - line.cell_len - len(score), 1))
         line.append(score, style="green")
         out.print(line, no_wrap=True, overflow="crop")
         if each.id != each.title:
             named = Text(printable(each.id), style="dim")
             named.truncate(max(out.width - _INDENT, 8), overflow="ellipsis")
-            out.print(Padding(named, (0, 0, 0, _INDENT)))
+            _indented(named, out)
         _passage(each, out)
     if found:
-        legend = Text("marked: ", style="dim")
-        legend += marked(LEGEND, [Mark(0, 18, LITERAL, ""), Mark(24, len(LEGEND), "", "")], _plain(out))
-        out.print(Padding(legend, (0, 0, 0, _INDENT)))
+        told = marked(LEGEND, [Mark(0, 18, LITERAL, ""), Mark(24, len(LEGEND), MEANING, "")], _plain(out))
+        _indented(Text().append("marked: ", style="dim").append_text(told), out)
 
 
 def _passage(each: "Found", out: Console) -> None:
@@ -74,7 +73,11 @@ def _passage(each: "Found", out: Console) -> None:
         if number + 1 == min(len(lines), _LINES) and (part.cut_after or len(lines) > _LINES):
             line.truncate(width - 2)
             line.append(" …")
-        out.print(Padding(line, (0, 0, 0, _INDENT)))
+        _indented(line, out)
+
+
+def _indented(line: Text, out: Console) -> None:
+    out.print(Padding(line, (0, 0, 0, _INDENT), expand=False))
 
 
 def marked(text: str, marks: Sequence[Mark], plain: bool) -> Text:
@@ -119,18 +122,14 @@ def show_bars(shown: "Shown", out: Console | None = None) -> None:
         whole = max(round(room * term.score / longest), 1)
         name = Text(names[term.term])
         name.truncate(wide, overflow="ellipsis", pad=True)
-        line = name + Text(f" {term.score:>9,}  ", style="green")
+        line = Text().append_text(name).append(f" {term.score:>9,}  ", style="green")
         line.append(full * min(literal, whole), style="yellow").append(light * max(whole - literal, 0), style="cyan")
         out.print(line, no_wrap=True, overflow="crop")
     total = Text("sum")
     total.truncate(wide, pad=True)
-    out.print(total + Text(f" {shown.explanation.by_terms:>9,}", style="bold green"))
-    out.print(
-        Text(f"{full} ", style="yellow")
-        + Text("by its words   ")
-        + Text(f"{light} ", style="cyan")
-        + Text("by its embedding")
-    )
+    out.print(Text().append_text(total).append(f" {shown.explanation.by_terms:>9,}", style="bold green"))
+    legend = Text().append(full, style="yellow").append(" by its words   ")
+    out.print(legend.append(light, style="cyan").append(" by its embedding"))
 
 
 def _plain(out: Console) -> bool:
