@@ -63,9 +63,9 @@ def test_hits_have_title_score_and_marked_words_within_the_width(index, silence)
     assert "\x1b[1;33mwhale\x1b[0m" in shown
     assert "\x1b[2J" not in shown
     lines = bare(shown).splitlines()
-    assert any(line.split()[:2] == ["1", "Whales"] for line in lines) or any("Whales" in line for line in lines)
+    assert any("Whales" in line for line in lines)
     assert max(map(cell_len, lines)) <= 60
-    assert "marked: words of the query" in lines[-1]
+    assert "marked: words of the query" in bare(shown)
 
 
 @pytest.mark.jvm
