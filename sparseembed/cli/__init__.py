@@ -1,31 +1,23 @@
 """The command line: `sparseembed COMMAND`. Every command is a few lines over the library."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from sparseembed import __version__
-from sparseembed.cli.memory import keep_freed_memory
+from sparseembed.cli.commands import COMMANDS as COMMANDS
 from sparseembed.cli.parser import CommandParser, Parser
 from sparseembed.cli.streams import discard_output, fail, flush_output, open_standard_streams, settle_errors, told
 from sparseembed.errors import SparseEmbedError
-from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
 
-# Name -> module of `cli`, imported when it is called: a search need not wait for what training imports.
-COMMANDS = {
-    **{name: name for name in ("index", "encode", "search", "explain", "inspect")},
-    **{name: name for name in ("add", "delete", "compact", "merge", "verify", "export", "push", "pull", "serve")},
-    "fit-query-encoder": "fit_query_encoder",
-    **{"eval": "evaluate", "analyze": "analyze", "embedders": "embedders", "adapt": "adapt", "train": "train"},
-}
 QUIET = "no progress, no notes: results and errors only"
 EPILOG = """\
 examples:
-  sparseembed index pydocs                          the built-in demonstration collection
-  sparseembed search indexes/pydocs "run a program and read what it prints"
+  sparseembed demo                                  try it on a built-in collection
+  sparseembed doctor                                is all there that is needed?
   sparseembed index my-documents.jsonl --out indexes/mine
+  sparseembed search indexes/mine "run a program and read what it prints"
   sparseembed eval ./scifact                        a folder in BEIR's layout
 
 sparseembed COMMAND --help teaches each command. Embeddings and converted models are kept in ~/.cache/sparseembed
@@ -37,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     :param arguments: The words after `sparseembed`; those of this process when None.
-    :return: Exit status: 0 when it did what was asked, 2 for a user's mistake, 130 when interrupted.
+    :return: Exit status: 0 when it did what was asked, 1 when it found something
+        wrong, 2 for a user's mistake, 130 when interrupted.
     """
     open_standard_streams()
-    keep_freed_memory()
     try:
         status = _run(arguments)
     except SystemExit as end:  # --help, --version, or words that are no command
@@ -54,10 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
-        _listen(options.quiet)
-        options.run(options)
-        return flush_output()
+        words = sys.argv[1:] if arguments is None else arguments
+        called = next((word for word in words if not word.startswith("-")), None)
+        options = parser_of((called,) if called in COMMANDS else ()).parse_args(arguments)
+        _prepare(options.quiet)
+        status = options.run(options)
+        return flush_output() or int(status or 0)
     except SparseEmbedError as error:
         flush_output()
         return fail(str(error))
@@ -76,8 +70,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 130
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Make a parser that knows the command that is called, or all of them where none is."""
+def parser_of(loaded: Sequence[str]) -> argparse.ArgumentParser:
+    """Make a parser that knows all commands by name, and the words and options of some.
+
+    :param loaded: The commands whose modules are imported.
+    """
     parser = Parser(
         prog="sparseembed",
         description="Sparse retrieval whose Lucene impact index is filled by an LLM's text embeddings.",
@@ -87,23 +84,33 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("-q", "--quiet", action="store_true", help=QUIET)
     parser.add_argument("--version", action="version", version=f"sparseembed {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
-    called = next((word for word in arguments if word not in ("-q", "--quiet")), None)
-    for name in (called,) if called in COMMANDS else COMMANDS:
-        command = import_module(f"sparseembed.cli.{COMMANDS[name]}")
+    for name, about in COMMANDS.items():
+        if name not in loaded:
+            commands.add_parser(name, help=about.help)
+            continue
+        command = import_module(f"sparseembed.cli.{about.module}")
         sub = commands.add_parser(
-            command.NAME,
-            help=command.HELP,
+            name,
+            help=about.help,
             description=command.DESCRIPTION,
             epilog=command.EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        sub.advanced_examples = getattr(command, "ADVANCED_EXAMPLES", "")
         sub.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS, help=QUIET)
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser
 
 
-def _listen(quiet: bool) -> None:
+def _prepare(quiet: bool) -> None:
+    """Make the process ready for work: who hears of it, and where its memory comes from."""
+    import logging
+
+    from sparseembed.cli.memory import keep_freed_memory
+    from sparseembed.progress import ConsoleReporter, SilentReporter, set_reporter
+
+    keep_freed_memory()
     set_reporter(SilentReporter() if quiet else ConsoleReporter())
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("sparseembed: %(levelname)s: %(message)s"))

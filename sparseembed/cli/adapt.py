@@ -7,8 +7,6 @@ from sparseembed.cli.options import add_corpus_argument, add_embedder_options, c
 from sparseembed.cli.training import add_training_options, chosen_recipe, index_command, tell
 from sparseembed.training.recipe import ADAPT
 
-NAME = "adapt"
-HELP = "adapt an embedder to a corpus, without queries or judgements"
 DESCRIPTION = """\
 Train a LoRA adapter on pseudo-queries made of a corpus's own documents (title -> text, sentence -> the rest, key terms
 -> text), so that a document's embedding and its aligned tokens tell it from the others. Some documents are held out: on

@@ -4,8 +4,6 @@ import argparse
 
 from sparseembed.cli.options import add_corpus_argument, add_naming_options, chosen_corpus, named_embedder
 
-NAME = "add"
-HELP = "add documents to an index, or replace some"
 DESCRIPTION = """\
 Add documents to an index with the statistics that were fitted when it was built: only the new documents are encoded.
 Words that the collection did not have are found where they stand. Who opens the index sees all of the addition or

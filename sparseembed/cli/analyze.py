@@ -11,8 +11,6 @@ from sparseembed.cli.text import columns
 from sparseembed.embedders.spec import TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
 
-NAME = "analyze"
-HELP = "tell whether an embedder aligns with its texts' tokens, and why"
 DESCRIPTION = """\
 Embed texts, decode the embeddings with the backbone's LM head, and compare the aligned tokens with the texts' own: the
 verdict, Hit@K, local and global alignment rate under each adjustment, the change from backbone to embedder by principal

@@ -4,8 +4,6 @@ import argparse
 
 from sparseembed.cli.options import add_naming_options, named_embedder
 
-NAME = "compact"
-HELP = "merge an index's segments, or fit its statistics anew"
 DESCRIPTION = """\
 Merge the segments of an index into one, without the deleted documents. With --refit the statistics (vocabulary,
 document frequencies, adjustments, mix, quantiser) are fitted anew to what the index holds now, from the embeddings that

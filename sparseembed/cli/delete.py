@@ -4,8 +4,6 @@ import argparse
 
 from sparseembed.errors import ConfigError
 
-NAME = "delete"
-HELP = "delete documents from an index"
 DESCRIPTION = """\
 Delete documents by their ids. All of them go in one step; if the index lacks one of them, nothing is deleted. Their
 place on the disk is freed by `sparseembed compact`.

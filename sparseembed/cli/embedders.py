@@ -8,8 +8,6 @@ from sparseembed.cli.text import columns, visible
 from sparseembed.embedders.catalogue import CATALOGUE, Preset
 from sparseembed.embedders.presets import find_preset
 
-NAME = "embedders"
-HELP = "list the embedders that go by a name"
 DESCRIPTION = """\
 Without a name: a table of the presets. With one: each of its parts, where they were looked up, and what is not sure.
 Verified means that prompt, pooling, attention, adapters and closing token were read in the authors' code or model card.

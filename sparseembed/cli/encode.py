@@ -12,8 +12,6 @@ from sparseembed.cli.options import (
 )
 from sparseembed.data.passages import AUTO
 
-NAME = "encode"
-HELP = "encode a corpus, and keep the embeddings"
 DESCRIPTION = """\
 Encode a corpus and keep the embeddings, in shards of float32 vectors. `index` and `eval` reuse them. A run that was
 killed goes on after its last full shard, and ends with the same bytes as an undisturbed one.

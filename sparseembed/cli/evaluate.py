@@ -14,8 +14,6 @@ from sparseembed.cli.options import (
 )
 from sparseembed.outputs import check_output_folder, check_writable
 
-NAME = "eval"
-HELP = "compare sparse retrieval with BM25, dense and fusions on a collection"
 DESCRIPTION = """\
 Encode a collection, build an index for each system, run its queries, and print one row a system: effectiveness,
 significance against BM25 and dense, median latency of one query at a time, bytes, and model calls a query. The report

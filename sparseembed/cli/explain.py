@@ -14,18 +14,19 @@ from sparseembed.cli.options import (
     rescoring_options,
     start_java_quickly,
 )
+from sparseembed.cli.parser import advanced_group
 from sparseembed.cli.text import columns, printable, snippet, visible
 
 if TYPE_CHECKING:
     from sparseembed.engines.base import Passage
+    from sparseembed.retrieval.explain import Explanation
     from sparseembed.retrieval.rescoring import Rescored
 
-NAME = "explain"
-HELP = "show why a document has its score"
 DESCRIPTION = """\
 List the terms that a query and a document share, where each comes from (literal: it stands in the document; expansion:
 the embedding brought it), and how they sum, exactly, to the score. With an encoder or feedback, what the query's
 embedding adds to it, and what the hits most like it add. Of a document of several passages, the one that carried it.
+On a terminal the terms are drawn as bars.
 """
 EPILOG = """\
 examples:
@@ -41,11 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", metavar="QUERY", help="the query's text")
     parser.add_argument("document", metavar="DOC_ID", help="the document's id")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
     add_filter_option(parser)
     add_rescoring_options(parser)
-    add_engine_option(parser)
     add_naming_options(parser)
+    group = advanced_group(parser, "for those who know the method")
+    add_engine_option(group)
+    group.add_argument("--expand", type=int, default=0, metavar="M", help="explain the query expanded by M terms")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -61,7 +63,13 @@ def run(options: argparse.Namespace) -> None:
         engine=options.engine,
         warm=False,
     ) as searcher:
-        explanation = searcher.explain(options.query, options.document, options.filters)
+        drawn = sys.stdout.isatty() and not options.json
+        shown = searcher.insight.show(options.query, [options.document], options.filters)[0] if drawn else None
+        explanation = (
+            shown.explanation
+            if shown is not None
+            else searcher.explain(options.query, options.document, options.filters)
+        )
         text, metadata = searcher.text(options.document), searcher.metadata(options.document)
         candidates = 0 if searcher.rescorer is None else searcher.rescorer.candidates
     if options.json:
@@ -79,13 +87,14 @@ def run(options: argparse.Namespace) -> None:
             value["metadata"] = metadata
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         return
-    rows: list[tuple[object, ...]] = [
-        (visible(term.term), term.origin, term.query_weight, term.impact, term.score) for term in explanation.terms
-    ]
-    rows.append(("sum", "", "", "", explanation.by_terms))
-    table = columns(rows, ("term", "origin", "query", "impact", "score"), right=frozenset({2, 3, 4}))
     about = f"{printable(json.dumps(metadata, ensure_ascii=False))}\n" if metadata else ""
-    sys.stdout.write(f"{visible(explanation.id)}: {snippet(text)}\n{about}\n{table}\n")
+    sys.stdout.write(f"{visible(explanation.id)}: {snippet(text)}\n{about}\n")
+    if shown is not None:
+        from sparseembed.cli.terminal import show_bars
+
+        show_bars(shown)
+    else:
+        sys.stdout.write(f"{_terms(explanation)}\n")
     if explanation.rescored is not None:
         sys.stdout.write(f"\n{_rescored(explanation.rescored)}\n")
     elif candidates:
@@ -97,6 +106,15 @@ def run(options: argparse.Namespace) -> None:
         sys.stdout.write(f"\n{_passage(explanation.passage)}\n")
     if explanation.unmatched:
         sys.stdout.write(f"\nnot in the document: {', '.join(map(visible, explanation.unmatched))}\n")
+
+
+def _terms(explanation: "Explanation") -> str:
+    """Return the shared terms and their sum as a table."""
+    rows: list[tuple[object, ...]] = [
+        (visible(term.term), term.origin, term.query_weight, term.impact, term.score) for term in explanation.terms
+    ]
+    rows.append(("sum", "", "", "", explanation.by_terms))
+    return columns(rows, ("term", "origin", "query", "impact", "score"), right=frozenset({2, 3, 4}))
 
 
 def _passage(found: "Passage") -> str:

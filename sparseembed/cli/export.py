@@ -2,8 +2,6 @@
 
 import argparse
 
-NAME = "export"
-HELP = "bring an index's documents and impacts to another engine or form"
 DESCRIPTION = """\
 Bring the documents of an index with their impacts into files that other programs read, or into another engine: a
 database in a folder (--out), or one that runs (--url). A run that was stopped goes on where it was; documents that

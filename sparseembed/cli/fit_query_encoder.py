@@ -9,8 +9,6 @@ from typing import Any
 from sparseembed.cli.options import add_naming_options, named_embedder
 from sparseembed.errors import DataError
 
-NAME = "fit-query-encoder"
-HELP = "fit an index's small query encoder anew, also to queries of yours"
 DESCRIPTION = """\
 Fit the small query encoder of an index, which `search --encoder small` uses: the first layers of the index's embedder,
 and a map to what the whole of it makes of a query. It is fitted to titles and sentences of the index's own texts, and

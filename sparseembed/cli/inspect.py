@@ -15,8 +15,6 @@ from sparseembed.errors import ConfigError
 if TYPE_CHECKING:
     from sparseembed.alignment.adjustment import Adjustment
 
-NAME = "inspect"
-HELP = "show a text's aligned tokens"
 DESCRIPTION = """\
 Embed a text, decode the embedding with the backbone's LM head, and show the tokens it ranks first. What all embeddings
 share is taken out before: the mean of a few built-in texts, or with --index the mean or first component of that index's

@@ -2,8 +2,6 @@
 
 import argparse
 
-NAME = "merge"
-HELP = "join the parts of an index that were built apart"
 DESCRIPTION = """\
 Join the parts that `sparseembed index --shard I/N` built with the same statistics: the result is what one build makes.
 """

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, TypedDict
 
+from sparseembed.cli.parser import advanced_group
 from sparseembed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,13 +51,6 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
         "model folder, a GGUF file or a Hugging Face id such as owner/model@revision; any causal LM will do "
         f"(default: {DEFAULT})",
     )
-    group.add_argument("--revision", help="revision of a Hugging Face id")
-    group.add_argument("--document-prompt", metavar="T", help=f"prompt of documents, with one {TEXT}, or two (echo)")
-    group.add_argument("--query-prompt", metavar="T", help=f"prompt of queries, with one {TEXT}, or two (echo)")
-    group.add_argument("--task", metavar="T", help=f"instruction that stands for {TASK} in the prompts")
-    group.add_argument("--pooling", help="last, mean, weighted-mean or token:N")
-    group.add_argument("--pool-over", choices=POOL_OVER, help="text leaves what stands before the text out of the mean")
-    group.add_argument("--attention", choices=ATTENTIONS, help="bidirectional lets a decoder see the whole text")
     group.add_argument(
         "--adapter",
         metavar="A",
@@ -64,6 +58,16 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
         dest="adapters",
         help="PEFT adapter of the weights, a folder or owner/model@revision; again for more, merged in this order",
     )
+    group.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU when there is one)")
+    group.add_argument("--trust-remote-code", action="store_true", default=None, help="run code that the model brings")
+    group = advanced_group(parser, "parts of the embedder")
+    group.add_argument("--revision", help="revision of a Hugging Face id")
+    group.add_argument("--document-prompt", metavar="T", help=f"prompt of documents, with one {TEXT}, or two (echo)")
+    group.add_argument("--query-prompt", metavar="T", help=f"prompt of queries, with one {TEXT}, or two (echo)")
+    group.add_argument("--task", metavar="T", help=f"instruction that stands for {TASK} in the prompts")
+    group.add_argument("--pooling", help="last, mean, weighted-mean or token:N")
+    group.add_argument("--pool-over", choices=POOL_OVER, help="text leaves what stands before the text out of the mean")
+    group.add_argument("--attention", choices=ATTENTIONS, help="bidirectional lets a decoder see the whole text")
     group.add_argument("--max-length", type=int, metavar="N", help="tokens of a prompted text (default: 2048)")
     group.add_argument(
         "--dtype",
@@ -71,9 +75,7 @@ def add_embedder_options(parser: argparse.ArgumentParser) -> None:
         help="auto is int8 for the default embedder on a CPU made for it, else bfloat16 where the processor has it "
         "(default: auto)",
     )
-    group.add_argument("--device", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU when there is one)")
     group.add_argument("--decoding", metavar="M", help="model whose LM head decodes, if not the embedder's own")
-    group.add_argument("--trust-remote-code", action="store_true", default=None, help="run code that the model brings")
 
 
 def add_prompts_option(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
@@ -167,7 +169,7 @@ def chosen_corpus(options: argparse.Namespace) -> "Corpus":
     return open_corpus(options.dataset, chosen_fields(options))
 
 
-def add_engine_option(parser: argparse.ArgumentParser) -> None:
+def add_engine_option(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     """Add --engine."""
     parser.add_argument(
         "--engine",

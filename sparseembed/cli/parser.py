@@ -3,11 +3,11 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from sparseembed.cli.text import printable
-from sparseembed.files import expanded
 
 _NUMBER = re.compile(r"-\.?\d.*")
 # What stands for a value that names a place: a shell leaves the ~ of --out=~/x alone.
@@ -32,8 +32,59 @@ class CommandParser(Parser):
     """Takes options before, between and after the words of a command; argparse gets them in the order that it knows.
 
     A word that begins with a dash is an option, or the beginning of one alone; it is no option where it is a number,
-    holds white space, or comes after `--`.
+    holds white space, or comes after `--`. Options of an `advanced` group are taken as any other, and told of by
+    --advanced-help alone.
     """
+
+    advanced_examples = ""
+    """What --advanced-help shows below the epilog."""
+
+    _advanced: "list[argparse._ArgumentGroup] | None" = None
+
+    def advanced(self, title: str, description: str | None = None) -> "argparse._ArgumentGroup":
+        """Add a group of options that newcomers need not know.
+
+        :param title: Its title.
+        :param description: What they have in common.
+        """
+        if self._advanced is None:
+            self._advanced = []
+            told = "also show the options for those who know the method"
+            self.add_argument("--advanced-help", action=_AdvancedHelp, nargs=0, help=told)
+        group = self.add_argument_group(title, description)
+        self._advanced.append(group)
+        return group
+
+    def format_help(self) -> str:
+        """Return the help, without advanced groups."""
+        with self._without_advanced():
+            return super().format_help()
+
+    def format_usage(self) -> str:
+        """Return the line of usage, without advanced groups."""
+        with self._without_advanced():
+            return super().format_usage()
+
+    def format_advanced_help(self) -> str:
+        """Return the help with all options."""
+        return super().format_help() + self.advanced_examples
+
+    @contextmanager
+    def _without_advanced(self) -> Iterator[None]:
+        groups = self._advanced or []
+        told = [(group, group.description) for group in groups]
+        actions = [(action, action.help) for group in groups for action in group._group_actions]
+        try:
+            for group in groups:
+                group.description = None
+            for action, _ in actions:
+                action.help = argparse.SUPPRESS
+            yield
+        finally:
+            for group, description in told:
+                group.description = description
+            for action, text in actions:
+                action.help = text
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse, as argparse does; a leading ~ in what names a place is the user's home."""
@@ -136,7 +187,29 @@ class CommandParser(Parser):
         return f"the words of the command ({', '.join(words)})" if words else "the command takes"
 
 
+class _AdvancedHelp(argparse.Action):
+    """Shows the help with all options, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        assert isinstance(parser, CommandParser)
+        parser._print_message(parser.format_advanced_help(), sys.stdout)
+        parser.exit()
+
+
+def advanced_group(
+    parser: argparse.ArgumentParser, title: str, description: str | None = None
+) -> "argparse._ArgumentGroup":
+    """Add a group of options that newcomers need not know; a parser that is none of ours shows them as any other."""
+    if isinstance(parser, CommandParser):
+        return parser.advanced(title, description)
+    return parser.add_argument_group(title, description)
+
+
 def _place(value: Any) -> Any:
     if isinstance(value, list):
         return [_place(each) for each in value]
-    return str(expanded(value)) if isinstance(value, str) and value.startswith("~") else value
+    if not isinstance(value, str) or not value.startswith("~"):
+        return value
+    from sparseembed.files import expanded
+
+    return str(expanded(value))

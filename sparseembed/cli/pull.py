@@ -2,8 +2,6 @@
 
 import argparse
 
-NAME = "pull"
-HELP = "copy an index or an adapter from s3://, gs://, hf:// or another URL"
 DESCRIPTION = """\
 Copy what `sparseembed push` has put somewhere into a folder. Every byte is compared with the checksum that the manifest
 has of it before the folder appears, in one step. A pull that was interrupted goes on, and one into a folder that holds

@@ -2,8 +2,6 @@
 
 import argparse
 
-NAME = "push"
-HELP = "copy an index or an adapter to s3://, gs://, hf:// or another URL"
 DESCRIPTION = """\
 Copy an index, a folder of the parts of one, or an adapter to a place elsewhere: any URL that fsspec knows (s3:// needs
 the package s3fs, gs:// gcsfs; file:// none), or a repository of the Hugging Face hub, which is made, and private, where

@@ -15,6 +15,7 @@ from sparseembed.cli.options import (
     rescoring_options,
     start_java_quickly,
 )
+from sparseembed.cli.parser import advanced_group
 from sparseembed.cli.text import columns, passage_snippet, visible
 from sparseembed.errors import ConfigError
 from sparseembed.progress import note
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     from sparseembed.engines.base import Hit
     from sparseembed.retrieval.searcher import Searcher
 
-NAME = "search"
-HELP = "search an index"
 DESCRIPTION = """\
 Search an index with a query, or with a file of queries. With --filter, the hits are the best of the documents whose
 metadata meets the conditions. No model is loaded, unless --encoder or --rescore asks for the best hits to be compared
 with the query's embedding, or --expand for the query's own aligned terms. Of a document of several passages the one
 that carried it is shown, as [its number/how many there are]. The parts that `sparseembed index --shard` has made are
-searched as one, with the hits and scores of one index, where INDEX is the folder that all of them stand in.
+searched as one, with the hits and scores of one index, where INDEX is the folder that all of them stand in. On a
+terminal each hit has the part of its text that says most for it, with the words marked that made it match; elsewhere it
+is one line.
 """
 EPILOG = """\
 examples:
@@ -67,19 +68,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_filter_option(parser)
     parser.add_argument("--threads", type=int, default=1, help="queries searched at the same time (default: 1)")
-    add_engine_option(parser)
-    parser.add_argument(
+    add_rescoring_options(parser)
+    add_naming_options(parser)
+    group = advanced_group(parser, "for those who know the method")
+    add_engine_option(group)
+    group.add_argument(
         "--expand", type=int, default=0, metavar="M", help="aligned terms added to each query (default: 0, no model)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--expansion-weight",
         type=float,
         default=DEFAULT_EXPANSION_WEIGHT,
         metavar="W",
         help=f"weight of the best of them, a literal term's being 1 (default: {DEFAULT_EXPANSION_WEIGHT})",
     )
-    add_rescoring_options(parser)
-    add_naming_options(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -114,28 +116,54 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _search_one(searcher: "Searcher", options: argparse.Namespace) -> None:
-    hits = searcher.search(options.query, options.k, options.filters)
-
-    def score(hit: "Hit") -> float:
-        return round(hit.score, 4) if searcher.rescorer is not None else int(hit.score)
-
-    if options.json:
-        for hit in hits:
-            record = {"rank": hit.rank, "id": hit.id, "score": score(hit), "text": searcher.text(hit.id)}
-            if hit.metadata:
-                record["metadata"] = hit.metadata
-            if hit.passage is not None:
-                record["passage"] = hit.passage._asdict()
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+    if not options.json:
+        show(searcher, options.query, options.k, options.filters)
         return
+    for hit in searcher.search(options.query, options.k, options.filters):
+        record = {"rank": hit.rank, "id": hit.id, "score": _score(searcher, hit), "text": searcher.text(hit.id)}
+        if hit.metadata:
+            record["metadata"] = hit.metadata
+        if hit.passage is not None:
+            record["passage"] = hit.passage._asdict()
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def show(searcher: "Searcher", query: str, k: int, filters: list[str] | None = None) -> None:
+    """Search, and write the hits: with what made them match on a terminal, one line each elsewhere.
+
+    :param searcher: The index.
+    :param query: The query.
+    :param k: Hits wanted.
+    :param filters: As in `Searcher.search`.
+    :raises SparseEmbedError: As `Searcher.search`.
+    """
+    if sys.stdout.isatty():
+        from sparseembed.cli.terminal import show_hits
+        from sparseembed.serving.found import find
+
+        found = find(searcher, query, k, filters)
+        show_hits(found, searcher.rescorer is not None)
+        if not found:
+            note(_no_hits(filters))
+        return
+    hits = searcher.search(query, k, filters)
     if not hits:
-        among = " that meets the filter" if options.filters else ""
-        note(f"no hits: no document{among} shares a term with the query")
+        note(_no_hits(filters))
         return
     rows = [
-        (hit.rank, score(hit), visible(hit.id), passage_snippet(searcher.text(hit.id), hit.passage)) for hit in hits
+        (hit.rank, _score(searcher, hit), visible(hit.id), passage_snippet(searcher.text(hit.id), hit.passage))
+        for hit in hits
     ]
     sys.stdout.write(columns(rows, ("rank", "score", "id", "text"), right=frozenset({0, 1})) + "\n")
+
+
+def _score(searcher: "Searcher", hit: "Hit") -> float:
+    return round(hit.score, 4) if searcher.rescorer is not None else int(hit.score)
+
+
+def _no_hits(filters: object) -> str:
+    among = " that meets the filter" if filters else ""
+    return f"no hits: no document{among} shares a term with the query"
 
 
 def _search_many(searcher: "Searcher", options: argparse.Namespace) -> None:

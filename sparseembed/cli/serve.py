@@ -20,8 +20,6 @@ from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
 if TYPE_CHECKING:
     from sparseembed.serving.settings import Searching, Settings
 
-NAME = "serve"
-HELP = "answer searches over HTTP, on a page, and as tools for agents"
 TOKEN = "SPARSEEMBED_TOKEN"
 DESCRIPTION = f"""\
 Serve indexes over HTTP: a page at /, and for programs /search, /explain, /documents/ID, /indexes, /health, /metrics

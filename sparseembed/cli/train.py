@@ -9,8 +9,6 @@ from sparseembed.errors import DataError
 from sparseembed.files import read_json
 from sparseembed.training.recipe import Recipe
 
-NAME = "train"
-HELP = "train an adapter of an embedder on text pairs"
 DESCRIPTION = """\
 Train a LoRA adapter on pairs of a query and a text that answers it: {"query", "positive", "negative"?}, "anchor" for
 "query", lists "pos" and "neg" (a pair for each positive), lists of passages as Tevatron has them, or two or three

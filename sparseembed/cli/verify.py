@@ -6,8 +6,6 @@ from pathlib import Path
 
 from sparseembed.errors import IndexFolderError
 
-NAME = "verify"
-HELP = "compare all files of an index, or of stored embeddings, with their checksums"
 DESCRIPTION = """\
 Read every file of an index, or of a folder of stored embeddings, and compare it with the checksum that was kept when it
 was written. What is damaged is listed, one line each, with what to do; the exit status is then 2.

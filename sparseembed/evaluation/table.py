@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Literal
 
 from sparseembed.errors import ConfigError
@@ -10,6 +11,9 @@ from sparseembed.evaluation.significance import LEVEL, Comparison
 
 Kind = Literal["text", "figure", "signed", "p", "count", "ms", "bytes"]
 Style = Literal["plain", "markdown"]
+
+WIDTH = 100
+"""Columns of a terminal that a table should fit: where it would be wider, headings take two lines."""
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -92,7 +96,8 @@ def format_table(
     lay_out = _plain if style == "plain" else _markdown
     lines = lay_out(columns, cells)
     if comparisons:
-        lines += ["", *_legend(comparisons, letters)]
+        legend = _legend(comparisons, letters)
+        lines += ["", *(fill(line, WIDTH) for line in legend)] if style == "plain" else ["", *legend]
     return "\n".join(lines)
 
 
@@ -187,8 +192,13 @@ def _legend(comparisons: Sequence[Comparison], letters: Mapping[str, str]) -> li
 
 
 def _plain(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, (column.title, *shown))) for column, shown in zip(columns, cells, strict=True)]
-    table = [[column.title for column in columns], ["-" * width for width in widths], *zip(*cells, strict=True)]
+    heads = [[column.title] for column in columns]
+    if sum(max(map(len, (*head, *shown))) + 2 for head, shown in zip(heads, cells, strict=True)) - 2 > WIDTH:
+        heads = [column.title.rsplit(" ", 1) for column in columns]  # in two lines
+    depth = max(map(len, heads))
+    heads = [[""] * (depth - len(head)) + head for head in heads]
+    widths = [max(map(len, (*head, *shown))) for head, shown in zip(heads, cells, strict=True)]
+    table = [*zip(*heads, strict=True), ["-" * width for width in widths], *zip(*cells, strict=True)]
     return [
         "  ".join(
             text.ljust(width) if column.kind == "text" else text.rjust(width)

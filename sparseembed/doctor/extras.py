@@ -1,0 +1,79 @@
+"""Which extras of the package are installed, and what each gives."""
+
+from typing import NamedTuple
+
+from sparseembed.doctor.packages import OWN, Requirement, fits, requirements, version_of
+
+GIVES = {
+    "dev": "tests and checks of the code itself",
+    "plot": "charts",
+    "train": "sparseembed train and adapt: adapters of embedders",
+    "files": "Parquet, Arrow, zstandard, URLs of fsspec; push and pull",
+    "serve": "sparseembed serve: an index over HTTP, with a page",
+    "mcp": "sparseembed serve --mcp: tools for agents",
+    "qdrant": "export --to qdrant",
+    "qdrant-edge": "export --to qdrant-edge",
+    "milvus": "export --to milvus",
+    "pgvector": "export --to pgvector, in PostgreSQL",
+    "seismic": "export --to seismic",
+    "opensearch": "export --to opensearch",
+    "elasticsearch": "export --to elasticsearch",
+    "datasets": "export --to datasets of Hugging Face",
+    "mteb": "an index in MTEB",
+    "pyterrier": "an index in PyTerrier",
+    "sentence-transformers": "a SparseEncoder of sentence-transformers",
+    "langchain": "a retriever for LangChain",
+    "haystack": "a retriever for Haystack",
+    "llamaindex": "a retriever for LlamaIndex",
+    "ray": "index --ray: on many machines",
+}
+
+
+class Extra(NamedTuple):
+    """An extra.
+
+    :param name: Its name.
+    :param gives: What it gives; empty where this version does not know it.
+    :param missing: Its packages that are not installed, or not in a version that fits.
+    """
+
+    name: str
+    gives: str
+    missing: list[str]
+
+    @property
+    def installed(self) -> bool:
+        """Whether all of it is there."""
+        return not self.missing
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f'pip install "{OWN}[{self.name}]"'
+
+
+def extras() -> list[Extra]:
+    """Return the extras of the installed package, in its own order.
+
+    :raises importlib.metadata.PackageNotFoundError: The package is not installed, but run from a folder.
+    """
+    parts: dict[str, list[Requirement]] = {}
+    for each in requirements():
+        if each.extra:
+            parts.setdefault(each.extra, []).append(each)
+    return [
+        Extra(name, GIVES.get(name, ""), [each.name for each in of if not _there(each)]) for name, of in parts.items()
+    ]
+
+
+def installed(name: str) -> bool:
+    """Say whether an extra is installed whole; not so where that cannot be told."""
+    try:
+        return any(each.name == name and each.installed for each in extras())
+    except Exception:  # metadata that is missing or damaged
+        return False
+
+
+def _there(each: Requirement) -> bool:
+    version = version_of(each.name)
+    return version is not None and (each.name == OWN or fits(version, each.versions))
