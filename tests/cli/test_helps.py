@@ -85,6 +85,7 @@ def test_a_size_and_what_contradicts_it(words, told, refused, tmp_path):
 @pytest.mark.parametrize("size", SIZES)
 def test_an_index_of_each_size(size, tiny_model, tmp_path, silence):
     from sparseembed.index.manifest import read_manifest
+    from sparseembed.sparse.config import default_config
 
     docs = tmp_path / "d.jsonl"
     docs.write_text('{"_id": "a", "text": "A fox lives near."}\n{"_id": "b", "text": "A whale breathes air."}\n')
@@ -92,5 +93,5 @@ def test_an_index_of_each_size(size, tiny_model, tmp_path, silence):
     words = ["--terms", "word+folded"] if size == "large" else []
     assert main(["index", str(docs), "--out", str(tmp_path / "one"), "--size", size, *words, *model]) == 0
     chosen = read_manifest(tmp_path / "one").sparse
-    assert chosen["bits"] == SIZES[size].get("bits", 8)
     assert chosen["terms"] == SIZES[size].get("terms", "word")
+    assert chosen["bits"] == SIZES[size].get("bits", default_config(chosen["terms"]).bits)
