@@ -28,15 +28,15 @@ Exit status is 0 when a command did what was asked, 2 for a mistake in what was 
 def page() -> str:
     """Return the page, as Markdown."""
     parts = [HEAD, _listing(), _code(EPILOG)]
-    for name, module in COMMANDS.items():
-        parts += _command(name, import_module(f"sparseembed.cli.{module}"))
+    for name, about in COMMANDS.items():
+        parts += _command(name, import_module(f"sparseembed.cli.{about.module}"))
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
 def _listing() -> str:
     lines = ["| command | what it does |", "| --- | --- |"]
-    for name, module in COMMANDS.items():
-        lines.append(f"| [`{name}`](#{name}) | {_cell(import_module(f'sparseembed.cli.{module}').HELP)} |")
+    for name, about in COMMANDS.items():
+        lines.append(f"| [`{name}`](#{name}) | {_cell(about.help)} |")
     return "\n".join(lines)
 
 
