@@ -26,6 +26,7 @@ GIVES = {
     "haystack": "a retriever for Haystack",
     "llamaindex": "a retriever for LlamaIndex",
     "ray": "index --ray: on many machines",
+    "docs": "make docs: the documentation as a site",
 }
 
 

@@ -27,6 +27,7 @@ from sparseembed.indexing.cluster.build import Spreading, build_on_cluster
 from sparseembed.indexing.cluster.pool import Workers, _connect
 from sparseembed.indexing.cluster.worker import Failure, Worker
 from sparseembed.indexing.shards import Shard, merge_indexes
+from sparseembed.java.faults import fault_handlers_kept
 from sparseembed.sharing.pull import pull
 
 pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
@@ -75,7 +76,8 @@ def cluster():
         made = Cluster(initialize_head=True, head_node_args=small)
         made.add_node(**small)
         yield made
-        made.shutdown()
+        with fault_handlers_kept():
+            made.shutdown()
 
 
 def told(index):
@@ -141,7 +143,8 @@ def test_workers_and_drivers_that_are_killed(corpus, embedder, whole, cluster, t
         else:
             assert workers == 1
         finally:
-            ray.shutdown()
+            with fault_handlers_kept():
+                ray.shutdown()
     assert len(killed) == 2
     assert len([name for name in jobs if "part" not in name]) == len({name for name in jobs if "part" not in name})
     assert stored(tmp_path / "embeddings") == stored(whole / "embeddings")

@@ -12,6 +12,7 @@ from sparseembed.errors import ConfigError, EmbedderError
 from sparseembed.extras import needing
 from sparseembed.indexing.cluster.address import LOCAL, check_address, unreachable
 from sparseembed.indexing.cluster.worker import Failure, Ready, Wanted, Worker
+from sparseembed.java.faults import fault_handlers_kept
 from sparseembed.progress import note
 from sparseembed.text import one_line
 
@@ -113,7 +114,8 @@ class Workers:
             self._ray.kill(worker, no_restart=True)
         self._ready, self._hellos = {}, {}
         if self._started:
-            self._ray.shutdown()
+            with fault_handlers_kept():
+                self._ray.shutdown()
             self._started = False
 
     def __enter__(self) -> Self:
@@ -177,7 +179,8 @@ def _connect(ray: Any, address: str) -> bool:
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
     own = {"include_dashboard": False, "object_store_memory": 200 << 20} if address == LOCAL else {}
     try:
-        ray.init(address=address, **quiet, **own)
+        with fault_handlers_kept():
+            ray.init(address=address, **quiet, **own)
     except Exception as error:  # ConnectionError, ValueError, RuntimeError: Ray has no class of its own for it
         raise unreachable(address, _first_line(error)) from None
     return True
