@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from logging import getLogger
+from opcode import opmap
 from typing import NamedTuple
 
 from sparseembed.errors import EngineError, SparseEmbedError
@@ -151,11 +152,18 @@ def _stop_at_exit() -> None:
 
 
 class _Stopper:
-    """Asked first whenever a module is imported: lets an import be stopped between two modules."""
+    """Asked first whenever a module is imported: lets an import be stopped between two modules.
+
+    Only imports that are statements are: compiled code that imports something would print that it was stopped.
+    """
 
     @staticmethod
     def find_spec(*_: object) -> None:
-        _check()
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+            frame = frame.f_back
+        if frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_NAME"]:
+            _check()
 
 
 def _stop() -> None:
