@@ -1,6 +1,6 @@
 """Copy an index to a place elsewhere and back, and search the copy: python examples/push_pull.py INDEX URL QUERY.
 
-INDEX may also be the folder that holds all parts of an index. Without s3fs or gcsfs, a URL such as file:///tmp/elsewhere
+INDEX may also be the folder that holds all parts of an index. Without s3fs or gcsfs, a URL such as file:///elsewhere
 will do.
 """
 

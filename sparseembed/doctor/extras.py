@@ -6,7 +6,6 @@ from sparseembed.doctor.packages import OWN, Requirement, fits, requirements, ve
 
 GIVES = {
     "dev": "tests and checks of the code itself",
-    "plot": "charts",
     "train": "sparseembed train and adapt: adapters of embedders",
     "files": "Parquet, Arrow, zstandard, URLs of fsspec; push and pull",
     "serve": "sparseembed serve: an index over HTTP, with a page",
@@ -18,7 +17,7 @@ GIVES = {
     "seismic": "export --to seismic",
     "opensearch": "export --to opensearch",
     "elasticsearch": "export --to elasticsearch",
-    "datasets": "export --to datasets of Hugging Face",
+    "datasets": "export --to huggingface",
     "mteb": "an index in MTEB",
     "pyterrier": "an index in PyTerrier",
     "sentence-transformers": "a SparseEncoder of sentence-transformers",

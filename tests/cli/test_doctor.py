@@ -13,6 +13,7 @@ from sparseembed.doctor import extras, machine, packages
 from sparseembed.doctor.examine import LOOKS
 from sparseembed.doctor.finding import WRONG, Finding, looked
 from sparseembed.doctor.packages import Requirement, try_imports
+from sparseembed.exports.registry import SINKS
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -104,4 +105,6 @@ def test_it_runs_where_no_package_is_there_at_all(tmp_path):
 
 def test_each_extra_says_what_it_gives():
     declared = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
-    assert declared.keys() <= extras.GIVES.keys()
+    assert declared.keys() == extras.GIVES.keys()
+    exports = {told.split()[2].rstrip(",") for told in extras.GIVES.values() if told.startswith("export --to")}
+    assert exports <= SINKS.keys()

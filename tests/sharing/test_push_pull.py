@@ -228,7 +228,7 @@ def test_damage_is_never_visible(built, url, tmp_path):
     assert files_of(tmp_path / "back") == files_of(built / "old")
 
 
-@pytest.mark.parametrize("evil", ["../evil", "/tmp/evil", "a/../../evil", "..", "", "a//b", ".hidden", "manifest.json"])
+@pytest.mark.parametrize("evil", ["../evil", "/evil", "a/../../evil", "..", "", "a//b", ".hidden", "manifest.json"])
 def test_names_that_lead_elsewhere(built, tmp_path, evil):
     url = f"file://{tmp_path}/far"
     push(built / "old", url)

@@ -107,11 +107,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         what the documents would say; one topic a query works best. For another aspect, search again with other words.
         """
         with _searcher(indexes, index) as searcher:
-            spelled = searcher.insight.spelled(query)
-            hits = [_hit(each, spelled) for each in find(searcher, query, k, filter or None)]
-        among = " that meets the filter" if filter else ""
-        advice = None if hits else f"No document{among} shares a term with the query: use other or more words."
-        return SearchAnswer(index=index or indexes.default, hits=hits, advice=advice)
+            return _search(searcher, index or indexes.default, query, k, filter)
 
     @server.tool(title="Explain a score", annotations=_READS)
     @_told_in_one_line
@@ -120,32 +116,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         each adds; and which terms of the query the document lacks. Use it to judge a doubtful hit or to mend a query.
         """
         with _searcher(indexes, index) as searcher:
-            [each] = searcher.insight.show(query, [id])
-            spelled = searcher.insight.spelled(query)
-        told = each.explanation
-        parts = told.rescored
-        return ExplainAnswer(
-            id=id,
-            score=told.score,
-            terms=[
-                AgentTerm(
-                    term=spelled(term.term),
-                    stands_in_document=term.origin == "literal",
-                    score=term.score,
-                    from_words=each.words[term.term],
-                    from_meaning=term.score - each.words[term.term],
-                )
-                for term in told.terms
-            ],
-            missing=[*map(spelled, told.unmatched)],
-            rescored=None
-            if parts is None
-            else AgentRescoring(
-                from_terms=parts.from_terms,
-                from_embedding=parts.from_embedding,
-                from_neighbours=parts.from_neighbours,
-            ),
-        )
+            return _explain(searcher, query, id)
 
     @server.tool(title="Read a document", annotations=_READS)
     @_told_in_one_line
@@ -157,21 +128,54 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
     ) -> DocumentAnswer:
         """Read a document whose id a search gave, a long one part by part."""
         with _searcher(indexes, index) as searcher:
-            text, metadata = searcher.text(id), searcher.metadata(id)
-        if start > len(text):
-            raise ToolError(f"start is {start:,}, and the document {shown(id)} has {len(text):,} characters")
-        end = min(start + length, len(text))
-        return DocumentAnswer(
-            id=id,
-            title=title_of(id, text, metadata),
-            text=text[start:end],
-            start=start,
-            total_characters=len(text),
-            next_start=end if end < len(text) else None,
-            metadata=_cut(metadata),
-        )
+            return _part(searcher, id, start, length)
 
     return server
+
+
+def _search(searcher: Searcher, index: str, query: str, k: int, filter: list[str]) -> SearchAnswer:
+    spelled = searcher.insight.spelled(query)
+    hits = [_hit(each, spelled) for each in find(searcher, query, k, filter or None)]
+    among = " that meets the filter" if filter else ""
+    advice = None if hits else f"No document{among} shares a term with the query: use other or more words."
+    return SearchAnswer(index=index, hits=hits, advice=advice)
+
+
+def _explain(searcher: Searcher, query: str, doc_id: str) -> ExplainAnswer:
+    [each] = searcher.insight.show(query, [doc_id])
+    spelled, told = searcher.insight.spelled(query), each.explanation
+    parts = told.rescored
+    terms = [
+        AgentTerm(
+            term=spelled(term.term),
+            stands_in_document=term.origin == "literal",
+            score=term.score,
+            from_words=each.words[term.term],
+            from_meaning=term.score - each.words[term.term],
+        )
+        for term in told.terms
+    ]
+    rescored = parts and AgentRescoring(
+        from_terms=parts.from_terms, from_embedding=parts.from_embedding, from_neighbours=parts.from_neighbours
+    )
+    missing = [*map(spelled, told.unmatched)]
+    return ExplainAnswer(id=doc_id, score=told.score, terms=terms, missing=missing, rescored=rescored)
+
+
+def _part(searcher: Searcher, doc_id: str, start: int, length: int) -> DocumentAnswer:
+    text, metadata = searcher.text(doc_id), searcher.metadata(doc_id)
+    if start > len(text):
+        raise ToolError(f"start is {start:,}, and the document {shown(doc_id)} has {len(text):,} characters")
+    end = min(start + length, len(text))
+    return DocumentAnswer(
+        id=doc_id,
+        title=title_of(doc_id, text, metadata),
+        text=text[start:end],
+        start=start,
+        total_characters=len(text),
+        next_start=end if end < len(text) else None,
+        metadata=_cut(metadata),
+    )
 
 
 def _told_in_one_line(tool: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer]:
