@@ -26,6 +26,7 @@ GIVES = {
     "llamaindex": "a retriever for LlamaIndex",
     "ray": "index --ray: on many machines",
     "docs": "make docs: the documentation as a site",
+    "notebooks": "the documentation's notebooks",
 }
 
 
