@@ -188,7 +188,8 @@ def frame(axes: "Axes", x_name: str, y_name: str) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
             low, high = axis.get_view_interval()
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+            subs = (1,) if high > 100 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 5, 7)
+            axis.set_major_locator(LogLocator(subs=subs))
         axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.minorticks_off()
 

@@ -8,12 +8,26 @@ from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
 MARK = 10  # width and height of a point's mark
-CROSSED, OVER = (
-    40.0,
-    20.0,
-)  # what it costs, in points of distance, that a lead is crossed, or a line runs through a name
+# What it costs, in points of distance, that a lead is crossed, and that the line runs through a name.
+CROSSED, OVER = 60.0, 20.0
+ROUNDS = 3
 
 Place = tuple[float, float]
+
+
+class Put(NamedTuple):
+    """A name that was put somewhere.
+
+    :param cost: What that costs.
+    :param place: How far it is right of and above its point.
+    :param box: What it covers.
+    :param lead: From its point to it.
+    """
+
+    cost: float
+    place: Place
+    box: Bbox
+    lead: Path
 
 
 class Field(NamedTuple):
@@ -37,31 +51,30 @@ class Field(NamedTuple):
         :return: What all cost, infinite where there is no room, and how far each name is right of and above its point.
         """
         marks = [Bbox.from_bounds(x - MARK / 2, y - MARK / 2, MARK, MARK) for x, y in centres]
-        names: list[Bbox] = []
-        leads: list[Path] = []
-        total, places = 0.0, [(0.0, 0.0)] * len(centres)
-        for at in order:
-            (x, y), taken = centres[at], [mark for place, mark in enumerate(marks) if place != at] + names
-            least = math.inf
-            for right, up in around():
-                far = math.hypot(right, up)
-                if far >= least:
-                    continue
-                box = _box(x + right, y + up, right, *sizes[at])
-                if not self._holds(box) or any(box.overlaps(each) for each in taken):
-                    continue
-                lead = Path([(x, y), (x + right, y + up)])
-                crossed = sum(lead.intersects_bbox(each) for each in taken if not each.contains(x, y))
-                crossed += sum(each.intersects_path(lead) or each.intersects_bbox(box) for each in leads)
-                cost = far + CROSSED * crossed + OVER * self.line.intersects_bbox(box, filled=False)
-                if cost < least:
-                    least, places[at], chosen = cost, (right, up), (box, lead)
-            total += least
-            if math.isinf(least):
-                break
-            names.append(chosen[0])
-            leads.append(chosen[1])
-        return total, places
+        put: dict[int, Put] = {}
+        for at in [*order] * ROUNDS:  # those that were put first are then moved out of the way of the last
+            put.pop(at, None)
+            others = [mark for place, mark in enumerate(marks) if place != at] + [each.box for each in put.values()]
+            best = self._best(centres[at], sizes[at], others, [each.lead for each in put.values()])
+            if best is None:
+                return math.inf, []
+            put[at] = best
+        return sum(each.cost for each in put.values()), [put[at].place for at in range(len(centres))]
+
+    def _best(self, centre: Place, size: Place, others: Sequence[Bbox], leads: Sequence[Path]) -> "Put | None":
+        (x, y), best = centre, None
+        for right, up in around():
+            far = math.hypot(right, up)
+            box = _box(x + right, y + up, right, *size)
+            if best is not None and far >= best.cost or not self._holds(box) or any(map(box.overlaps, others)):
+                continue
+            lead = Path([(x, y), (x + right, y + up)])
+            crossed = sum(lead.intersects_bbox(each) for each in others if not each.contains(x, y))
+            crossed += sum(each.intersects_path(lead) or each.intersects_bbox(box) for each in leads)
+            cost = far + CROSSED * crossed + OVER * self.line.intersects_bbox(box, filled=False)
+            if best is None or cost < best.cost:
+                best = Put(cost, (right, up), box, lead)
+        return best
 
     def _holds(self, box: Bbox) -> bool:
         inside = self.inside

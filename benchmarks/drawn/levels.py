@@ -59,7 +59,7 @@ def levels(points: Sequence[Point], groups: Sequence[str], opened: str, x_name: 
     axes = figure.subplots()
     axes.set_xscale("log")
     low, high = min(point.x for point in points), max(point.x for point in points)
-    room = max((high / low) ** 0.14, 1.2)
+    room = max((high / low) ** 0.17, 1.2)
     axes.set_xlim(low / room, high * room)
     spread = max(point.y for point in points) - min(point.y for point in points) or 0.1
     axes.set_ylim(min(point.y for point in points) - spread / 8, max(point.y for point in points) + spread / 5)
@@ -110,7 +110,7 @@ def _name(axes: "Axes", points: Sequence[Point], best: Sequence[Point], line: "L
         raise AssertionError("no room for all names")
     for point, note, (right, up) in zip(points, notes, places, strict=True):
         note.set(position=(right, up), va="center", ha="center" if not right else "left" if right > 0 else "right")
-        if math.hypot(right, up) > 16:
+        if math.hypot(right, up) > 13:
             style = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 4}
             end = (right, up if right else up - math.copysign(6, up))
             lead = axes.annotate("", (point.x, point.y), end, textcoords="offset points", arrowprops=style)
