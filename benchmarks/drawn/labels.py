@@ -66,7 +66,7 @@ class Field(NamedTuple):
         for right, up in around():
             far = math.hypot(right, up)
             box = _box(x + right, y + up, right, *size)
-            if best is not None and far >= best.cost or not self._holds(box) or any(map(box.overlaps, others)):
+            if (best is not None and far >= best.cost) or not self._holds(box) or any(map(box.overlaps, others)):
                 continue
             lead = Path([(x, y), (x + right, y + up)])
             crossed = sum(lead.intersects_bbox(each) for each in others if not each.contains(x, y))
