@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparseembed.analysis.demonstrations.page import printable, says
-from sparseembed.charts import Series, bars, lines, named_bars, standalone
+from sparseembed.charts import Series, bars, lines, named_bars
 from sparseembed.files import write_json
 from sparseembed.pages import templates
 
@@ -26,7 +26,7 @@ def write_report(report: Mapping[str, Any], folder: Path) -> None:
     """
     drawn = charts(report)
     for name, svg in drawn.items():
-        (folder / f"{name}.svg").write_text(standalone(svg), encoding="utf-8")
+        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     write_json(folder / "report.json", report)
     (folder / "report.html").write_text(page(report, drawn), encoding="utf-8")
 
@@ -58,7 +58,7 @@ def charts(report: Mapping[str, Any]) -> dict[str, str]:
     )
     values = report["matrix"]["singular_values"]
     drawn["singular-values"] = lines(
-        [Series("decoding matrix", range(1, len(values) + 1), values)], "component", "singular value", log=True
+        [Series("decoding matrix", range(1, len(values) + 1), values)], "component", "singular value", log="y"
     )
     return drawn
 

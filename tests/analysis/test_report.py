@@ -19,7 +19,7 @@ from sparseembed.analysis.report import page, write_report
 from sparseembed.analysis.tokens import make_sets
 from sparseembed.sparse.pieces import PieceSpace
 
-VOID = {"meta", "br", "line", "rect", "polyline"}
+VOID = {"meta", "br"}
 NASTY = '<script>alert("x")</script> & '
 
 
@@ -112,7 +112,7 @@ def test_the_page_is_well_formed_and_loads_nothing(written):
     outline.feed(page)
     outline.close()
     assert outline.open == []
-    assert "http" not in page
+    assert "http" not in page.replace("http://www.w3.org/", "")  # names of the charts' formats
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in outline.seen}
     assert not {"src", "href"} & {name for _, attributes in outline.seen for name in attributes}
     assert any(attributes.get("name") == "viewport" for tag, attributes in outline.seen if tag == "meta")
@@ -121,22 +121,14 @@ def test_the_page_is_well_formed_and_loads_nothing(written):
     assert sum(tag == "details" for tag, _ in outline.seen) == 20
 
 
-def test_the_charts_are_xml_and_stay_within_their_frame(written):
+def test_the_charts_are_xml_and_told(written):
     files = sorted(file.stem for file in written.glob("*.svg"))
     assert files == ["contribution", "hit-at-k", "lambda", "pc1-tokens", "singular-values", "variation"]
     for file in written.glob("*.svg"):
         root = ET.parse(file).getroot()
-        _, _, width, height = map(float, root.get("viewBox").split())
-        points = [
-            tuple(map(float, point.split(",")))
-            for line in root.iter("{http://www.w3.org/2000/svg}polyline")
-            for point in line.get("points").split()
-        ]
-        for rect in root.iter("{http://www.w3.org/2000/svg}rect"):
-            x, y, w, h = (float(rect.get(name)) for name in ("x", "y", "width", "height"))
-            points += [(x, y), (x + w, y + h)]
-        assert points
-        assert all(-0.5 <= x <= width + 0.5 and -0.5 <= y <= height + 0.5 for x, y in points)
+        title, told = (root.findtext(f"{{http://www.w3.org/2000/svg}}{tag}") for tag in ("title", "desc"))
+        assert title
+        assert any(character.isdigit() for character in told)
 
 
 @pytest.fixture(scope="module")
