@@ -47,7 +47,8 @@ def count_fields(sizes: np.ndarray, widths: np.ndarray, bits: np.ndarray) -> np.
     :param bits: uint8 (slices,).
     :return: int64 (slices,).
     """
-    return (sizes << 3) // (widths + bits)
+    fields: np.ndarray = (sizes << 3) // (widths + bits)
+    return fields
 
 
 def unpack(words: np.ndarray, begins: np.ndarray, sizes: np.ndarray, widths: np.ndarray, bits: np.ndarray) -> Unpacked:
