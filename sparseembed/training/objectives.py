@@ -88,8 +88,8 @@ class Batch:
         """
         self.texts, self.queries, self.documents = texts, queries, documents
         self.state, self.vocabulary = state, vocabulary
-        self._aligned: Any = None
-        self._penalty: Any = None
+        self._aligned: torch.Tensor | None = None
+        self._penalty: torch.Tensor | None = None
 
     def aligned(self) -> "torch.Tensor":
         """Return the aligned score of each document for each query, shape (b, b + n)."""
@@ -124,7 +124,7 @@ class Batch:
     def scaled(self) -> "torch.Tensor":
         """Return the documents' embeddings, centred and of the length that `State` holds, shape (b + n, d)."""
         vectors = centred(self.documents)
-        lengths = vectors.norm(dim=1, keepdim=True).clamp_min(TINY)
+        lengths: torch.Tensor = vectors.norm(dim=1, keepdim=True).clamp_min(TINY)
         length = self.state.length
         return vectors / lengths * (lengths.detach().mean() if length is None else length)
 
