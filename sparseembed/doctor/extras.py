@@ -10,6 +10,7 @@ GIVES = {
     "dev": "tests and checks of the code itself",
     "index": "building and changing indexes, models, Lucene",
     "eval": "sparseembed eval: measures, dense search; collections of ir_datasets",
+    "plot": "sparseembed analyze, train and adapt: the charts of their reports",
     "train": "sparseembed train and adapt: adapters of embedders",
     "files": "Parquet, Arrow, zstandard, URLs of fsspec; push and pull",
     "serve": "sparseembed serve: an index over HTTP, with a page",
