@@ -32,7 +32,7 @@ def direct_routes(router: APIRouter) -> Iterator[Route]:
     paths: dict[str, dict[str, APIRoute]] = {}
     for route in router.routes:
         assert isinstance(route, APIRoute)
-        paths.setdefault(route.path, {}).update(dict.fromkeys(route.methods, route))
+        paths.setdefault(route.path, {}).update(dict.fromkeys(route.methods or (), route))
     for path, methods in paths.items():
         yield Route(path, _Direct(methods), methods=[*methods])
 
