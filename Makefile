@@ -22,7 +22,7 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras notebooks eval index search adapt train test lint format bench load sweep ablation docs clean jar archive
+.PHONY: help setup extras wheels notebooks eval index search adapt train test lint format bench load sweep ablation docs clean jar archive
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -79,6 +79,12 @@ $(VENV)/.extras: $(VENV)/.ready requirements-extras.lock requirements-extras-bar
 	@echo "adding the extras to $(VENV)"
 	@$(call locked,-r requirements-extras.lock -r requirements-extras-bare.lock)
 	@touch $@
+
+wheels: setup ## build both distributions in dist/: sparseembed, and the small sparseembed-search
+	@rm -rf dist build distributions/search/build
+	@for each in . distributions/search; do \
+	  $(BIN)/uv build --quiet --wheel --out-dir dist $$each || $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist ./$$each || exit 1; done
+	@ls dist/*.whl
 
 docs: setup $(VENV)/.docs ## build the documentation's site, strictly, in site/
 	@$(BIN)/python docs/make_cli.py

@@ -45,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    words = sys.argv[1:] if arguments is None else arguments
+    called = next((word for word in words if not word.startswith("-")), None)
     try:
-        words = sys.argv[1:] if arguments is None else arguments
-        called = next((word for word in words if not word.startswith("-")), None)
         options = parser_of((called,) if called in COMMANDS else ()).parse_args(arguments)
         _prepare(options.quiet)
         status = options.run(options)
@@ -55,6 +55,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SparseEmbedError as error:
         flush_output()
         return fail(str(error))
+    except ModuleNotFoundError as error:
+        from sparseembed.extras import lacking
+
+        told_of = lacking(error, f"sparseembed {called}")
+        if told_of is None:
+            raise
+        flush_output()
+        return fail(str(told_of))
     except BrokenPipeError:
         discard_output()  # the reader (head, less) has gone
         return 0

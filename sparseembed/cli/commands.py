@@ -33,6 +33,9 @@ COMMANDS = {
     "fit-query-encoder": Command(
         "fit_query_encoder", "fit an index's small query encoder anew, also to queries of yours"
     ),
+    "query-encoders": Command(
+        "query_encoders", "show what each query encoder of an index brings, and how long it takes here"
+    ),
     "eval": Command("evaluate", "compare sparse retrieval with BM25, dense and fusions on a collection"),
     "analyze": Command("analyze", "tell whether an embedder aligns with its texts' tokens, and why"),
     "embedders": Command("embedders", "list the embedders that go by a name"),

@@ -50,7 +50,9 @@ def run(options: argparse.Namespace) -> None:
     """Evaluate."""
     from sparseembed.data.resolve import open_collection
     from sparseembed.evaluation.harness import run_evaluation
+    from sparseembed.extras import need
 
+    need(("faiss", "ir_measures", "ir_datasets"), "eval", "sparseembed eval")
     collection = open_collection(options.dataset, chosen_fields(options))
     out = Path(options.out or f"benchmarks/results/{collection.corpus.name}.json")
     runs = Path(options.runs) if options.runs else None

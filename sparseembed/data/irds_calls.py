@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sparseembed.errors import DataError
+from sparseembed.extras import lacking
 from sparseembed.text import one_line
 
 _NO_BAR = "IR_DATASETS_DL_DISABLE_PBAR"
@@ -28,6 +29,8 @@ def import_problem() -> str:
     """
     try:
         import ir_datasets  # noqa: F401
+    except ModuleNotFoundError as error:
+        return str(lacking(error, "a collection of ir_datasets") or error)
     except (ImportError, OSError, RuntimeError) as error:  # it makes $IR_DATASETS_HOME, or looks for a home
         return one_line(error)
     return ""

@@ -1,11 +1,16 @@
 """Which extras of the package are installed, and what each gives."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sparseembed.doctor.packages import OWN, Requirement, fits, requirements, version_of
+from sparseembed.doctor.packages import Requirement, fits, requirements, version_of
+from sparseembed.extras import SMALL, WHOLE, install_line
 
 GIVES = {
     "dev": "tests and checks of the code itself",
+    "index": "building and changing indexes, models, Lucene",
+    "eval": "sparseembed eval: measures, dense search; collections of ir_datasets",
+    "plot": "sparseembed analyze, train and adapt: the charts of their reports",
     "train": "sparseembed train and adapt: adapters of embedders",
     "files": "Parquet, Arrow, zstandard, URLs of fsspec; push and pull",
     "serve": "sparseembed serve: an index over HTTP, with a page",
@@ -29,6 +34,8 @@ GIVES = {
     "notebooks": "the documentation's notebooks",
 }
 
+_ALL = "all"  # the others together
+
 
 class Extra(NamedTuple):
     """An extra.
@@ -50,7 +57,7 @@ class Extra(NamedTuple):
     @property
     def install(self) -> str:
         """The command that installs it."""
-        return f'pip install "{OWN}[{self.name}]"'
+        return install_line(self.name)
 
 
 def extras() -> list[Extra]:
@@ -60,11 +67,19 @@ def extras() -> list[Extra]:
     """
     parts: dict[str, list[Requirement]] = {}
     for each in requirements():
-        if each.extra:
+        if each.extra and each.extra != _ALL:
             parts.setdefault(each.extra, []).append(each)
-    return [
-        Extra(name, GIVES.get(name, ""), [each.name for each in of if not _there(each)]) for name, of in parts.items()
-    ]
+    return [Extra(name, GIVES.get(name, ""), list(_missing(name, parts))) for name in parts]
+
+
+def _missing(name: str, parts: Mapping[str, Sequence[Requirement]]) -> Iterator[str]:
+    """Yield what an extra asks for and is not there: its own packages, and those of extras of ours that it names."""
+    for each in parts.get(name, ()):
+        if each.name in (WHOLE, SMALL):
+            for part in each.parts:
+                yield from _missing(part, parts)
+        elif not _there(each):
+            yield each.name
 
 
 def installed(name: str) -> bool:
@@ -77,4 +92,4 @@ def installed(name: str) -> bool:
 
 def _there(each: Requirement) -> bool:
     version = version_of(each.name)
-    return version is not None and (each.name == OWN or fits(version, each.versions))
+    return version is not None and fits(version, each.versions)

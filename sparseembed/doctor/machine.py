@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from sparseembed.doctor.finding import GOOD, NOTE, WRONG, Finding
@@ -43,8 +44,13 @@ def python() -> Iterator[Finding]:
 def java() -> Iterator[Finding]:
     """Look at the Java that would be used, and start it."""
     from sparseembed.errors import SparseEmbedError
+    from sparseembed.extras import INDEX, SMALL, distribution, install_line
     from sparseembed.java.home import find_java_home
 
+    if distribution() == SMALL and find_spec("jnius_config") is None:
+        told = "no Java: indexes are searched and served, not built, changed or searched by Lucene"
+        yield Finding("Java", NOTE, told, install_line(INDEX))
+        return
     try:
         home = find_java_home()
     except SparseEmbedError as error:

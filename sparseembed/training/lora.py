@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparseembed.embedders.adapters import CONFIG, WEIGHTS
 from sparseembed.errors import EmbedderError
-from sparseembed.extras import MissingPackageError
+from sparseembed.extras import need
 from sparseembed.files import atomic_file, write_json
 from sparseembed.training.recipe import Recipe
 
@@ -22,12 +22,7 @@ def require_peft() -> None:
 
     :raises MissingPackageError: It is not installed.
     """
-    import importlib.util
-
-    if importlib.util.find_spec("peft") is None:
-        raise MissingPackageError(
-            'training needs the package peft, which is not installed; run: pip install "sparseembed[train]"'
-        )
+    need(("peft",), "train", "training")
 
 
 def portable_name(weights: str) -> str:

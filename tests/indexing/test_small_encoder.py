@@ -410,3 +410,19 @@ def test_the_command_line_fits_and_tells(path, embedder, tmp_path, capsys):
         asked = ["--queries", str(tmp_path / ("none.txt" if text is not None else "gone.txt"))]
         assert main(["fit-query-encoder", str(path), *asked, *named]) == 2
         assert why in capsys.readouterr().err
+
+
+def test_the_command_line_tells_what_encoders_bring_and_take(path, embedder, capsys):
+    named = ["--embedder", embedder.spec.weights]
+    assert main(["query-encoders", str(path), *named, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    manifest = open_snapshot(path).manifest.rescoring
+    assert [each["encoder"] for each in told["encoders"]] == ["none", "small", "full"]
+    for each in told["encoders"]:
+        assert each["found"] == manifest[each["encoder"]]["nDCG@10"]
+        assert each["refused"] == manifest[each["encoder"]].get("refused")
+        assert (each["milliseconds"] > 0) == (each["encoder"] != "none")
+    assert main(["query-encoders", str(path), *named, "--budget", "1e-9"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["none", "small", "full"]
+    assert lines[4].startswith("auto takes none: ")

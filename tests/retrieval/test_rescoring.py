@@ -476,6 +476,14 @@ def test_the_command_line_rescores_and_explains(path, embedder, capsys):
 
 @JVM
 @silent
+def test_where_nothing_was_measured_the_command_line_says_so(path, embedder, capsys):
+    assert main(["query-encoders", str(path), "--embedder", embedder.spec.weights]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["none", "unknown"], ["full", "unknown"]]
+
+
+@JVM
+@silent
 def test_the_command_line_feeds_back_and_names_neighbours(embedder, tmp_path, monkeypatch, capsys):
     set_feedback(monkeypatch, 0.5)
     path = build_index(Corpus(documents(40), "forty"), tmp_path / "index", embedder, k=20).path
