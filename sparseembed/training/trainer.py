@@ -13,10 +13,11 @@ from sparseembed.errors import ConfigError, EmbedderError
 from sparseembed.files import atomic_file, digest, sweep_files
 from sparseembed.progress import note, track
 from sparseembed.pseudo.pairs import Pair
+from sparseembed.training.batch import Batch, State, Texts, Vocabulary
 from sparseembed.training.encoder import TrainedEncoder
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.lora import restore, snapshot, write_adapter
-from sparseembed.training.objectives import Batch, State, Texts, Vocabulary, build_objectives
+from sparseembed.training.objectives import build_objectives
 from sparseembed.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -65,7 +66,14 @@ class Job:
     data: str
 
 
-def train_adapter(embedder: TransformerEmbedder, job: Job, recipe: Recipe, work: Path, out: Path) -> list[Point]:
+def train_adapter(
+    embedder: TransformerEmbedder,
+    job: Job,
+    recipe: Recipe,
+    work: Path,
+    out: Path,
+    encoder: TrainedEncoder | None = None,
+) -> list[Point]:
     """Train LoRA on an embedder and write it in PEFT's form.
 
     :param embedder: The embedder to start from.
@@ -73,20 +81,28 @@ def train_adapter(embedder: TransformerEmbedder, job: Job, recipe: Recipe, work:
     :param recipe: The choices.
     :param work: Folder of the checkpoint; a run that was stopped goes on from there, to the same bytes.
     :param out: An existing folder, which the adapter is written into.
+    :param encoder: The embedder's model with LoRA on it; made of the embedder when None.
     :return: The curve.
     :raises ConfigError: The checkpoint is of another recipe, data or model; PEFT is missing.
     :raises EmbedderError: The loss is NaN or infinity, or the model cannot be loaded.
     """
     work.mkdir(parents=True, exist_ok=True)
     sweep_files(work)
-    trainer = _Trainer(embedder, job, recipe, work / "checkpoint.pt")
+    trainer = _Trainer(embedder, job, recipe, work / "checkpoint.pt", encoder)
     trainer.run()
     write_adapter(out, trainer.masters, recipe, embedder.spec.weights)
     return trainer.curve
 
 
 class _Trainer:
-    def __init__(self, embedder: TransformerEmbedder, job: Job, recipe: Recipe, checkpoint: Path) -> None:
+    def __init__(
+        self,
+        embedder: TransformerEmbedder,
+        job: Job,
+        recipe: Recipe,
+        checkpoint: Path,
+        encoder: TrainedEncoder | None,
+    ) -> None:
         import torch
 
         self._job, self._recipe, self._checkpoint = job, recipe, checkpoint
@@ -100,7 +116,7 @@ class _Trainer:
             }
         )
         kept = _read(checkpoint, self._identity)
-        self.encoder = TrainedEncoder(embedder, recipe)
+        self.encoder = encoder or TrainedEncoder(embedder, recipe)
         self._objectives = build_objectives(recipe)
         statistics = WordStatistics(job.documents)
         head = decoding_head(embedder)

@@ -305,7 +305,8 @@ def test_the_adapter_is_what_the_curve_was_measured_on(trained, job, recipe, tmp
     """The held-out loss of the last point comes out again from the adapter on disk, but for bfloat16's rounding."""
     import torch
 
-    from sparseembed.training.objectives import centred, contrast
+    from sparseembed.training.batch import centred
+    from sparseembed.training.objectives import contrast
 
     recipe = recipe.with_changes(objectives=("dense",), steps=6)
     curve, _ = trained(job, recipe, "a")
