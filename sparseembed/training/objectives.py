@@ -7,7 +7,7 @@ Contrastive, a cross-entropy of each query's own document among those of the bat
   query's *literal* words w of idf(w) log(1 + relu(E_w · c_d)), c_d being the document's embedding, centred and of a
   fixed length. No query goes through the model for it.
 - `residual`: the same score added to BM25's, so that what is learned is what the index adds to BM25.
-- `searched`: the score that an index gives: BM25's, and beside it the weights as an index makes them (`Batch.searched`).
+- `searched`: the score that an index gives: BM25's, and weights as an index makes them (`Batch.searched`).
 
 By a teacher (self-distillation): the Kullback-Leibler divergence of the student's softmax over the batch's documents
 from the teacher's, which has no gradient. What the model knows of a whole text is what its words are to learn.
@@ -15,9 +15,9 @@ from the teacher's, which has no gradient. What the model knows of a whole text 
 - `distilled`: the teacher is the model's own dense score, the student what an index adds to BM25.
 - `fused`: the teacher is the mean of that score and BM25's, the student the score that an index gives.
 
-`aligned` and `residual` carry a FLOPS penalty (Paria et al., 2020): without it each document would raise every token. In
-the others a weight is a share of its document's range, so that raising all tokens raises none. All but the first two
-have a hard negative for each query, which BM25 ranks high (see `hard.py`).
+`aligned` and `residual` carry a FLOPS penalty (Paria et al., 2020): without it each document would raise every token.
+In the last three a weight is a share of its document's range, so that raising all tokens raises none. Where a recipe
+has another objective than the first two, each query has a hard negative, which BM25 ranks high (see `hard.py`).
 """
 
 from typing import TYPE_CHECKING, ClassVar
@@ -169,7 +169,7 @@ class Fused(Distilled):
     """The dense score and BM25's together teach the score that an index gives."""
 
     def teacher(self, batch: Batch) -> "torch.Tensor":
-        """Return the mean of the dense logits and BM25's scores, which each query's spread of the former is given to."""
+        """Return the mean of the dense logits and of BM25's scores, brought to the same spread for each query."""
         dense, literal = super().teacher(batch), batch.literal
         spreads = [each.std(dim=1, correction=0, keepdim=True) for each in (dense, literal)]
         return (dense + literal * (spreads[0] / spreads[1].clamp_min(TINY))) / 2

@@ -66,14 +66,7 @@ class Job:
     data: str
 
 
-def train_adapter(
-    embedder: TransformerEmbedder,
-    job: Job,
-    recipe: Recipe,
-    work: Path,
-    out: Path,
-    encoder: TrainedEncoder | None = None,
-) -> list[Point]:
+def train_adapter(embedder: TransformerEmbedder, job: Job, recipe: Recipe, work: Path, out: Path) -> list[Point]:
     """Train LoRA on an embedder and write it in PEFT's form.
 
     :param embedder: The embedder to start from.
@@ -81,28 +74,20 @@ def train_adapter(
     :param recipe: The choices.
     :param work: Folder of the checkpoint; a run that was stopped goes on from there, to the same bytes.
     :param out: An existing folder, which the adapter is written into.
-    :param encoder: The embedder's model with LoRA on it; made of the embedder when None.
     :return: The curve.
     :raises ConfigError: The checkpoint is of another recipe, data or model; PEFT is missing.
     :raises EmbedderError: The loss is NaN or infinity, or the model cannot be loaded.
     """
     work.mkdir(parents=True, exist_ok=True)
     sweep_files(work)
-    trainer = _Trainer(embedder, job, recipe, work / "checkpoint.pt", encoder)
+    trainer = _Trainer(embedder, job, recipe, work / "checkpoint.pt")
     trainer.run()
     write_adapter(out, trainer.masters, recipe, embedder.spec.weights)
     return trainer.curve
 
 
 class _Trainer:
-    def __init__(
-        self,
-        embedder: TransformerEmbedder,
-        job: Job,
-        recipe: Recipe,
-        checkpoint: Path,
-        encoder: TrainedEncoder | None,
-    ) -> None:
+    def __init__(self, embedder: TransformerEmbedder, job: Job, recipe: Recipe, checkpoint: Path) -> None:
         import torch
 
         self._job, self._recipe, self._checkpoint = job, recipe, checkpoint
@@ -116,7 +101,7 @@ class _Trainer:
             }
         )
         kept = _read(checkpoint, self._identity)
-        self.encoder = encoder or TrainedEncoder(embedder, recipe)
+        self.encoder = TrainedEncoder(embedder, recipe)
         self._objectives = build_objectives(recipe)
         statistics = WordStatistics(job.documents)
         head = decoding_head(embedder)

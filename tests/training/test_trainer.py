@@ -80,6 +80,16 @@ def test_the_losses_fall_on_what_can_be_learned(trained, job, recipe):
         assert last.validation[name] < first.validation[name]
 
 
+@pytest.mark.parametrize("name", ["searched", "distilled", "fused"])
+def test_what_adds_to_bm25_learns_and_goes_on_after_a_stop_to_the_same_bytes(trained, job, recipe, name):
+    recipe = recipe.with_changes(objectives=("dense", name), steps=20, learning_rate=0.03)
+    (first, *_, last), _ = undisturbed = trained(job, recipe, "whole")
+    assert last.loss[name] < first.loss[name]
+    with pytest.raises(Stops):
+        trained(stopped_at(job, 7), recipe, "cut")
+    assert trained(job, recipe, "cut") == undisturbed
+
+
 def test_the_curve_has_the_means_between_its_points(trained, job, recipe):
     curve, files = trained(job, recipe.with_changes(steps=10), "a")
     assert [point.step for point in curve] == [4, 8, 10]

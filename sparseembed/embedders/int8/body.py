@@ -137,19 +137,6 @@ class Int8Body:
         means = np.add.reduceat(states, ends - lengths) / lengths[:, None]
         return np.concatenate([states[ends - 1], means], axis=1)
 
-    def stream(self, items: Sequence[Prompted], depth: int) -> Vectors:
-        """Return the residual stream of all tokens of texts after the first layers.
-
-        :param items: Prompted texts, few enough to go through the layers together.
-        :param depth: How many layers.
-        :return: Shape (tokens, d), text after text.
-        """
-        import torch
-
-        together = packed(items)
-        with torch.inference_mode():
-            return self._stream(together, np.arange(len(together.ids)), depth)
-
     def _pooled(self, texts: Packed, starts: Sequence[int]) -> "torch.Tensor":
         """Return the embeddings of prompted texts."""
         import torch
