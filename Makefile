@@ -119,7 +119,7 @@ train: setup ## train an adapter on PAIRS; writes OUT
 test: setup ## run the tests, in two processes (ARGS=-n0: in one)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-lint: setup ## ruff, mypy, and who may import whom
+lint: setup extras ## ruff, mypy, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy sparseembed

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sparseembed.alignment.decoding import CHUNK, DecodingRows, Sums, Vectors
+from sparseembed.alignment.decoding import CHUNK, DecodingRows, Sums
+from sparseembed.arrays import Vectors
 
 
 def compose_rows(words: Sequence[str], tokenizer: Any, matrix: Vectors) -> DecodingRows:

@@ -81,7 +81,8 @@ class DecodingRows:
     def single(self) -> npt.NDArray[np.bool_]:
         """Say of which terms the first row is one row of the base and no sum of several, shape (T,)."""
         sizes: npt.NDArray[np.int64] = np.diff(self.spelled().offsets)[self.starts]
-        return sizes == 1
+        alone: npt.NDArray[np.bool_] = sizes == 1
+        return alone
 
     def spelled(self) -> Sums:
         """Return the rows as sums; those that are the base are sums of one."""

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sparseembed.alignment.decoding import Aligned, DecodingRows, Sums, Vectors
+from sparseembed.alignment.decoding import Aligned, DecodingRows, Sums
+from sparseembed.arrays import Vectors
 
 BLOCK_BYTES = 64 << 20  # of scores held at once
 _THREADS = 16  # at most

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparseembed.alignment.adjustment import fit_adjustment
-from sparseembed.alignment.decoding import Decoder, Vectors
+from sparseembed.alignment.decoding import Decoder
 from sparseembed.analysis.tokens import TokenSets
+from sparseembed.arrays import Vectors
 from sparseembed.data.sampling import even_places
 
 TEXTS = 20

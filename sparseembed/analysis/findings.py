@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparseembed.alignment.adjustment import right_singular
-from sparseembed.alignment.decoding import Decoder, DecodingRows, Vectors
+from sparseembed.alignment.decoding import Decoder, DecodingRows
 from sparseembed.analysis.examples import examples
 from sparseembed.analysis.spectrum import components, contribution, fed_terms, frequent_terms, variation
 from sparseembed.analysis.study import ADJUSTMENTS, study
 from sparseembed.analysis.tokens import TokenSets
 from sparseembed.analysis.verdict import THRESHOLD_SOURCE, decide
+from sparseembed.arrays import Vectors
 from sparseembed.errors import DataError, EmbedderError
 
 LEAST = 20  # texts

@@ -11,13 +11,14 @@ from sparseembed.analysis.demonstrations.lens import Lens
 from sparseembed.analysis.findings import LEAST, Vocabulary, find
 from sparseembed.analysis.report import write_report
 from sparseembed.analysis.tokens import make_sets, text_terms
+from sparseembed.arrays import Vectors
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.fields import Fields
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.sources import model_folder
 from sparseembed.embedders.spec import EmbedderSpec
 from sparseembed.embedders.store import Texts, encode_to_store
-from sparseembed.embedders.transformer import TransformerEmbedder, Vectors
+from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError, DataError, EmbedderError
 from sparseembed.files import atomic_folder, cache_folder, digest
 from sparseembed.outputs import check_output_folder

@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.alignment.adjustment import right_singular
-from sparseembed.alignment.decoding import Vectors
-from sparseembed.analysis.metrics import Floats
 from sparseembed.analysis.tokens import Numbers, TokenSets
+from sparseembed.arrays import Floats, Vectors
 
 FREQUENT = 20  # tokens that stand in the most texts
 KEY_SHARE = 0.1  # a key token of a text stands in at most this share of the texts

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from sparseembed.alignment.adjustment import Adjustment, fit_adjustment
-from sparseembed.alignment.decoding import Decoder, DecodingRows, Vectors
+from sparseembed.alignment.decoding import Decoder, DecodingRows
 from sparseembed.analysis.metrics import (
     K_MAX,
-    Floats,
     PerText,
     Rate,
     global_counts,
@@ -22,6 +21,7 @@ from sparseembed.analysis.metrics import (
 )
 from sparseembed.analysis.tokens import TokenSets
 from sparseembed.analysis.verdict import Evidence, gather
+from sparseembed.arrays import Floats, Vectors
 from sparseembed.intervals import bootstrap_means
 from sparseembed.progress import track
 

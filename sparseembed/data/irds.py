@@ -133,7 +133,7 @@ def _within(value: Any, contents: str) -> bool:
 def _text_of(row: Any) -> str:
     """Give the text of a document or query: what ir_datasets says it is, else every string after the id."""
     if hasattr(row, "default_text"):
-        return row.default_text() or ""
-    if isinstance(getattr(row, "text", None), str):
-        return row.text
+        return str(row.default_text() or "")
+    if isinstance(text := getattr(row, "text", None), str):
+        return text
     return " ".join(value for value in row[1:] if isinstance(value, str))

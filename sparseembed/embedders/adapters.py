@@ -170,7 +170,7 @@ def _other_base(folder: Path, config: dict[str, Any]) -> str:
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
-    config = read_json(folder / CONFIG, EmbedderError, "fetch the adapter again")
+    config: dict[str, Any] = read_json(folder / CONFIG, EmbedderError, "fetch the adapter again")
     try:
         kind = config.get("peft_type", "LORA")
         patterns = config.get("alpha_pattern") or {}

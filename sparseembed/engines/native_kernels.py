@@ -30,7 +30,7 @@ SPARSE = 16
 @kernel
 def after(scores: Array, ranks: Array, i: int, j: int) -> bool:
     """Say whether hit i stands after hit j: a lower score, or the same and a greater id."""
-    return scores[i] < scores[j] or (scores[i] == scores[j] and ranks[i] > ranks[j])
+    return bool(scores[i] < scores[j] or (scores[i] == scores[j] and ranks[i] > ranks[j]))
 
 
 @kernel

@@ -5,6 +5,7 @@ postings for each term in ascending order of its UTF-8 bytes, a record for each 
 impact of a term stands where its frequency would: programs are to score by it as it is.
 """
 
+import struct
 from collections.abc import Iterable
 from typing import BinaryIO
 
@@ -110,7 +111,7 @@ def tagged(number: int, value: int | float | bytes) -> bytes:
     if isinstance(value, bytes):
         return varint(number << 3 | 2) + delimited(value)
     if isinstance(value, float):
-        return varint(number << 3 | 1) + np.float64(value).astype("<f8").tobytes()
+        return varint(number << 3 | 1) + struct.pack("<d", value)
     return varint(number << 3) + varint(value)
 
 

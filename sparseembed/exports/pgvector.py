@@ -160,7 +160,8 @@ class PgvectorSink(LiveSink):
         return self._connection.execute(self._composed(statement, **parts), values)
 
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement, values or None).fetchall()
+        rows: list[tuple[Any, ...]] = self._connection.execute(statement, values or None).fetchall()
+        return rows
 
 
 def without_nul(value: Any) -> Any:

@@ -16,7 +16,8 @@ def eight_bits(vectors: Vectors, centre: Vectors) -> npt.NDArray[np.int8]:
     apart = np.where(vectors.any(axis=1, keepdims=True), vectors - centre, np.float32(0))
     largest = np.abs(apart).max(axis=1, keepdims=True, initial=0)
     scaled = np.divide(apart * 127, largest, out=np.zeros_like(apart), where=largest > 0)
-    return np.rint(scaled).astype(np.int8)
+    rows: npt.NDArray[np.int8] = np.rint(scaled).astype(np.int8)
+    return rows
 
 
 def cosines(rows: npt.NDArray[np.int8], query: Vectors, centre: Vectors) -> Vectors:
@@ -32,4 +33,5 @@ def cosines(rows: npt.NDArray[np.int8], query: Vectors, centre: Vectors) -> Vect
     norms = np.sqrt(np.einsum("nd,nd->n", floats, floats)) * np.float32(np.linalg.norm(apart))
     # Not a matrix product: the threads that OpenBLAS takes for one go on spinning after it, beside the next model call.
     dots = np.einsum("nd,d->n", floats, apart)
-    return np.divide(dots, norms, out=np.zeros(len(rows), dtype=np.float32), where=norms > 0)
+    cosines: Vectors = np.divide(dots, norms, out=np.zeros(len(rows), dtype=np.float32), where=norms > 0)
+    return cosines

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.arrays import Floats
-from sparseembed.pseudo.folding import Ints, WordTable
+from sparseembed.arrays import Floats, Ints
+from sparseembed.pseudo.folding import WordTable
 
 NEAR = 0.7
 RUN = 5

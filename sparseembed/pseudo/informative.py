@@ -39,7 +39,7 @@ class TermWeights:
         :param words: Its words.
         :return: The weight; 0 for no words.
         """
-        return sum(self.idf(word) for word in sorted(set(words))) / max(1, len(words)) ** 0.5
+        return sum(self.idf(word) for word in sorted(set(words))) / float(max(1, len(words)) ** 0.5)
 
     def key_terms(self, words: Sequence[str], count: int) -> list[str]:
         """Choose a text's key terms: those of the largest (1 + ln tf) idf.

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.pseudo.folding import Ints, WordTable
+from sparseembed.arrays import Ints
+from sparseembed.pseudo.folding import WordTable
 from sparseembed.pseudo.pairs import Pair
 
 DIMENSION = 64

@@ -73,7 +73,8 @@ def refused(told: Mapping[str, Any] | None, encoder: str) -> str | None:
     :param told: What the manifest says of rescoring.
     :param encoder: The query encoder.
     """
-    return (told or {}).get(encoder, {}).get("refused")
+    refused: str | None = (told or {}).get(encoder, {}).get("refused")
+    return refused
 
 
 def milliseconds(rescorer: Rescorer) -> float:

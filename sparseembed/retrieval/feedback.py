@@ -106,7 +106,8 @@ def inner_products(rows: npt.NDArray[np.int8]) -> Floats:
     wide: npt.NDArray[Any] = rows.astype(kind)
     step = _ALONE // max(count * count, 1)
     if step < _LEAST_STEP:
-        return (wide @ wide.T).astype(np.float64)
+        whole: Floats = (wide @ wide.T).astype(np.float64)
+        return whole
     dots = np.zeros((count, count), dtype=kind)
     for start in range(0, length, step):
         part = wide[:, start : start + step]

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparseembed.alignment.decoding import DecodingRows, Vectors, single_rows
+from sparseembed.alignment.decoding import DecodingRows, single_rows
+from sparseembed.arrays import Vectors
 
 REPLACEMENT = "\ufffd"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparseembed.alignment.decoding import Vectors
+from sparseembed.arrays import Vectors
 from sparseembed.sparse.config import SparseConfig
 
 

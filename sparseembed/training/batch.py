@@ -172,7 +172,7 @@ class Batch:
     def scaled(self) -> "torch.Tensor":
         """The documents' embeddings, centred and of the length that `State` holds, shape (b + n, d)."""
         vectors = centred(self.documents)
-        lengths = vectors.norm(dim=1, keepdim=True).clamp_min(TINY)
+        lengths: torch.Tensor = vectors.norm(dim=1, keepdim=True).clamp_min(TINY)
         length = self.state.length
         return vectors / lengths * (lengths.detach().mean() if length is None else length)
 

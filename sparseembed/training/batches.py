@@ -125,7 +125,8 @@ class _Stream:
         kinds = max(1, self._size // self._alike)
         apart = -(-len(groups) // kinds)
         # What collides moves on to the next batch: that should be near.
-        return np.concatenate([group for place in range(apart) for group in groups[place::apart]]).tolist()
+        order: list[int] = np.concatenate([group for place in range(apart) for group in groups[place::apart]]).tolist()
+        return order
 
 
 def lay_out(marks: Sequence[Marks], size: int, rng: np.random.Generator, order: Sequence[int] | None = None) -> _Layout:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from sparseembed.alignment.adjustment import Adjustment, fit_adjustment
-from sparseembed.alignment.decoding import Vectors
 from sparseembed.analysis.demonstrations.instructions import follow, instruct
 from sparseembed.analysis.demonstrations.lens import Lens
 from sparseembed.analysis.demonstrations.relatedness import relate
 from sparseembed.analysis.demonstrations.texts import Demonstrations, Instruction, built_in
+from sparseembed.arrays import Vectors
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError, EmbedderError
 from sparseembed.progress import note, track

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sparseembed.alignment.decoding import Vectors
-from sparseembed.analysis.demonstrations.lens import Floats, Lens, standard
+from sparseembed.analysis.demonstrations.lens import Lens, standard
 from sparseembed.analysis.demonstrations.texts import Instruction
+from sparseembed.arrays import Floats, Vectors
 from sparseembed.embedders.spec import TASK, TEXT
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.alignment.decoding import Decoder, Vectors
-from sparseembed.arrays import Floats
+from sparseembed.alignment.decoding import Decoder
+from sparseembed.arrays import Floats, Vectors
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.sparse.pieces import PieceSpace, piece_rows, piece_space
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.alignment.decoding import Vectors
-from sparseembed.analysis.demonstrations.lens import Floats, Lens, standard
+from sparseembed.analysis.demonstrations.lens import Lens, standard
 from sparseembed.analysis.demonstrations.texts import Pair
+from sparseembed.arrays import Floats, Vectors
 
 TOKENS = 8
 

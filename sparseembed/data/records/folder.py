@@ -24,20 +24,23 @@ class FolderRecords:
 
     def nullable(self, place: Place) -> bool:
         """Ask the file."""
-        return self._parts[place[0]].nullable(place[1])
+        return self._part(place).nullable(place[1])
 
     def names(self, place: Place, record: Record) -> Collection[str]:
         """Give the names of a record's fields."""
-        return self._parts[place[0]].names(place[1], record)
+        return self._part(place).names(place[1], record)
 
     def located(self, place: Place, problem: str) -> DataError:
         """Make the error for a record of a file."""
-        return self._parts[place[0]].located(place[1], problem)
+        return self._part(place).located(place[1], problem)
 
     def at(self, place: Place) -> str:
         """Say "in a.jsonl, on line 3"."""
-        part = self._parts[place[0]]
+        part = self._part(place)
         return f"in {part}, {part.at(place[1])}"
+
+    def _part(self, place: Place) -> Records:
+        return self._parts[int(place[0])]
 
     def __str__(self) -> str:
         return self._name

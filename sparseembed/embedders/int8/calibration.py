@@ -78,4 +78,5 @@ def smoothing(activations: Vectors, weights: Vectors) -> Vectors:
     :return: Shape (c,), float32, its mean 1.
     """
     factors = np.sqrt(np.maximum(activations, 1e-5) / np.maximum(weights, 1e-5))
-    return (factors / factors.mean()).astype(np.float32)
+    normal: Vectors = (factors / factors.mean()).astype(np.float32)
+    return normal

@@ -2,6 +2,7 @@
 
 from array import array
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class DocumentsWriter:
         self._ids += doc_id
         self._sizes.append(len(doc_id))
 
-    def finish(self) -> dict[str, dict]:
+    def finish(self) -> dict[str, dict[str, Any]]:
         """Write the tables and close the files.
 
         :return: file name -> size and sha256.

@@ -4,6 +4,7 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class EmbeddingsWriter:
         self.files[EMBEDDINGS].write(as_bytes(data))
         self._crcs.extend(map(zlib.crc32, data))
 
-    def finish(self, documents: int) -> dict[str, dict]:
+    def finish(self, documents: int) -> dict[str, dict[str, Any]]:
         """Write the tables and close the files.
 
         :param documents: how many documents the segment has.

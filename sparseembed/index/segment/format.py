@@ -3,7 +3,7 @@
 import mmap
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class SegmentInfo(NamedTuple):
     documents: int
     postings: int
     terms: int
-    files: dict[str, dict]
+    files: dict[str, dict[str, Any]]
 
 
 def damaged(path: Path, what: str) -> IndexFolderError:

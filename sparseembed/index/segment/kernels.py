@@ -256,5 +256,5 @@ def check_slices(
                 return row
             count += bounds[own + 1] - bounds[own]
         if count != frequencies[term]:
-            return starts[term]
+            return int(starts[term])
     return -1

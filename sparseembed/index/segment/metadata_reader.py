@@ -168,7 +168,7 @@ class MetadataReader:
         if zlib.crc32(as_bytes(packed)) != tables["row_crcs"][block] or size > 255 * len(packed) + 64:
             raise damaged(path, f"the checksum of its block {block:,} is off")
         try:
-            raw = lz4.block.decompress(as_bytes(packed), uncompressed_size=size)
+            raw: bytes = lz4.block.decompress(as_bytes(packed), uncompressed_size=size)
         except lz4.block.LZ4BlockError:
             raise damaged(path, f"its block {block:,} cannot be decompressed") from None
         rows = raw.split(b"\n")

@@ -9,6 +9,7 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import lz4.block
 import numpy as np
@@ -67,7 +68,7 @@ class MetadataWriter:
             if len(self._waiting) == METADATA_BLOCK:
                 self._flush()
 
-    def finish(self) -> dict[str, dict]:
+    def finish(self) -> dict[str, dict[str, Any]]:
         """Write the columns and the tables, and close the files.
 
         :return: file name -> size and sha256; empty where no document has metadata.

@@ -50,7 +50,8 @@ def count_fields(sizes: np.ndarray, widths: np.ndarray, maxima: np.ndarray) -> n
     :param maxima: uint16 (slices,).
     :return: int64 (slices,).
     """
-    return (sizes << 3) // (widths.astype(np.int64) + impact_bits(maxima))
+    fields: np.ndarray = (sizes << 3) // (widths.astype(np.int64) + impact_bits(maxima))
+    return fields
 
 
 def unpack(

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -173,7 +173,7 @@ class PassagesWriter:
         self._offsets.append(self._offsets[-1] + len(record))
         self._crcs.append(crc32(record))
 
-    def finish(self, documents: int) -> dict[str, dict]:
+    def finish(self, documents: int) -> dict[str, dict[str, Any]]:
         """Write the tables and close the files.
 
         :param documents: how many documents the segment has.

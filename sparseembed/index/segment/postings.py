@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class PostingsWriter:
         self.terms += len(terms)
         self.postings += len(docs)
 
-    def finish(self, documents: int) -> dict[str, dict]:
+    def finish(self, documents: int) -> dict[str, dict[str, Any]]:
         """Write the tables and close the files.
 
         :param documents: number of documents of the segment.

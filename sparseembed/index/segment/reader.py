@@ -283,7 +283,8 @@ class SegmentReader:
         self._arrays = self._arrays._replace(words=nothing.view(np.uint32))
 
     def _frequencies(self, numbers: np.ndarray) -> np.ndarray:
-        return self.arrays.frequencies[numbers].astype(np.int64)
+        found: np.ndarray = self.arrays.frequencies[numbers].astype(np.int64)
+        return found
 
     def _within(self, number: int) -> int:
         if not 0 <= number < self.documents:

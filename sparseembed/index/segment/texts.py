@@ -129,7 +129,7 @@ class TextReader:
         if size > 255 * len(packed) + 64:  # more than lz4 can pack: a size that is wrong
             raise damaged(self._path, f"the size of its block {block:,} cannot be right")
         try:
-            raw = lz4.block.decompress(packed, uncompressed_size=size)
+            raw: bytes = lz4.block.decompress(packed, uncompressed_size=size)
         except lz4.block.LZ4BlockError:
             raw = b""
         if len(raw) != size:

@@ -35,8 +35,9 @@ from sparseembed.files import cache_folder, read_json, write_json
 from sparseembed.index.joined import joined_manifest, last_manifest
 from sparseembed.index.manifest import FILE, differing_field, parsed_manifest, read_manifest, software_versions
 from sparseembed.indexing.build import Asked, BuiltIndex, about_corpus, asked, standing_index, told
+from sparseembed.indexing.cluster.address import LOCAL
 from sparseembed.indexing.cluster.parts import PartJob, Stores, save_statistics, write_documents
-from sparseembed.indexing.cluster.pool import LOCAL, Job, Workers
+from sparseembed.indexing.cluster.pool import Job, Workers
 from sparseembed.indexing.cluster.worker import Wanted, package_fingerprint
 from sparseembed.indexing.encoding import EncodedCorpus, encode_corpus
 from sparseembed.indexing.fit import count_words, fit
