@@ -82,7 +82,7 @@ def test_the_losses_fall_on_what_can_be_learned(trained, job, recipe):
 
 @pytest.mark.parametrize("name", ["searched", "distilled", "fused"])
 def test_what_adds_to_bm25_learns_and_goes_on_after_a_stop_to_the_same_bytes(trained, job, recipe, name):
-    recipe = recipe.with_changes(objectives=("dense", name), steps=20, learning_rate=0.03)
+    recipe = recipe.with_changes(objectives=("dense", name), learning_rate=0.03)
     (first, *_, last), _ = undisturbed = trained(job, recipe, "whole")
     assert last.loss[name] < first.loss[name]
     with pytest.raises(Stops):
