@@ -11,8 +11,8 @@ from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.presets import PRESETS
 from sparseembed.embedders.query_head import FILE
 from sparseembed.errors import EmbedderError
-from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.batch import Batch, State, Texts, Vocabulary
+from sparseembed.training.lexical import WordStatistics
 
 NAME = "smollm2-135m-aligned"
 LARGEST, LARGEST_HEAD = 10_000_000, 4_000_000  # bytes
