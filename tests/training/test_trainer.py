@@ -81,13 +81,20 @@ def test_the_losses_fall_on_what_can_be_learned(trained, job, recipe):
 
 
 @pytest.mark.parametrize("name", ["searched", "distilled", "fused"])
-def test_what_adds_to_bm25_learns_and_goes_on_after_a_stop_to_the_same_bytes(trained, job, recipe, name):
-    recipe = recipe.with_changes(objectives=("dense", name), learning_rate=0.03)
-    (first, *_, last), _ = undisturbed = trained(job, recipe, "whole")
-    assert last.loss[name] < first.loss[name]
+def test_the_score_of_an_index_is_learned_and_goes_on_after_a_stop_to_the_same_bytes(trained, job, recipe, name):
+    """On one and the same batch: a teacher that is the model itself moves, and other batches hide what was learned."""
+
+    class Same:
+        def batch(self, step):
+            return job.plan.batch(0)
+
+    same = Job(Same(), [], job.documents, job.data)
+    recipe = recipe.with_changes(objectives=(name,), learning_rate=0.03)
+    (first, *_, last), _ = undisturbed = trained(same, recipe, "whole")
+    assert last.loss[name] < 0.9 * first.loss[name]
     with pytest.raises(Stops):
-        trained(stopped_at(job, 7), recipe, "cut")
-    assert trained(job, recipe, "cut") == undisturbed
+        trained(stopped_at(same, 7), recipe, "cut")
+    assert trained(same, recipe, "cut") == undisturbed
 
 
 def test_the_curve_has_the_means_between_its_points(trained, job, recipe):
