@@ -16,31 +16,33 @@ from statistics import mean
 from typing import Any, NamedTuple
 
 from compare import MEAN, MEASURE
+from drawn.levels import Point, levels
 from script import RESULTS, status
 
-from sparseembed.charts import Point, points, standalone
 from sparseembed.errors import DataError
 from sparseembed.evaluation.harness import read_report
 from sparseembed.evaluation.table import row_name
 from sparseembed.progress import note
 
 DEFAULT = RESULTS / "encoders"
-GROUPS = ("baselines", "no model", "first layers", "whole model")
+GROUPS = ("baselines", "one index", "one index with pieces")
+CALLS = "open: a model reads the query"
+# Name in the table, group, whether a model reads the query.
 SYSTEMS = {
-    "bm25 flat": ("bm25", 0),
-    "bm25 rm3": ("bm25 + RM3", 0),
-    "bm25 rocchio": ("bm25 + Rocchio", 0),
-    "dense centred": ("dense", 0),
-    "fusion weighted": ("fusion", 0),
-    "fusion weighted-feedback": ("fusion + feedback", 0),
-    "sparse one-index": ("one index", 1),
-    "sparse one-index-feedback": ("+ feedback", 1),
-    "sparse one-index-small": ("+ small encoder", 2),
-    "sparse one-index-full": ("+ full encoder", 3),
-    "sparse one-index-pieces": ("pieces", 1),
-    "sparse one-index-pieces-feedback": ("pieces + feedback", 1),
-    "sparse one-index-pieces-small": ("pieces + small encoder", 2),
-    "sparse one-index-pieces-full": ("pieces + full encoder", 3),
+    "bm25 flat": ("bm25", 0, False),
+    "bm25 rm3": ("bm25 + RM3", 0, False),
+    "bm25 rocchio": ("bm25 + Rocchio", 0, False),
+    "dense centred": ("dense", 0, True),
+    "fusion weighted": ("fusion", 0, True),
+    "fusion weighted-feedback": ("fusion + feedback", 0, True),
+    "sparse one-index": ("one index", 1, False),
+    "sparse one-index-feedback": ("+ feedback", 1, False),
+    "sparse one-index-small": ("+ small encoder", 1, True),
+    "sparse one-index-full": ("+ full encoder", 1, True),
+    "sparse one-index-pieces": ("pieces", 2, False),
+    "sparse one-index-pieces-feedback": ("pieces + feedback", 2, False),
+    "sparse one-index-pieces-small": ("pieces + small encoder", 2, True),
+    "sparse one-index-pieces-full": ("pieces + full encoder", 2, True),
 }
 FUSIONS = ("fusion rrf", "fusion weighted")
 
@@ -48,6 +50,8 @@ FUSIONS = ("fusion rrf", "fusion weighted")
 class Line(NamedTuple):
     """A system over all collections.
 
+    :param group: Number of its group.
+    :param model: Whether a model reads the query.
     :param figures: Collection -> nDCG@10.
     :param mean: Over the collections that means are over.
     :param lead: `mean` less that of the better fusion of each collection.
@@ -58,6 +62,7 @@ class Line(NamedTuple):
 
     name: str
     group: int
+    model: bool
     figures: dict[str, float]
     mean: float
     lead: float
@@ -88,21 +93,28 @@ def run() -> None:
         raise DataError(f"{options.reports}: no report of {options.times}, whose times are to be shown: name another")
     found = lines(contents, options.times)
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, title, x in (("ms", "milliseconds a query", _milliseconds), ("bytes", "bytes a document", _bytes)):
-        drawn = points([Point(each.name, x(each), each.mean, each.group) for each in found], GROUPS, title, MEASURE)
-        (options.out / f"encoders-{name}.svg").write_text(standalone(drawn) + "\n", encoding="utf-8")
+    for file, svg in drawings(found).items():
+        (options.out / file).write_text(svg, encoding="utf-8")
     text = page(found, [content["dataset"] for content in contents])
     (options.out / "encoders.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     note(f"wrote {options.out / 'encoders.md'}")
 
 
-def _milliseconds(line: Line) -> float:
-    return line.encode + line.search
+def drawings(found: Sequence[Line]) -> dict[str, str]:
+    """Draw the systems by milliseconds and by bytes: file -> SVG.
 
-
-def _bytes(line: Line) -> float:
-    return line.bytes
+    :param found: The systems.
+    """
+    costs = {
+        "encoders-ms.svg": ("milliseconds a query", [each.encode + each.search for each in found]),
+        "encoders-bytes.svg": ("bytes a document", [each.bytes for each in found]),
+    }
+    drawn = {}
+    for file, (title, xs) in costs.items():
+        points = [Point(each.name, x, each.mean, each.group, each.model) for each, x in zip(found, xs, strict=True)]
+        drawn[file] = levels(points, GROUPS, CALLS, title, MEASURE)
+    return drawn
 
 
 def lines(contents: Sequence[Mapping[str, Any]], times: str, names: Sequence[str] = MEAN) -> list[Line]:
@@ -121,7 +133,7 @@ def lines(contents: Sequence[Mapping[str, Any]], times: str, names: Sequence[str
 
     fusion = mean(max(figure(name, each) for each in FUSIONS if each in rows[name]) for name in over)
     found = []
-    for system, (title, group) in SYSTEMS.items():
+    for system, (title, group, model) in SYSTEMS.items():
         if all(system in each for each in rows.values()):
             own = {name: rows[name][system] for name in rows}
             level = mean(figure(name, system) for name in over)
@@ -129,6 +141,7 @@ def lines(contents: Sequence[Mapping[str, Any]], times: str, names: Sequence[str
                 Line(
                     title,
                     group,
+                    model,
                     {name: figure(name, system) for name in rows},
                     level,
                     level - fusion,
@@ -153,7 +166,10 @@ def page(found: Sequence[Line], names: Sequence[str]) -> str:
         costs = [f"{each.encode:.2f}", f"{each.search:.2f}", f"{each.bytes:,.0f}"]
         rows.append([each.name, *figures, f"{each.mean:.4f}", f"{each.lead:+.4f}", *costs])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    pictures = "![nDCG@10 against milliseconds](encoders-ms.svg)\n![nDCG@10 against bytes](encoders-bytes.svg)"
+    pictures = (
+        "![nDCG@10 against milliseconds a query, all systems](encoders-ms.svg)\n"
+        "![nDCG@10 against bytes a document, all systems](encoders-bytes.svg)"
+    )
     about = f"{(__doc__ or '').split(chr(10) * 2)[0]} Made by `python benchmarks/encoders.py`."
     return f"# Query encoders\n\n{about}\n\n{table}\n\n{pictures}\n"
 

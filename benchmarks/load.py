@@ -108,18 +108,25 @@ async def load(
     return Measured(clients, failed, 1000 * np.asarray(times), time.perf_counter() - start)
 
 
-def python_thread(index: Path, queries: Sequence[str], most: int) -> Measured:
-    """Search in this process, with one thread."""
+def per_request(seconds: float, measured: Measured) -> dict[str, int]:
+    """Return what a request takes of a processor, which other work of the machine makes little difference to."""
+    return {"cpu_us": round(1e6 * seconds / len(measured.milliseconds))}
+
+
+def python_thread(index: Path, queries: Sequence[str], most: int) -> dict[str, float]:
+    """Search in this process, with one thread; return the figures."""
     times = []
     with Searcher.open(index) as searcher:
         searcher.engine.load()  # type: ignore[attr-defined]
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), time.process_time()
         for number in range(most):
             start = time.perf_counter()
             for hit in searcher.search(queries[number % len(queries)], HITS):
                 searcher.text(hit.id)
             times.append(time.perf_counter() - start)
-        return Measured(1, [], 1000 * np.asarray(times), time.perf_counter() - begin)
+        seconds, taken = time.perf_counter() - begin, time.process_time() - before
+        measured = Measured(1, [], 1000 * np.asarray(times), seconds)
+        return measured.figures() | per_request(taken, measured)
 
 
 def build(index: Path, k: int) -> "subprocess.Popen[bytes]":
@@ -172,6 +179,15 @@ def anonymous(process: int) -> float:
     return round(total, 1)
 
 
+def processor(process: int) -> float:
+    """Return the processor time that a process and its children have taken, in seconds."""
+    ticks = 0
+    for one in (process, *children(process)):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def children(process: int) -> list[int]:
     """Return the processes that a process has started."""
     found = Path(f"/proc/{process}/task/{process}/children")
@@ -209,8 +225,8 @@ async def load_when_ready(url: str) -> None:
 
 def page(command: str, figures: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
-    head = ("", "clients", "requests", "failed", "p50, ms", "p99, ms", "requests a second")
-    names = ("clients", "requests", "failed", "p50_ms", "p99_ms", "requests_per_second")
+    head = ("", "clients", "requests", "failed", "p50, ms", "p99, ms", "requests a second", "processor, µs")
+    names = ("clients", "requests", "failed", "p50_ms", "p99_ms", "requests_per_second", "cpu_us")
     rows = [("one thread of `Searcher`", figures["python"]), *(("server", each) for each in figures["server"])]
     table = [
         "| " + " | ".join(head) + " |",
@@ -226,7 +242,8 @@ def page(command: str, figures: dict[str, Any]) -> str:
             "",
             f"`{command}`, {figures['when']}, {figures['workers']} server process(es), {figures['cores']} cores "
             f"(load average at the start {figures['load_average']}{beside}). pydocs, {figures['documents']:,} "
-            f"documents, {HITS} hits with their texts a request; the clients are one process of the same machine.",
+            f"documents, {HITS} hits with their texts a request; the clients are one process of the same machine. "
+            "*Processor*: the time that the server, or the thread, takes of a core for a request.",
             "",
             *table,
             "",
@@ -269,15 +286,16 @@ def run() -> None:
         note("building the index")
         if build(index, 1024).wait():
             raise EngineError("the index could not be built")
-        measured = python_thread(index, queries, options.requests)
-        figures["python"] = measured.figures()
+        figures["python"] = python_thread(index, queries, options.requests)
         with Searcher.open(index) as searcher:
             figures["documents"] = searcher.manifest.counts["documents"]
         with server(index, folder, options.workers) as (url, process):
             asyncio.run(load(url, queries, max(CLIENTS), WARM))
             figures["server"] = []
             for clients in CLIENTS:
-                figures["server"].append(asyncio.run(load(url, queries, clients, options.requests)).figures())
+                before = processor(process)
+                measured = asyncio.run(load(url, queries, clients, options.requests))
+                figures["server"].append(measured.figures() | per_request(processor(process) - before, measured))
                 note(str(figures["server"][-1]))
             note(f"replacing the index {options.replacements} times")
             figures["changing"] = asyncio.run(change(url, queries, index, options.reloads, options.replacements))

@@ -1,17 +1,61 @@
-"""Line and bar charts as SVG, written by hand: a report then needs no plotting library and no network."""
+"""Charts as SVG, drawn by matplotlib: text stays text, one file suits light and dark, the bytes can be made again."""
 
-import math
-from collections.abc import Sequence
-from html import escape
-from typing import NamedTuple
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import StringIO
+from typing import TYPE_CHECKING, NamedTuple
 
-WIDTH, HEIGHT = 420, 290  # small, so that its text can be read at a phone's width
-LEFT, RIGHT, TOP, BOTTOM = 48, 12, 56, 42
-COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea")
-STYLE = (
-    ".chart text{font:11px system-ui,sans-serif;fill:#222}.chart .grid{stroke:#ddd}.chart .axis{stroke:#888}"
-    "@media(prefers-color-scheme:dark){.chart text{fill:#ddd}.chart .grid{stroke:#3a3a3a}}"
-)
+from sparseembed.extras import extra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 420, 290  # points, so few that text can be read at a phone's width
+INK, MUTED, GRID, PAGE = "#1f2328", "#57606a", "#d8dee4", "#ffffff"
+COLOURS = ("#0068b3", "#b84a00", "#007a5e", "#a3498a")  # told apart by the colour-blind too, as is what follows
+MARKERS = ("o", "s", "^", "D")
+DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (8, 2, 2, 2)))
+# Light -> dark. Text and marks in any of them have a contrast of at least 4.5 with the page; GRID alone is faint.
+DARK = {
+    INK: "#f0f6fc",
+    MUTED: "#a7b0ba",
+    GRID: "#30363d",
+    PAGE: "#0d1117",
+    **dict(zip(COLOURS, ("#56b4e9", "#f08c4a", "#2fc79a", "#dd94c1"), strict=True)),
+}
+_SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a token may hold dollars
+    "font.family": "DejaVu Sans",  # comes with matplotlib: texts are measured alike everywhere
+    "font.size": 12,
+    "figure.facecolor": PAGE,
+    "axes.facecolor": "none",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 12,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": GRID,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.borderaxespad": 0,
+    "lines.linewidth": 2,
+    "lines.markersize": 4,
+}
 
 
 class Series(NamedTuple):
@@ -22,199 +66,190 @@ class Series(NamedTuple):
     y: Sequence[float]
 
 
-class _Scale(NamedTuple):
-    """A map from values to pixels."""
+@contextmanager
+def styled() -> Iterator[None]:
+    """Let matplotlib draw as all charts here are drawn, whatever a user's own settings say.
 
-    low: float
-    high: float
-    start: float
-    stop: float
-
-    def at(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.stop - self.start), 2)
+    :raises MissingPackageError: matplotlib is not installed.
+    """
+    style = extra("matplotlib.style", "plot", "drawing charts")
+    with style.context(("default", _STYLE)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the reader's fonts are what counts
+        yield
 
 
-def lines(series: Sequence[Series], x_name: str, y_name: str, *, log: bool = False) -> str:
+def need_charts() -> None:
+    """Say at once, before long work, that charts cannot be drawn.
+
+    :raises MissingPackageError: matplotlib is not installed.
+    """
+    extra("matplotlib", "plot", "drawing charts")
+
+
+@styled()
+def lines(series: Sequence[Series], x_name: str, y_name: str, *, log: str = "") -> str:
     """Draw lines over one pair of axes.
 
     :param series: The lines, at most four.
     :param x_name: What x is.
     :param y_name: What y is.
-    :param log: Whether y is on a logarithmic scale; values of 0 are then left out.
-    :return: An `<svg>` element.
+    :param log: The axes on a logarithmic scale: `x`, `y` or `xy`; values of 0 are then left out.
+    :return: An `<svg>` element, which may also be a file.
     """
-    drawn = [_logged(one) for one in series] if log else list(series)
-    across = _scale([x for one in drawn for x in one.x], LEFT, WIDTH - RIGHT)
-    up = _scale([y for one in drawn for y in one.y], HEIGHT - BOTTOM, TOP, zero=not log)
-    parts = [_axes(across, up, x_name, y_name, log)]
-    for colour, one in zip(COLOURS, drawn, strict=False):
-        points = " ".join(f"{across.at(x)},{up.at(y)}" for x, y in zip(one.x, one.y, strict=True))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-    return _svg(parts, [one.name for one in series], f"{y_name} by {x_name}")
+    figure = canvas()
+    axes = figure.subplots()
+    for place, one in enumerate(series[: len(COLOURS)]):
+        mark = MARKERS[place] if len(one.x) <= 15 else ""
+        axes.plot(one.x, one.y, color=COLOURS[place], linestyle=DASHES[place], marker=mark, label=one.name)
+    for name in log:
+        getattr(axes, f"set_{name}scale")("log", nonpositive="mask")
+    frame(axes, x_name, y_name)
+    _legend(figure, series)
+    return svg(figure, f"{y_name} by {x_name}", _told(series))
 
 
+@styled()
 def bars(series: Sequence[Series], x_name: str, y_name: str) -> str:
     """Draw bars, those of several series side by side.
 
-    :param series: The series, with the same whole-numbered x.
+    :param series: The series, at most four, with the same whole-numbered x.
     :param x_name: What x is.
     :param y_name: What y is.
-    :return: An `<svg>` element.
+    :return: An `<svg>` element, which may also be a file.
     """
-    xs = series[0].x
-    across = _scale([min(xs, default=0) - 0.5, max(xs, default=0) + 0.5], LEFT, WIDTH - RIGHT)
-    up = _scale([y for one in series for y in one.y], HEIGHT - BOTTOM, TOP, zero=True)
-    width = max(1.0, 0.8 * (across.at(1) - across.at(0)) / len(series))
-    parts = [_axes(across, up, x_name, y_name, False)]
-    for place, (colour, one) in enumerate(zip(COLOURS, series, strict=False)):
-        for x, y in zip(one.x, one.y, strict=True):
-            left = across.at(x) - 0.5 * width * len(series) + place * width
-            top, bottom = sorted((up.at(y), up.at(0)))
-            parts.append(_bar(left, top, width, bottom - top, colour))
-    return _svg(parts, [one.name for one in series], f"{y_name} by {x_name}")
+    figure = canvas()
+    axes = figure.subplots()
+    width = 0.8 / max(len(series), 1)
+    for place, one in enumerate(series[: len(COLOURS)]):
+        lefts = [x - 0.4 + place * width for x in one.x]
+        axes.bar(lefts, one.y, width, align="edge", color=COLOURS[place], label=one.name)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    frame(axes, x_name, y_name)
+    _legend(figure, series)
+    return svg(figure, f"{y_name} by {x_name}", _told(series))
 
 
-class Point(NamedTuple):
-    """A named point.
-
-    :param name: What it is.
-    :param x: Above 0 where x is on a logarithmic scale.
-    :param y: Its height.
-    :param group: Number of its colour, 0 to 3.
-    """
-
-    name: str
-    x: float
-    y: float
-    group: int = 0
-
-
-def points(given: Sequence[Point], groups: Sequence[str], x_name: str, y_name: str) -> str:
-    """Draw named points over a logarithmic x axis.
-
-    :param given: The points; names of near ones are moved apart.
-    :param groups: Names of the colours, at most four.
-    :param x_name: What x is.
-    :param y_name: What y is.
-    :return: An `<svg>` element.
-    """
-    exponents = [math.log10(point.x) for point in given] or [0.0]
-    across = _scale([math.floor(min(exponents)), math.ceil(max(exponents))], LEFT, WIDTH - RIGHT)
-    heights = [point.y for point in given] or [0.0]
-    spread = (max(heights) - min(heights)) or 1.0
-    up = _scale([min(heights) - spread / 12, max(heights) + spread / 12], HEIGHT - BOTTOM, TOP)
-    parts = []
-    for y in ticks(up.low, up.high):
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.at(y)}" y2="{up.at(y)}"/>')
-        parts.append(_text(LEFT - 6, up.at(y) + 4, _number(y), "end"))
-    for power in range(int(across.low), int(across.high) + 1):
-        parts.append(_text(across.at(power), HEIGHT - BOTTOM + 16, _number(10.0**power), "middle"))
-    base = HEIGHT - BOTTOM
-    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 34, x_name, "middle"))
-    parts.append(_text(LEFT, TOP - 8, y_name, "start"))
-    taken: list[tuple[float, float]] = []
-    for point in sorted(given, key=lambda each: -each.y):
-        x, y = across.at(math.log10(point.x)), up.at(point.y)
-        parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{COLOURS[point.group]}"/>')
-        left = x > (LEFT + WIDTH - RIGHT) / 2
-        beside, height = x + (-7 if left else 7), y + 4
-        while any(abs(height - other) < 11 and abs(beside - there) < 150 for there, other in taken):
-            height += 1
-        taken.append((beside, height))
-        parts.append(_text(beside, height, point.name, "end" if left else "start"))
-    return _svg(parts, list(groups), f"{y_name} by {x_name}")
-
-
+@styled()
 def named_bars(names: Sequence[str], values: Sequence[float], value_name: str) -> str:
     """Draw one horizontal bar a name.
 
     :param names: The names, from the top.
     :param values: Their values.
     :param value_name: What the values are.
-    :return: An `<svg>` element.
+    :return: An `<svg>` element, which may also be a file.
     """
-    step, start = 18, 30
-    height = start + step * len(names) + 8
-    across = _scale(list(values), 110, WIDTH - 50, zero=True)
-    parts = []
-    for row, (name, value) in enumerate(zip(names, values, strict=True)):
-        top = start + row * step
-        left, right = sorted((across.at(0), across.at(value)))
-        parts.append(_bar(left, top, right - left, step - 4, COLOURS[0]))
-        parts.append(_text(104, top + 11, name if len(name) <= 16 else name[:15] + "…", "end"))
-        parts.append(_text(right + 4, top + 11, _number(value), "start"))
-    return _svg(parts, [], value_name, height)
+    figure = canvas(height=40 + 18 * len(names))
+    lay_bars(figure.subplots(), names, values, [COLOURS[0]] * len(names), value_name)
+    return svg(figure, value_name, "; ".join(f"{name}: {value:.3g}" for name, value in zip(names, values, strict=True)))
 
 
-def _svg(parts: Sequence[str], names: Sequence[str], title: str, height: int = HEIGHT) -> str:
-    legend = []
-    for place, (colour, name) in enumerate(zip(COLOURS, names, strict=False)):
-        x, y = LEFT + 185 * (place % 2), 4 + 16 * (place // 2)
-        legend += [_bar(x, y, 11, 11, colour), _text(x + 16, y + 10, name, "start")]
-    if not names:
-        legend = [_text(LEFT, 18, title, "start")]
+def lay_bars(
+    axes: "Axes",
+    names: Sequence[str],
+    values: Sequence[float],
+    colours: Sequence[str],
+    title: str,
+    form: str = ".3g",
+) -> None:
+    """Draw one horizontal bar a name, with its value at its end.
+
+    :param axes: Where to.
+    :param names: The names, from the top.
+    :param values: Their values.
+    :param colours: Their colours.
+    :param title: What stands above.
+    :param form: How values are written.
+    """
+    rows = range(len(names))
+    drawn = axes.barh(rows, values, 0.72, color=list(colours))
+    axes.bar_label(drawn, [format(value, form) for value in values], padding=3, fontsize=11)
+    axes.set_yticks(rows, [name if len(name) <= 16 else name[:15] + "…" for name in names], color=INK)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.margins(x=0.16)  # for the values
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_title(title)
+
+
+def canvas(width: float = WIDTH, height: float = HEIGHT) -> "Figure":
+    """Return an empty figure, of a width and a height in points; call it within `styled`."""
+    from matplotlib.figure import Figure
+
+    return Figure((width / 72, height / 72), dpi=72, layout="constrained")
+
+
+def frame(axes: "Axes", x_name: str, y_name: str) -> None:
+    """Name the axes, the upright one above it, and write their numbers in full."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set_xlabel(x_name)
+    axes.set_title(y_name)
+    axes.grid(axis="y")
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            low, high = axis.get_view_interval()
+            subs = (1,) if high > 100 * low else (1, 2, 5) if high > 8 * low else (1, 2, 3, 5, 7)
+            axis.set_major_locator(LogLocator(subs=subs))
+        axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    axes.minorticks_off()
+
+
+def svg(figure: "Figure", title: str, description: str) -> str:
+    """Write a figure.
+
+    :param figure: A figure, as `canvas` makes it; call this within `styled`.
+    :param title: Its title, for those who do not see it; it also tells the ids of several in one page apart.
+    :param description: What it shows.
+    :return: An `<svg>` element. Colours of `DARK` change with the reader's scheme, on a screen.
+    """
+    from matplotlib import rc_context
+
+    out = StringIO()
+    with rc_context({"svg.hashsalt": title}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    ET.register_namespace("", _SVG)
+    ET.register_namespace("xlink", _LINK)
+    root = ET.fromstring(out.getvalue())
+    for each in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}defs"):  # the date's place, and a rule for all elements of a page
+        for found in [one for one in root.findall(each) if one.find("*") is not None]:
+            if each.endswith("metadata") or found.find(f"{{{_SVG}}}style") is not None:
+                root.remove(found)
+    for shape in root.findall(f".//{{{_SVG}}}defs/{{{_SVG}}}path"):  # its colours are those of each use
+        shape.attrib.pop("style", None)
+    used = set(re.findall(r"#([\w.-]+)", " ".join(str(each.attrib) for each in root.iter())))
+    for element in root.iter():
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
+    for place, (tag, text) in enumerate((("title", title), ("desc", description), ("style", _css()))):
+        made = ET.Element(f"{{{_SVG}}}{tag}")
+        made.text = text
+        root.insert(place, made)
+    root.attrib |= {"class": "chart", "role": "img"}
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _css() -> str:
+    rules = "".join(
+        f'.chart [style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
+        for light, dark in DARK.items()
+        for kind in ("fill", "stroke")
+    )
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
-        f"<style>{STYLE}</style>{''.join(legend)}{''.join(parts)}</svg>"
+        ".chart *{stroke-linejoin:round;stroke-linecap:butt}"
+        ".chart text{font-family:system-ui,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif!important}"
+        f"@media screen and (prefers-color-scheme:dark){{{rules}}}"
     )
 
 
-def _axes(across: _Scale, up: _Scale, x_name: str, y_name: str, log: bool) -> str:
-    parts = []
-    for y in ticks(up.low, up.high):
-        label = _number(10**y if log else y)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up.at(y)}" y2="{up.at(y)}"/>')
-        parts.append(_text(LEFT - 6, up.at(y) + 4, label, "end"))
-    for x in ticks(across.low, across.high):
-        parts.append(_text(across.at(x), HEIGHT - BOTTOM + 16, _number(x), "middle"))
-    base = up.at(min(max(0.0, up.low), up.high))
-    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 34, x_name, "middle"))
-    parts.append(_text(LEFT, TOP - 8, y_name, "start"))
-    return "".join(parts)
+def _legend(figure: "Figure", series: Sequence[Series]) -> None:
+    if series:
+        figure.legend(loc="outside upper left", ncols=min(2, len(series)), columnspacing=1.5)
 
 
-def standalone(svg: str) -> str:
-    """Return an `<svg>` element as it must stand in a file of its own: with the namespace that HTML implies."""
-    return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """Return the round numbers of a range, four to ten of them, a step of 1, 2 or 5 times a power of ten apart.
-
-    :param low: Lower end.
-    :param high: Upper end, above `low`.
-    :return: Multiples of the step from `low` to `high`.
-
-    >>> ticks(-23.9, 8.6), ticks(0.5, 30.5)
-    ([-20.0, -15.0, -10.0, -5.0, 0.0, 5.0], [5.0, 10.0, 15.0, 20.0, 25.0, 30.0])
-    """
-    power = 10.0 ** math.floor(math.log10((high - low) / 4))
-    step = max(factor * power for factor in (1, 2, 5) if factor * power <= (high - low) / 4 * (1 + 1e-9))
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(number * step, 12) + 0.0 for number in range(first, last + 1)]
-
-
-def _scale(values: Sequence[float], start: float, stop: float, zero: bool = False) -> _Scale:
-    known = [*values, *([0.0] if zero else [])] or [0.0]
-    low, high = min(known), max(known)
-    return _Scale(low, high if high > low else low + 1.0, start, stop)
-
-
-def _logged(one: Series) -> Series:
-    kept = [(x, math.log10(y)) for x, y in zip(one.x, one.y, strict=True) if y > 0]
-    return Series(one.name, [x for x, _ in kept], [y for _, y in kept])
-
-
-def _bar(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{max(height, 0.5):.2f}" fill="{colour}"/>'
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
+def _told(series: Sequence[Series]) -> str:
+    """Say where each line begins, ends, and is highest."""
+    told = []
+    for one in series:
+        ends = dict.fromkeys((0, max(range(len(one.y)), key=one.y.__getitem__), len(one.y) - 1)) if one.y else ()
+        told.append(f"{one.name}: " + (", ".join(f"{one.y[at]:.3g} at {one.x[at]:,.10g}" for at in ends) or "nothing"))
+    return "; ".join(told)

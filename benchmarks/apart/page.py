@@ -1,12 +1,11 @@
 """The result as a Markdown page with drawings, and as JSON."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sparseembed.charts import Series, lines, standalone
+from sparseembed.charts import Series, lines
 from sparseembed.evaluation.significance import Comparison
 from sparseembed.files import write_json
 
@@ -15,6 +14,12 @@ from .mixing import Mix
 from .reported import Reported
 
 TABLE = "| variant | nDCG@10 | R@100 | postings a document | bytes a document |\n| --- | ---: | ---: | ---: | ---: |"
+ALTS = {
+    "k": "nDCG@10 by K, the aligned terms that a document keeps",
+    "m": "nDCG@10 by M, the aligned terms that a query is expanded by",
+    "mix": "nDCG@10 by the mix of literal and aligned terms",
+    "bytes": "nDCG@10 by bytes a document",
+}
 BYTES = (
     "Bytes a document are estimated: each posting costs the gap to its term's previous document as a variable-length "
     "integer (7 bits a byte) and bits / 8 bytes for its impact; the dictionary is left out, as ids are for dense."
@@ -70,7 +75,7 @@ def write(result: Result, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {f"{name}-{kind}.svg": svg for kind, svg in drawings(result).items()}
     for file, svg in drawn.items():
-        (folder / file).write_text(standalone(svg) + "\n", encoding="utf-8")
+        (folder / file).write_text(svg, encoding="utf-8")
     write_json(folder / f"{name}.json", result.content())
     page = folder / f"{name}.md"
     page.write_text(text(result, list(drawn)), encoding="utf-8")
@@ -87,7 +92,7 @@ def text(result: Result, drawn: Sequence[str]) -> str:
         f"{head['tuning_queries']:,} queries of the split {head['tuning']}; the split test was looked at once, for the "
         f"table that says so. Exact integer scores, queries without a model unless M is named. {BYTES}",
         _reported(result),
-        "\n\n".join(f"![{file.removesuffix('.svg').rsplit('-', 1)[-1]}]({file})" for file in drawn),
+        "\n\n".join(f"![{ALTS[file.removesuffix('.svg').rsplit('-', 1)[-1]]}]({file})" for file in drawn),
         _mixes(result),
         *(_steps(name, steps) for name, steps in result.steps.items()),
         *(_section(name, result.section(name)) for name in dict.fromkeys(row.section for row in result.rows)),
@@ -149,22 +154,22 @@ def drawings(result: Result) -> dict[str, str]:
     """Draw what there is: kind -> SVG."""
     alone = {name: result.section(name) for name in ("one index", "words alone", "folded alone")}
     drawn = {
-        "k": _lines([_series(name, rows, "k", math.log2) for name, rows in alone.items()], "log2 K", "nDCG@10"),
+        "k": _lines([_series(name, rows, "k") for name, rows in alone.items()], "K", "nDCG@10", log="x"),
         "m": _lines([_series("folded, expanded queries", alone["folded alone"], "m")], "M", "nDCG@10"),
         "mix": _lines(_mix_series(result.rows), "mix", "nDCG@10 less that of mix 0"),
-        "bytes": _lines(_bytes_series(result), "log2 of bytes a document", "nDCG@10"),
+        "bytes": _lines(_bytes_series(result), "bytes a document", "nDCG@10", log="x"),
     }
     return {kind: svg for kind, svg in drawn.items() if svg}
 
 
-def _lines(series: Iterable[Series], x_name: str, y_name: str) -> str:
+def _lines(series: Iterable[Series], x_name: str, y_name: str, log: str = "") -> str:
     filled = [one for one in series if len(one.x) > 1]
-    return lines(filled, x_name, y_name) if filled else ""
+    return lines(filled, x_name, y_name, log=log) if filled else ""
 
 
-def _series(name: str, rows: Sequence[Row], field: str, scale: Any = float) -> Series:
+def _series(name: str, rows: Sequence[Row], field: str) -> Series:
     values = {row.choices[field]: row.ndcg for row in rows if row.field == field}
-    return Series(name, [scale(x) for x in sorted(values)], [values[x] for x in sorted(values)])
+    return Series(name, [float(x) for x in sorted(values)], [values[x] for x in sorted(values)])
 
 
 def _mix_series(rows: Sequence[Row]) -> list[Series]:
@@ -186,5 +191,5 @@ def _bytes_series(result: Result) -> list[Series]:
     drawn = []
     for name, found in points.items():
         ordered = sorted((size, ndcg) for size, ndcg in found if size > 0)
-        drawn.append(Series(name, [math.log2(size) for size, _ in ordered], [ndcg for _, ndcg in ordered]))
+        drawn.append(Series(name, [size for size, _ in ordered], [ndcg for _, ndcg in ordered]))
     return drawn

@@ -1,13 +1,12 @@
 """The result as a page of Markdown, with drawings beside it."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from efficiency_rows import machine
 from efficiency_rows.row import Row
-from sparseembed.charts import Series, lines, named_bars, standalone
+from sparseembed.charts import Series, lines, named_bars
 
 NAME = "efficiency"
 ABOUT = (
@@ -15,6 +14,12 @@ ABOUT = (
     "the largest in brackets where a thing was measured several times. `ratio` is ours by theirs. Made texts have 150 "
     "words, random embeddings and the real model's tokenizer and decoding matrix."
 )
+ALTS = {
+    "ratios": "Ours by theirs, a bar a row of the table",
+    "decoding": "CPU milliseconds of decoding a document, by terms",
+    "growth": "Seconds and megabytes of a build, by documents",
+    "latency": "Milliseconds of a query, by documents",
+}
 HEADER = ["row", "what", "ours", "against", "theirs", "unit", "ratio", "to reach", "met"]
 
 
@@ -29,7 +34,7 @@ def page(content: dict[str, Any], rows: Sequence[Row]) -> str:
     if content["quick"]:
         parts += ["**A quick run at small sizes: a check that it runs, and no measurement.**", ""]
     parts += _table(HEADER, [_cells(row) for row in rows])
-    parts += ["", *(f"![{name}]({NAME}-{name}.svg)" for name in content["drawings"])]
+    parts += ["", *(f"![{ALTS[name]}]({NAME}-{name}.svg)" for name in content["drawings"])]
     if content.get("growth"):
         parts += ["", *_growth(content["growth"])]
     parts += ["", *_notes(rows)]
@@ -125,27 +130,37 @@ def draw(content: dict[str, Any], rows: Sequence[Row], folder: Path) -> list[str
     :param rows: The rows.
     :param folder: Where `efficiency-NAME.svg` go.
     """
-    drawings = {}
+    drawn = drawings(content, rows)
+    for name, svg in drawn.items():
+        (folder / f"{NAME}-{name}.svg").write_text(svg, encoding="utf-8")
+    return list(drawn)
+
+
+def drawings(content: dict[str, Any], rows: Sequence[Row]) -> dict[str, str]:
+    """Draw the result: name -> SVG.
+
+    :param content: All figures.
+    :param rows: The rows.
+    """
+    drawn = {}
     shown = [row for row in rows if row.row not in ("growth",)]
     if shown:
         names = [f"{row.row} {place}" for place, row in enumerate(shown, start=1)]
-        drawings["ratios"] = named_bars(names, [row.ratio for row in shown], "ours by theirs, in the table's order")
+        drawn["ratios"] = named_bars(names, [row.ratio for row in shown], "ours by theirs, in the table's order")
     decode = [row for row in rows if row.row == "decode"]
     if decode:
         terms = [row.more["terms"] / 1000 for row in decode]
         pairs = [("ours", [row.ours.median for row in decode]), ("dense rows", [row.other.median for row in decode])]
         series = [Series(name, terms, values) for name, values in pairs]
-        drawings["decoding"] = lines(series, "terms, thousands", "CPU ms a document")
+        drawn["decoding"] = lines(series, "terms, thousands", "CPU ms a document")
     growth = content.get("growth")
     if growth:
-        sizes = [math.log10(size) for size in growth["sizes"]]
+        sizes = growth["sizes"]
         chosen = [name for name in growth["figures"] if name.split(",")[0] in ("time", "index", "peak memory")][:4]
         chosen = [name for name in chosen if "without" not in name] or chosen
         series = [Series(name, sizes, growth["figures"][name]) for name in chosen]
-        drawings["growth"] = lines(series, "documents, as a power of ten", "seconds, MB", log=True)
+        drawn["growth"] = lines(series, "documents", "seconds, MB", log="xy")
         latency = [name for name in growth["figures"] if name.startswith("query")]
         series = [Series(name, sizes, growth["figures"][name]) for name in latency]
-        drawings["latency"] = lines(series, "documents, as a power of ten", "ms", log=True)
-    for name, svg in drawings.items():
-        (folder / f"{NAME}-{name}.svg").write_text(standalone(svg), encoding="utf-8")
-    return list(drawings)
+        drawn["latency"] = lines(series, "documents", "ms", log="xy")
+    return drawn

@@ -1,32 +1,21 @@
 """The report: one HTML page that needs nothing else, the same figures as JSON, and the charts as SVG files."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sparseembed.analysis.demonstrations.page import CSS as SAYS_CSS
-from sparseembed.analysis.demonstrations.page import says
-from sparseembed.charts import Series, bars, lines, named_bars, standalone
+from sparseembed.analysis.demonstrations.page import printable, says
+from sparseembed.charts import Series, bars, lines, named_bars
 from sparseembed.files import write_json
+from sparseembed.pages import templates
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SHOWN_COMPONENTS = 30
 KS = (1, 5, 10, 50, 100)
-CSS = """
-:root{color-scheme:light dark;--line:#ccc;--soft:#f3f4f6;--mark:#bbf7d0}
-@media(prefers-color-scheme:dark){:root{--line:#444;--soft:#222;--mark:#14532d}}
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;overflow-wrap:break-word}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}
-.verdict{border:1px solid var(--line);background:var(--soft);border-radius:.5rem;padding:.75rem 1rem}
-.verdict strong{font-size:1.25rem}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}
-th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:right;white-space:nowrap}
-th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}
-svg{width:100%;max-width:38rem;height:auto;display:block;margin:.5rem 0}
-.tokens span{display:inline-block;border:1px solid var(--line);border-radius:.3rem;padding:0 .35rem;margin:.1rem}
-.tokens .literal{background:var(--mark)}
-figure{margin:1rem 0}figcaption,.note{font-size:.9rem;opacity:.85}
-"""
+_HEADS = ("side", "adjustment", *(f"Hit@{k}" for k in KS), "LAR", "GAR", "chance Hit@10", "chance LAR", "aligned")
 
 
 def write_report(report: Mapping[str, Any], folder: Path) -> None:
@@ -37,7 +26,7 @@ def write_report(report: Mapping[str, Any], folder: Path) -> None:
     """
     drawn = charts(report)
     for name, svg in drawn.items():
-        (folder / f"{name}.svg").write_text(standalone(svg), encoding="utf-8")
+        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     write_json(folder / "report.json", report)
     (folder / "report.html").write_text(page(report, drawn), encoding="utf-8")
 
@@ -69,7 +58,7 @@ def charts(report: Mapping[str, Any]) -> dict[str, str]:
     )
     values = report["matrix"]["singular_values"]
     drawn["singular-values"] = lines(
-        [Series("decoding matrix", range(1, len(values) + 1), values)], "component", "singular value", log=True
+        [Series("decoding matrix", range(1, len(values) + 1), values)], "component", "singular value", log="y"
     )
     return drawn
 
@@ -96,45 +85,33 @@ def page(report: Mapping[str, Any], drawn: Mapping[str, str]) -> str:
     :param drawn: The charts.
     :return: A whole page; it loads nothing.
     """
-    about, verdict = report["about"], report["verdict"]
-    title = f"Does {about['embedder']['name']} align?"
-    sections = [
-        f"<h1>{escape(title)}</h1>",
-        f'<div class="verdict"><strong>{escape(verdict["verdict"])}</strong><p>{escape(verdict["reason"])}.</p>'
-        f"<p>What to do: {escape(verdict['advice'])}.</p>"
-        f'<p class="note">Chance: the same aligned tokens against other texts\' tokens. Threshold: '
-        f"{escape(verdict['threshold_source'])}.</p></div>",
-        f'<p class="note">{escape(_what(about))}</p>',
-        "<h2>Hit@K, local and global alignment rate</h2>",
-        _table(report["measured"]),
-        _figure(drawn["hit-at-k"], "Share of texts with one of their own tokens among the K best aligned ones."),
-        _figure(drawn["lambda"], "Effect of shifting the first principal component (PC1)."),
-        "<h2>Where the change is</h2>",
-    ]
-    if "variation" in drawn:
-        sections.append(_figure(drawn["variation"], "Change of each principal component from backbone to embedder."))
-    sections += [
-        _figure(drawn["contribution"], "What each component adds to the scores of key and of frequent tokens."),
-        _figure(drawn["pc1-tokens"], "The tokens that the embedder's PC1 feeds."),
-        "<h2>Spectrum of the decoding matrix</h2>",
-        _figure(drawn["singular-values"], "Singular values; the bulk filter keeps the middle ones."),
-        says(report["demonstrations"]) if "demonstrations" in report else "",
-        "<h2>Examples</h2>",
-        '<p class="note">Aligned tokens, best first; those that stand in the text are filled; ␣ is a space.</p>',
-        *(_example(entry) for entry in report["examples"]),
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{CSS}{SAYS_CSS}</style></head><body>\n"
-        + "\n".join(sections)
-        + "\n</body></html>\n"
+    said = report.get("demonstrations")
+    rendered: str = (
+        _templates()
+        .get_template("report.html")
+        .render(
+            report=report,
+            drawn=drawn,
+            what=_what(report["about"]),
+            heads=_HEADS,
+            rows=_rows(report["measured"]),
+            said=None if said is None else says(said),
+        )
     )
+    return rendered
+
+
+@cache
+def _templates() -> "Environment":
+    made = templates(Path(__file__).parent / "templates")
+    made.filters["visible"] = visible
+    made.filters["printable"] = printable
+    return made
 
 
 def visible(token: str) -> str:
     """Return a token with its leading space and control characters shown."""
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in token)
+    shown = printable(token)
     return "␣" + shown[1:] if shown.startswith(" ") else shown
 
 
@@ -148,8 +125,7 @@ def _what(about: Mapping[str, Any]) -> str:
     )
 
 
-def _table(measured: Sequence[Mapping[str, Any]]) -> str:
-    heads = ["side", "adjustment", *(f"Hit@{k}" for k in KS), "LAR", "GAR", "chance Hit@10", "chance LAR", "aligned"]
+def _rows(measured: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     rows = []
     for row in measured:
         evidence = row["evidence"]
@@ -158,27 +134,8 @@ def _table(measured: Sequence[Mapping[str, Any]]) -> str:
         chance = [f"{evidence['hit_chance']:.3f}", f"{evidence['lar_chance']:.3f}"]
         yes = "yes" if evidence["aligned"] else "no"
         rows.append([row["side"], row["adjustment"], *hits, *rates, *chance, yes])
-    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>" for cells in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return rows
 
 
 def _with_ends(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _figure(svg: str, caption: str) -> str:
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def _example(entry: Mapping[str, Any]) -> str:
-    lists = []
-    for name, tokens in entry["tokens"].items():
-        shown = "".join(
-            f'<span class="literal">{escape(visible(each["token"]))}</span>'
-            if each["literal"]
-            else f"<span>{escape(visible(each['token']))}</span>"
-            for each in tokens
-        )
-        lists.append(f'<p class="tokens"><small>{escape(name)}</small><br>{shown}</p>')
-    return f"<details><summary>{escape(entry['text'])}</summary>{''.join(lists)}</details>"

@@ -12,6 +12,7 @@ from sparseembed.analysis.findings import LEAST, Vocabulary, find
 from sparseembed.analysis.report import write_report
 from sparseembed.analysis.tokens import make_sets, text_terms
 from sparseembed.arrays import Vectors
+from sparseembed.charts import need_charts
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.fields import Fields
 from sparseembed.data.sampling import even_places
@@ -102,10 +103,12 @@ def analyze(
     :return: The report, as report.json holds it.
     :raises ConfigError: `out` is something else than a report, or a choice is outside its range.
     :raises DataError: Fewer than 20 texts, or none with a token.
+    :raises MissingPackageError: matplotlib is not installed.
     :raises EmbedderError: Embedder and backbone do not fit, or give NaN; no decoding matrix.
     """
     from sparseembed.sparse.pieces import piece_rows, piece_space
 
+    need_charts()
     if limit < LEAST:
         raise ConfigError(f"limit must be at least {LEAST} texts, not {limit}")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "report.json").is_file())):

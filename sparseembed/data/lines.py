@@ -61,18 +61,20 @@ def reading(source: Traversable, done: Callable[[], str] = str) -> Iterator[IO[b
         raise DataError(f"{one_line(source)}: cannot be read{where} ({problem}): {hint}") from None
 
 
-def all_lines(source: Traversable) -> Iterator[str]:
+def all_lines(source: Traversable, end: str = "\n") -> Iterator[str]:
     """Read the lines of a text file in UTF-8, or in UTF-16 where it begins with that byte order mark.
 
     :param source: A file, a pipe or a member of a zip file; compressed ones are told by their content.
+    :param end: What ends a line.
     :return: Each line with its end, without a byte order mark.
     :raises DataError: If the file cannot be read or decoded.
     """
     number = 0
     with reading(source, lambda: f"line {number}" if number else "") as stream:
         try:
-            if stream.peek(2)[:2] in UTF16:  # type: ignore[attr-defined]
-                for line in io.TextIOWrapper(stream, "utf-16", newline="\n"):
+            wide = stream.peek(2)[:2] in UTF16  # type: ignore[attr-defined]
+            if wide or end != "\n":
+                for line in io.TextIOWrapper(stream, "utf-16" if wide else "utf-8-sig", newline=end):
                     number += 1
                     yield line
                 return

@@ -8,10 +8,11 @@ lists, and lists in lists become one list.
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, NoReturn
+from uuid import UUID
 
 from sparseembed.errors import DataError
 from sparseembed.text import clean_text, shown
@@ -50,8 +51,8 @@ NONE = Metadata()
 def metadata_of(values: Mapping[str, Any]) -> Metadata:
     """Bring metadata to its flat form.
 
-    Dates and times become text in ISO's form, numbers of other libraries plain ones, NaN null, and lone surrogates
-    U+FFFD.
+    Dates, times and UUIDs become text, in ISO's form, durations seconds, numbers of other libraries plain ones, NaN
+    null, and lone surrogates U+FFFD.
 
     :param values: What a source says of a document, by name.
     :return: The metadata.
@@ -147,6 +148,11 @@ def _scalar(name: str, value: Any) -> Scalar:
         return clean_text(str(value))
     if isinstance(value, date | time):
         return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+        value = int(value) if value.is_integer() else value
     if isinstance(value, Decimal) and value.is_finite():
         value = int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Integral):

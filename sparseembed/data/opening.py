@@ -20,7 +20,11 @@ ENDINGS = ("", ".gz", ".bz2", ".xz", ".zst")  # of a file's name; what decides i
 _HEAD = 10  # bytes that tell how a file is compressed
 _BUFFER = 1 << 20
 _PACKED = 1 << 14
-_GZIP, _XZ, _ZSTD, _ZIP = b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_GZIP, _ZIP = b"\x1f\x8b\x08", b"PK\x03\x04"
+_XZ = (b"\xfd7zXZ\x00", b"\x5d\x00\x00")  # and what xz wrote in its first years, .lzma
+# A frame, or one to skip, with which pzstd and others begin a file.
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([number]) + b"\x2a\x4d\x18" for number in range(0x50, 0x60)))
+_ZSTD_WINDOW = 31  # powers of two of the bytes that a frame may look back, zstd's own most: zstd --long=31
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")  # the first block's mark, and the end's, which an empty file begins with
 _ZSTD_LIBRARIES = ("compression.zstd", "zstandard")  # Python 3.14 brings the first
 
@@ -171,8 +175,10 @@ class _Zstandard(io.RawIOBase):
         self._frame, self._begun, self._ready = self._next(), False, b""
 
     def _next(self) -> Any:
-        decompressor = self._library.ZstdDecompressor()
-        return decompressor.decompressobj() if hasattr(decompressor, "decompressobj") else decompressor
+        if hasattr(self._library, "DecompressionParameter"):  # Python's own
+            longest = {self._library.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
+            return self._library.ZstdDecompressor(options=longest)
+        return self._library.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW).decompressobj()
 
     def readable(self) -> bool:
         return True

@@ -1,7 +1,9 @@
 """Ids and texts out of a record's fields, with errors that name the record's place and the fields that there are."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sparseembed.data.corpus import id_problem
 from sparseembed.data.fields import there_are
@@ -30,7 +32,9 @@ def id_of(records: Records, place: Place, record: Record, names: Sequence[str], 
         raise missing(records, place, record, f"no id: give each {kind} {an(wanted)}", "--id-field")
     if isinstance(value, bytes):
         value = _decoded(records, place, value, name, kind)
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        value = int(value)  # as databases write whole numbers
+    if isinstance(value, bool) or not isinstance(value, str | int | UUID):
         raise wrong_type(records, place, name, value, kind, "a string or whole number")
     identifier = clean_text(str(value))
     if problem := id_problem(identifier):

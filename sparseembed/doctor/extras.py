@@ -6,6 +6,7 @@ from sparseembed.doctor.packages import OWN, Requirement, fits, requirements, ve
 
 GIVES = {
     "dev": "tests and checks of the code itself",
+    "plot": "sparseembed analyze, train and adapt: the charts of their reports",
     "train": "sparseembed train and adapt: adapters of embedders",
     "files": "Parquet, Arrow, zstandard, URLs of fsspec; push and pull",
     "serve": "sparseembed serve: an index over HTTP, with a page",

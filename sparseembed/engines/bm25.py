@@ -12,6 +12,7 @@ from sparseembed.engines.lucene import as_hits
 from sparseembed.errors import ConfigError, DataError, EngineError, IndexFolderError
 from sparseembed.index.lucene_reader import LuceneReader
 from sparseembed.index.lucene_writer import LuceneStore
+from sparseembed.sparse.bm25 import K1, B
 
 _BLOCK = 1_000  # documents sent to Java at once
 
@@ -72,7 +73,7 @@ class Bm25Engine:
     """Searches with plain text: Anserini's analyzers, bag-of-words query and Lucene's BM25; ties by id, ascending."""
 
     def __init__(
-        self, folder: Path, k1: float = 0.9, b: float = 0.4, verify: bool = True, analyzer: str = DEFAULT
+        self, folder: Path, k1: float = K1, b: float = B, verify: bool = True, analyzer: str = DEFAULT
     ) -> None:
         """Open an index for reading.
 

@@ -156,7 +156,7 @@ class NativeEngine(Engine):
         arrays = reader.arrays
         with self._scratch.lent(wide, k) as scratch:
             count = search_segment(
-                *arrays[:6],
+                *arrays[:7],
                 terms,
                 weights if wide else weights.astype(np.int32),
                 k,

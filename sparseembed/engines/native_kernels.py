@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sparseembed.index.segment.packing_kernels import bit_length, unpack_slices
+from sparseembed.index.segment.packing_kernels import unpack_slices
 from sparseembed.jit import Array, kernel
 
 PEAK_BITS = 4
@@ -195,6 +195,7 @@ def search_segment(
     chunks: Array,
     begins: Array,
     widths: Array,
+    bits: Array,
     maxima: Array,
     terms: Array,
     weights: Array,
@@ -239,7 +240,7 @@ def search_segment(
                 next_rows[at] += 1
                 rows[some], tops[some], factors[some] = row, maxima[row], weights[at]
                 upper = np.int64(weights[at]) * tops[some]
-                fields = ((begins[row + 1] - begins[row]) << 3) // (widths[row] + bit_length(tops[some]))
+                fields = ((begins[row + 1] - begins[row]) << 3) // (widths[row] + bits[row])
                 cost[some] = fields / upper
                 bound += upper
                 postings += fields
@@ -247,7 +248,7 @@ def search_segment(
         if bound < threshold:
             continue
         docs, impacts = np.empty(postings, np.uint16), np.empty(postings, np.uint16)
-        postings = unpack_slices(words, begins, widths, maxima, rows[:some], size, docs, impacts, bounds)
+        postings = unpack_slices(words, begins, widths, bits, rows[:some], size, docs, impacts, bounds)
         gone = deleted[base : base + size] if len(deleted) else deleted
         if postings < size // SPARSE:
             count = search_sparse(

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sparseembed.index.segment.reader import PostingArrays, SegmentReader
+from sparseembed.index.segment.posting_arrays import PostingArrays
+from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.segment.slices import read
 
 

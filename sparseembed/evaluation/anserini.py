@@ -13,8 +13,8 @@ from sparseembed.analyzers.registry import DEFAULT
 from sparseembed.engines.base import Hit
 from sparseembed.engines.bm25 import LuceneWords
 from sparseembed.java.jvm import java, java_errors
+from sparseembed.sparse.bm25 import K1, B
 
-K1, B = 0.9, 0.4
 FEEDBACK: dict[str, Callable[[Any, bool], object]] = {
     # Terms, documents, weight of the query; no trace; terms of letters and digits of ASCII alone, or all.
     "rm3": lambda searcher, english: searcher.set_rm3(None, 10, 10, 0.5, False, english),

@@ -1,11 +1,12 @@
 """Which differences between systems are more than chance: paired randomisation tests, corrected for their number."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from sparseembed.arrays import Floats
 from sparseembed.errors import ConfigError
 from sparseembed.evaluation.measures import Evaluation
 
@@ -96,18 +97,36 @@ def sign_flip_test(differences: np.ndarray, permutations: int = PERMUTATIONS, se
     :param seed: of the random generator: the same input gives the same p.
     :return: p, in (0, 1].
     """
+    from scipy.stats import monte_carlo_test, permutation_test
+
     # A tied query adds 0 whatever its sign, so leaving it out changes nothing but the work.
     moved = _rounding_removed(np.asarray(differences, dtype=np.float64))
     moved = moved[moved != 0.0]
-    if not moved.size:
+    if moved.size < 2:
         return 1.0
     total = moved.sum()
     # Assignments whose means are equal on paper must count as equal, whatever order they were summed in.
     limit = abs(total) - _EQUAL * np.abs(moved).sum()
-    exact = moved.size <= _EXACT_UP_TO
-    blocks = _all_signs(moved.size) if exact else _random_signs(moved.size, permutations, seed)
-    extreme = sum(int((np.abs(total - 2.0 * (flipped @ moved)) >= limit).sum()) for flipped in blocks)
-    return extreme / 2**moved.size if exact else (extreme + 1) / (permutations + 1)
+    if moved.size <= _EXACT_UP_TO:
+        tested = permutation_test(
+            (moved,),
+            lambda flipped, axis: (np.abs(flipped.sum(axis)) >= limit).astype(float),
+            permutation_type="samples",
+            alternative="greater",
+            n_resamples=2**moved.size,
+        )
+    else:
+        generator = np.random.default_rng(seed)
+        tested = monte_carlo_test(
+            np.zeros(moved.size),
+            lambda size: _flips(generator, *size),
+            lambda flips, axis: (np.abs(total - 2.0 * (flips @ moved)) >= limit).astype(float),
+            vectorized=True,
+            alternative="greater",
+            n_resamples=permutations,
+            batch=max(1, _BLOCK // moved.size),
+        )
+    return float(tested.pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -127,17 +146,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _all_signs(n: int) -> Iterator[np.ndarray]:
-    yield ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float64)
-
-
-def _random_signs(n: int, permutations: int, seed: int) -> Iterator[np.ndarray]:
-    generator = np.random.default_rng(seed)
-    step = max(1, _BLOCK // n)
-    for start in range(0, permutations, step):
-        rows = min(step, permutations - start)
-        packed = generator.integers(0, 256, size=(rows, math.ceil(n / 8)), dtype=np.uint8)
-        yield np.unpackbits(packed, axis=1, count=n).astype(np.float64)
+def _flips(generator: np.random.Generator, rows: int, n: int) -> Floats:
+    """Draw which signs are changed: 1 or 0, shape (rows, n)."""
+    packed = generator.integers(0, 256, size=(rows, math.ceil(n / 8)), dtype=np.uint8)
+    return np.unpackbits(packed, axis=1, count=n).astype(np.float64)
 
 
 def _rounding_removed(differences: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from sparseembed.arrays import Vectors
 from sparseembed.engines.base import Hit, Run
 from sparseembed.engines.ties import as_trec_eval_reads
-from sparseembed.evaluation.anserini import K1, B, FeedbackSearcher
+from sparseembed.evaluation.anserini import FeedbackSearcher
 from sparseembed.evaluation.bench import DENSE_KINDS, DEPTH, Bench, as_run
 from sparseembed.evaluation.fusion import choose_weight, rrf, weighted
 from sparseembed.evaluation.timing import Latency, measure_latency
@@ -23,6 +23,7 @@ from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
 from sparseembed.retrieval.rescoring import CANDIDATES, FULL, NONE, SMALL, unit
 from sparseembed.retrieval.searcher import Searcher
+from sparseembed.sparse.bm25 import K1, B
 
 TIMED_HITS = 10  # hits asked for while timing
 DEFAULT_M = 20
@@ -55,7 +56,7 @@ def bm25(bench: Bench) -> Row:
     run = {query: as_trec_eval_reads(hits) for query, hits in bench.bm25_run(bench.split, bench.queries).items()}
     texts = list(bench.queries.values())
     latency = measure_latency(texts, lambda text: text, lambda text: bench.bm25.search(text, TIMED_HITS))
-    about = {"k1": 0.9, "b": 0.4, "analyzer": bench.analyzer}
+    about = {"k1": K1, "b": B, "analyzer": bench.analyzer}
     return Row("bm25", "flat", run, latency, folder_bytes(bench.folder / "bm25" / "lucene"), 0, about)
 
 

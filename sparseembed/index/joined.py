@@ -35,6 +35,7 @@ class JoinedSnapshot(Snapshot):
         self.segments = [segment for part in parts for segment in part.segments]
         self.deleted = [flags for part in parts for flags in part.deleted]
         self.statistics_files = parts[0].statistics_files
+        self._found = {}
 
     def close(self) -> None:
         """Close all files; closing twice is no error."""

@@ -15,7 +15,7 @@ from sparseembed.sparse.config import USUAL
 from sparseembed.text import shown
 
 FILE = "manifest.json"
-FORMAT = 4
+FORMAT = 5
 LARGEST = 64 << 20  # bytes of a manifest: a longer one is none of ours
 _VERSIONED = ("sparseembed", "pyserini", "torch", "transformers", "numpy")
 

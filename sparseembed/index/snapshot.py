@@ -28,6 +28,7 @@ LUCENE = "lucene"
 KERNELS = "sparseembed.index.segment.kernels"
 TRIES = 20  # to open a commit that is replaced at the same moment
 WAIT = 0.05  # seconds between them
+REMEMBERED = 1024  # places of documents that were looked for last
 
 
 class Place(NamedTuple):
@@ -61,6 +62,7 @@ class Snapshot:
         self.manifest = manifest
         self.segments: list[SegmentReader] = []
         self.deleted: list[Flags | None] = []
+        self._found: dict[str, Place] = {}
         folder = own_folder(path, manifest.statistics["folder"])
         own_folder(path, LUCENE)
         self.statistics_files = CheckedFiles(folder, manifest.statistics["files"])
@@ -99,11 +101,17 @@ class Snapshot:
 
     def find(self, doc_id: str) -> Place | None:
         """Return where a document stands; None where the index has none of that id."""
+        known = self._found.get(doc_id)  # of a hit, one asks for text, metadata and passage
+        if known is not None:
+            return known
         for place in reversed(range(len(self.segments))):
             number = self.segments[place].number(doc_id)
             flags = self.deleted[place]
             if number is not None and (flags is None or not flags[number]):
-                return Place(place, number)
+                if len(self._found) >= REMEMBERED:
+                    self._found = {}
+                self._found[doc_id] = found = Place(place, number)
+                return found
         return None
 
     def place(self, doc_id: str) -> Place:

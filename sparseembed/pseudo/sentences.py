@@ -5,9 +5,9 @@ import re
 from sparseembed.pseudo.folding import squeeze
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
-# An end with its closing quotes and brackets, then white space; the full stops of CJK need none.
+# An end (also of Arabic, Urdu and Hindi) with its closing quotes and brackets, then white space; CJK's need none.
 # A run of stops is looked at from its first one alone, and nothing of it is given back: 50,000 of them are one step.
-_END = re.compile(r"(?:(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s)|[。！？｡]++[」』”’）]*+)")
+_END = re.compile(r"(?:(?<![.!?…؟۔।॥])[.!?…؟۔।॥]++[\"'”’»)\]]*+(?=\s)|[。！？｡]++[」』”’）]*+)")
 _VISIBLE = re.compile(r"\S")
 _WORD_AND_STOP = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)\.")
 _OPENING = "\"'“‘«([¿¡"
@@ -21,9 +21,10 @@ _ABBREVIATIONS = frozenset(_ABBREVIATION_LIST.split())
 def split_sentences(text: str) -> list[str]:
     """Split a text into sentences.
 
-    A sentence ends at ".", "!", "?" or "…" before white space and a capital, a digit, an opening quote or bracket, or a
-    letter of a script without case (in a text without capitals: any letter); not after an initial or an abbreviation
-    such as "e.g.", "et al." or "Fig."; and at a blank line or a full stop of Chinese or Japanese.
+    A sentence ends at ".", "!", "?", "…" or their like of Arabic and Hindi, before white space and a capital, a digit,
+    an opening quote or bracket, or a letter of a script without case (in a text without capitals: any letter); not
+    after an initial or an abbreviation such as "e.g.", "et al." or "Fig."; and at a blank line or a full stop of
+    Chinese or Japanese.
 
     :param text: Any text.
     :return: Its sentences with white space folded, none of them empty.

@@ -4,40 +4,32 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from sparseembed import __version__
 from sparseembed.errors import SparseEmbedError
 from sparseembed.progress import set_reporter
+from sparseembed.serving.direct import direct_routes
 from sparseembed.serving.guard import Guard
 from sparseembed.serving.indexes import ServedIndexes
 from sparseembed.serving.logs import LogReporter, log_failure
 from sparseembed.serving.metrics import Metrics
 from sparseembed.serving.page import page_router
 from sparseembed.serving.pool import Pool
-from sparseembed.serving.problems import Problem, add_handlers
+from sparseembed.serving.problems import add_handlers
 from sparseembed.serving.routes.documents import documents_router
 from sparseembed.serving.routes.explain import explain_router
 from sparseembed.serving.routes.health import health_router
 from sparseembed.serving.routes.search import search_router
 from sparseembed.serving.routes.server import server_router
+from sparseembed.serving.schema import DescribedApp
 from sparseembed.serving.settings import Settings
 
 ROUTERS = (search_router, explain_router, documents_router, server_router, health_router)
 """Functions from the indexes and the settings to the routes of one subject."""
 
-
-class _App(FastAPI):
-    """An application whose schema has the form of problems."""
-
-    def openapi(self) -> dict[str, object]:
-        """Return the OpenAPI schema."""
-        if self.openapi_schema is None:
-            schema = super().openapi()
-            form = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(form.pop("$defs"), Problem=form)
-        return self.openapi_schema or {}
+DIRECT = frozenset({search_router, explain_router})
+"""Those whose routes are answered without FastAPI (see `direct`)."""
 
 
 def create_app(indexes: ServedIndexes, settings: Settings) -> FastAPI:
@@ -61,7 +53,7 @@ def create_app(indexes: ServedIndexes, settings: Settings) -> FastAPI:
             indexes.close()
 
     # No page of documentation: FastAPI's loads scripts from another host.
-    app = _App(
+    app = DescribedApp(
         title="sparseembed",
         version=__version__,
         lifespan=lifespan,
@@ -69,13 +61,17 @@ def create_app(indexes: ServedIndexes, settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.describe(settings, indexes.searching)
     app.state.pool = Pool(settings.threads)
     app.state.metrics = Metrics()
     app.state.metrics.look_at(indexes)
     add_handlers(app)
     app.add_middleware(Guard, settings=settings, metrics=app.state.metrics)
-    for router in ROUTERS:
-        app.include_router(router(indexes, settings))
+    for made in ROUTERS:
+        router: APIRouter = made(indexes, settings)
+        if made in DIRECT:
+            app.router.routes.extend(direct_routes(router))
+        app.include_router(router)
     if settings.page:
         app.include_router(page_router(indexes, settings))
     if settings.agents:

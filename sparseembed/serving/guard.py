@@ -19,6 +19,7 @@ TOLD = "told"
 
 _DRAINED = 64 << 20  # bytes of a body over the limit that are read, so that its sender comes to read the answer
 _CLOSE = {"connection": "close"}
+_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class _TooLongError(Exception):
@@ -38,6 +39,9 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"]
+        if method == "HEAD":  # what GET is answered, of which the protocol sends no body
+            scope = {**scope, "method": "GET"}
         start, status, size = time.perf_counter(), 0, 0
 
         async def sent(message: Message) -> None:
@@ -57,9 +61,9 @@ class Guard:
             seconds = time.perf_counter() - start
             route = getattr(scope.get("route"), "path", "other")
             # 499: the client went before it was answered.
-            self._metrics.ended(route, scope["method"], status or 499, seconds)
+            self._metrics.ended(route, method, status or 499, seconds)
             told = scope.get("state", {}).get(TOLD, {})
-            log_request(_line(scope, route, status or 499, size, seconds) | told)
+            log_request(_line(scope, method, route, status or 499, size, seconds) | told)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, begun: Any) -> None:
         settings = self._settings
@@ -74,8 +78,9 @@ class Guard:
             return
         doing = "The request's body did not arrive"
         try:
-            async with asyncio.timeout(settings.seconds):
-                receive = await _whole_body(scope, receive, settings.max_body)
+            if _BODY & {name for name, _ in scope["headers"]}:
+                async with asyncio.timeout(settings.seconds):
+                    receive = await _whole_body(scope, receive, settings.max_body)
             doing = "The request could not be answered"
             path = scope["path"].removeprefix(scope.get("root_path", ""))  # the rest, where the server is mounted
             untimed = (scope["method"], path.strip("/").partition("/")[0]) in UNTIMED
@@ -102,8 +107,6 @@ async def _whole_body(scope: Scope, receive: Receive, most: int) -> Receive:
     :raises _TooLongError: It has more bytes than `most`.
     """
     headers = dict(scope["headers"])
-    if not headers.keys() & {b"content-length", b"transfer-encoding"}:
-        return receive
     length = int(headers.get(b"content-length", b"0"))
     if length > most + _DRAINED or (length > most and b"expect" in headers):
         raise _TooLongError
@@ -140,10 +143,10 @@ def _host_allowed(scope: Scope, hosts: tuple[str, ...] | None) -> bool:
     return name.strip("[]").lower() in hosts
 
 
-def _line(scope: Scope, route: str, status: int, size: int, seconds: float) -> dict[str, Any]:
+def _line(scope: Scope, method: str, route: str, status: int, size: int, seconds: float) -> dict[str, Any]:
     client = scope.get("client")
     return {
-        "method": scope["method"],
+        "method": method,
         "route": route,
         "status": status,
         "bytes": size,

@@ -9,6 +9,7 @@ from typing import Any
 from sparseembed.progress import SilentReporter
 
 LOGGER = logging.getLogger("sparseembed.serving")
+_ENCODER = json.JSONEncoder(default=str)
 
 
 class JsonLines(logging.Formatter):
@@ -32,7 +33,7 @@ class JsonLines(logging.Formatter):
             line["error"] = type(error).__name__
             frames = traceback.extract_tb(error.__traceback__)
             line["trace"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        return json.dumps(line, default=str)
+        return _ENCODER.encode(line)
 
 
 class LogReporter(SilentReporter):

@@ -151,7 +151,7 @@ class DocumentFound(BaseModel):
 class NewDocument(BaseModel):
     """A document to be added."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     id: str = Field(min_length=1, description="Unique, without white space.")
     title: str = ""
@@ -162,7 +162,7 @@ class NewDocument(BaseModel):
 class AddRequest(BaseModel):
     """Documents to be added in one step."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     documents: list[NewDocument] = Field(min_length=1)
     index: str | None = Field(None, description="Name of the index; the server's first when left out.")

@@ -11,13 +11,19 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from sparseembed.errors import ConfigError, DataError, SparseEmbedError
 from sparseembed.serving.indexes import UnknownIndexError
 from sparseembed.serving.logs import log_failure
+from sparseembed.text import one_line, shown
 
 MEDIA_TYPE = "application/problem+json"
 FAILED = "The server failed; its log says how."
+ALWAYS = (400, 408, 413, 421, 500, 503)
+"""Statuses that any request may get."""
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Fault(BaseModel):
@@ -79,20 +85,51 @@ def error_of(error: SparseEmbedError, status: int, names: Mapping[str, str]) -> 
     return ProblemError(status, detail)
 
 
+def is_json(content_type: str) -> bool:
+    """Say whether a body's type is JSON."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith("application/") and (kind == "application/json" or kind.endswith("+json"))
+
+
+def not_json() -> ProblemError:
+    """Return the problem of a body of another type, which is also what curl sends where nothing is said of it."""
+    return ProblemError(415, "The body is to be JSON: send it with the header Content-Type: application/json.")
+
+
+def unreadable(error: ValueError | RecursionError) -> ProblemError:
+    """Return the problem of a body that cannot be read as JSON, from what the reader says."""
+    if isinstance(error, json.JSONDecodeError):
+        reason = one_line(error)
+    elif isinstance(error, UnicodeDecodeError):
+        reason = f"its byte {error.start:,} is no UTF-8"
+    elif isinstance(error, RecursionError):
+        reason = "it is nested too deep"
+    else:
+        reason = "a number is too long"
+    return ProblemError(400, f"The body cannot be read as JSON: {reason}.")
+
+
 def add_handlers(app: FastAPI) -> None:
     """Let an application answer errors with problems."""
 
     @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> Response:
+    async def refused(request: Request, error: HTTPException) -> Response:
         detail = error.detail
         if error.status_code == 404 and not isinstance(error, ProblemError):
             detail = "There is nothing at this path: /openapi.json says what there is."
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if error.status_code == 405 and not isinstance(error, ProblemError):
-            detail = "This path does not take this method."
-        return problem(error.status_code, detail, error.headers)
+            headers["allow"] = ", ".join(_allowed(request))
+            detail = f"This path takes the methods {headers['allow']}, and not {shown(request.method)}."
+        if error.status_code == 400 and isinstance(error.__cause__, ValueError | RecursionError):
+            detail = unreadable(error.__cause__).detail
+        return problem(error.status_code, detail, headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        if isinstance(error.body, bytes) and not is_json(request.headers.get("content-type", "")):
+            error_of_type = not_json()
+            return problem(error_of_type.status_code, error_of_type.detail)
         faults = [Fault(where=_place(each["loc"]), message=each["msg"]) for each in error.errors()]
         malformed = any(each["type"] == "json_invalid" for each in error.errors())
         first = faults[0]
@@ -106,6 +143,14 @@ def add_handlers(app: FastAPI) -> None:
             return problem(422, str(error))
         log_failure("a request failed", error)
         return problem(500, FAILED)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods that a path takes, whichever of its routes takes each."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    routes = request.app.router.routes
+    takes = [method for method in scopes if any(each.matches(scopes[method])[0] is Match.FULL for each in routes)]
+    return ["HEAD", *takes] if "GET" in takes else takes  # the guard makes one of the other
 
 
 def _place(place: Sequence[int | str]) -> str:

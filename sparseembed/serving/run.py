@@ -65,7 +65,7 @@ def serve(
     workers: int = 1,
     quiet: bool = False,
 ) -> None:
-    """Serve indexes until the process is told to end, by SIGTERM or SIGINT; requests in hand are answered first.
+    """Serve indexes until the process is told to end (SIGTERM, SIGINT, SIGHUP); requests in hand are answered first.
 
     :param folders: Index folders; the first is the default.
     :param searching: How they are searched.
@@ -95,8 +95,11 @@ def _serve_here(config: "Config", listener: socket.socket, host: str, port: int)
 
     # uvicorn raises the signal that ended it once more, when all is done: for a server told to end, that is no failure.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    server = Server(config)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a terminal that closes; ignored where nohup has started it
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, server.handle_exit)
     try:
-        Server(config).run([listener])
+        server.run([listener])
     except OSError as error:  # another has begun to listen there meanwhile
         raise _unusable(host, port, error) from None
     finally:

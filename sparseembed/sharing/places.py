@@ -14,6 +14,7 @@ from sparseembed.sharing.contents import SEALS, Contents, parsed_contents
 from sparseembed.text import one_line, shown
 
 JOURNAL = "push.json"  # what a push has finished: name -> sha256; there while one is under way
+_OBJECT_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "tos"))
 _LARGEST = 64 << 20  # bytes of a seal: a longer one is none of ours
 
 
@@ -97,10 +98,10 @@ class Place:
         """
         done = dict(known)
         with self._told("written"):
-            self._system.makedirs(self._path, exist_ok=True)
+            self._make_folder(self._path)
             self._write(JOURNAL, json_bytes(done))
             for name, file in files.items():
-                self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+                self._make_folder(self._at(name).rpartition("/")[0])
                 self._system.put_file(str(file), self._at(name))
                 done[name] = str(contents.files[name]["sha256"])
                 self._write(JOURNAL, json_bytes(done))
@@ -119,6 +120,11 @@ class Place:
         with self._told("written"):
             for seal in SEALS:
                 self._remove(seal)
+
+    def _make_folder(self, path: str) -> None:
+        """Make a folder; a store of objects has none, and would make a bucket of a name that is mistyped."""
+        if not _OBJECT_STORES.intersection(protocols(self._system)):
+            self._system.makedirs(path, exist_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:
         self._system.pipe_file(self._at(name), content)
@@ -178,6 +184,12 @@ class HubPlace(Place):
         return kind or "model", f"{owner}/{name}", revision or None, "/".join(folder)
 
 
+def protocols(system: Any) -> tuple[str, ...]:
+    """Return the names of a file system of fsspec."""
+    found = system.protocol
+    return tuple(found) if isinstance(found, tuple | list) else (found,)
+
+
 def open_place(url: str) -> Place:
     """Return a place by its URL.
 
@@ -188,7 +200,7 @@ def open_place(url: str) -> Place:
     if not is_url(url):
         raise ConfigError(f"{shown(url)} is no URL: give one such as s3://bucket/name, file:///path or hf://owner/name")
     system, path = file_system(url)
-    hub = "hf" in (system.protocol if isinstance(system.protocol, tuple | list) else (system.protocol,))
+    hub = "hf" in protocols(system)
     if len([part for part in path.split("/") if part]) < (2 if hub else 1):
         raise ConfigError(f"{shown(url)} names no folder: give one below it")
     return (HubPlace if hub else Place)(system, path, url.rstrip("/"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sparseembed.charts import Series, lines, standalone
+from sparseembed.charts import Series, lines
 
 _UNKNOWN = "not given"
 
@@ -17,7 +17,7 @@ def write_card(folder: Path, name: str, trained: Mapping[str, Any]) -> None:
     :param trained: What training.json holds.
     """
     curve = trained["about"]["curve"]
-    (folder / "curve.svg").write_text(standalone(curve_svg(curve)), encoding="utf-8")
+    (folder / "curve.svg").write_text(curve_svg(curve), encoding="utf-8")
     (folder / "README.md").write_text(card(name, trained), encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sparseembed.charts import need_charts
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.adapters import ABOUT
@@ -103,6 +104,7 @@ def train(
     :raises EmbedderError: The model cannot be loaded, or the loss is NaN.
     """
     require_peft()
+    need_charts()
     kept, aside = hold_out(sources, held_out)
     name = f"{sum(len(source.pairs) for source in sources):,} pairs of {len(sources)} files"
     documents = [pair.positive for source in kept for pair in source.pairs]
@@ -133,6 +135,7 @@ def adapt(
     :raises EmbedderError: As in `train`.
     """
     require_peft()
+    need_charts()
     recipe = recipe or ADAPT
     made = pseudo_pairs(corpus, recipe.seed, held_out)
     documents = [document.contents for document in corpus]

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseembed import charts
 from sparseembed.analysis import metrics, spectrum, tokens, verdict
 from sparseembed.analysis.metrics import (
     global_counts,
@@ -106,7 +105,7 @@ def test_text_terms_leave_out_special_tokens_and_what_is_cut_off(tiny_tokenizer)
     assert text_terms([" ", ""], tiny_tokenizer, space.term_of_piece, "{text}", 8) == [[], []]
 
 
-@pytest.mark.parametrize("module", [charts, metrics, spectrum, tokens, verdict])
+@pytest.mark.parametrize("module", [metrics, spectrum, tokens, verdict])
 def test_the_examples_in_docstrings_hold(module):
     assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
 

@@ -79,7 +79,7 @@ def check_page(folder, content):
         assert f"(small-{kind}.svg)" in page
         root = ElementTree.parse(folder / f"small-{kind}.svg").getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        assert root.findall(".//{http://www.w3.org/2000/svg}polyline")
+        assert "nDCG@10" in root.findtext("{http://www.w3.org/2000/svg}title")
 
 
 def test_bad_input_is_one_line(folder, monkeypatch, capsys):

@@ -2,12 +2,8 @@
 
 import json
 import xml.etree.ElementTree as ET
-from itertools import pairwise
 
 import encoders
-import pytest
-
-from sparseembed.charts import HEIGHT, WIDTH, Point, points
 
 
 def report(name, documents, shift=0.0):
@@ -56,21 +52,3 @@ def test_times_of_a_collection_that_was_not_measured_are_told(tmp_path, monkeypa
         "sys.argv", ["encoders.py", str(tmp_path), "--out", str(tmp_path / "out"), "--times", "scifact"]
     )
     assert encoders.main() == 0
-
-
-def test_points_stay_in_the_frame_and_their_names_apart():
-    given = [Point(f"system {n}", 10 ** (n / 5 - 2), 0.3 + n % 3 / 1000, n % 4) for n in range(14)]
-    root = ET.fromstring(points(given, ["a", "b", "c", "d"], "ms", "nDCG@10"))
-    circles = [each for each in root.iter() if each.tag.endswith("circle")]
-    assert len(circles) == 14
-    assert all(0 <= float(each.get("cx")) <= WIDTH and 0 <= float(each.get("cy")) <= HEIGHT for each in circles)
-    names = [each for each in root.iter() if each.tag.endswith("text") and (each.text or "").startswith("system")]
-    places = sorted((float(each.get("y")), float(each.get("x"))) for each in names)
-    assert len(names) == 14
-    for one, other in pairwise(places):
-        assert other[0] - one[0] >= 10.9 or abs(other[1] - one[1]) >= 149
-
-
-@pytest.mark.parametrize("given", [[], [Point("one", 1.0, 0.5)]])
-def test_few_points_are_drawn_too(given):
-    assert ET.fromstring(points(given, ["a"], "x", "y")).tag.endswith("svg")

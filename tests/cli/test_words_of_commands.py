@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparseembed.cli import COMMANDS, parser_of
+from sparseembed.cli.completion import subparsers
 from sparseembed.cli.parser import CommandParser
 
 
@@ -152,3 +154,28 @@ def test_help_is_that_of_argparse():
     for action in search_parser()._actions[1:]:
         plain._add_action(action)
     assert search_parser().format_help() == plain.format_help()
+
+
+def value_for(action):
+    return str(next(iter(action.choices))) if action.choices else "1"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_option_of_a_command_stands_anywhere(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    parser = parser_of((command,))
+    actions = subparsers(parser)[command]._actions
+    named = [value_for(each) for each in actions if not each.option_strings and each.nargs != "*"]
+    needed = [
+        f"{each.option_strings[0]}={value_for(each)}" for each in actions if each.required and each.option_strings
+    ]
+    for action in actions:
+        if not action.option_strings or action.dest in ("help", "advanced_help") or action.nargs not in (None, 0):
+            continue
+        words = [action.option_strings[-1], *([value_for(action)] if action.nargs is None else [])]
+        orders = [*needed, *words, *named], [*named, *words, *needed], [*named[:1], *needed, *words, *named[1:]]
+        first, *others = (vars(parser.parse_args([command, *order])) for order in orders)
+        assert all(other == first for other in others)
+        if action.metavar in ("INDEX", "DATASET", "FILE", "DIR", "REPORT", "ADAPTER", "OUT.trec"):
+            found = parser.parse_args([command, *needed, *named, f"{action.option_strings[-1]}=~/x"])
+            assert getattr(found, action.dest) in (f"{tmp_path}/x", [f"{tmp_path}/x"])

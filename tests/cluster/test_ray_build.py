@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -219,6 +221,21 @@ def test_a_driver_that_dies_at_any_moment_goes_on(corpus, embedder, whole, tmp_p
     left[0] = -1
     with pytest.raises(IndexFolderError, match="which is no part"):
         build_on_cluster(corpus, whole, embedder, "word", spreading)
+
+
+def test_marks_of_drivers_that_are_gone_are_removed(tmp_path, monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine = building._mark(tmp_path)
+    other = tmp_path / f".seen-{ended.pid}-x@another.machine"
+    other.touch()
+    (tmp_path / f".seen-{ended.pid}-x@{socket.gethostname()}").touch()
+    last = building._mark(tmp_path)
+    assert {*tmp_path.iterdir()} == {mine, other, last}
+    os.utime(other, (0, 0))
+    last.unlink()
+    last = building._mark(tmp_path)
+    assert {*tmp_path.iterdir()} == {mine, last}
 
 
 def test_what_workers_lack_is_one_line(corpus, embedder, tmp_path, monkeypatch):

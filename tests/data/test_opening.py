@@ -10,7 +10,7 @@ import threading
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -104,7 +104,8 @@ def zstandard(monkeypatch):
             return self._zlib.decompress(packed[skipped:])
 
     library = ModuleType("zstandard")
-    library.ZstdDecompressor, library.ZstdError = Frame, zlib.error
+    library.ZstdDecompressor = lambda max_window_size: SimpleNamespace(decompressobj=Frame)
+    library.ZstdError = zlib.error
     monkeypatch.setitem(sys.modules, "compression", None)
     monkeypatch.setitem(sys.modules, "zstandard", library)
     return lambda raw: b"\x28\xb5\x2f\xfd" + zlib.compress(raw)

@@ -207,13 +207,14 @@ def test_a_closed_engine_says_so(tmp_path):
 
 
 def test_a_damaged_term_is_found_when_it_is_searched(tmp_path, way):
-    reader = segment(tmp_path / "s", ["1", "2"], [{"a": 1, "b": 2}, {"b": 9}])
+    many = 4096  # documents with "b", whose postings begin on one page and end on another
+    reader = segment(tmp_path / "s", list(map(str, range(many))), [{"a": 1}] + [{"b": 9 + at} for at in range(1, many)])
     path = tmp_path / "s" / "postings.bits"
     data = bytearray(path.read_bytes())
     data[int(reader.arrays.begins[-1]) - 1] ^= 1
     path.write_bytes(data)
     engine = way([SegmentReader(reader.folder)], [None])
-    assert engine.search({"a": 1}, 5) == [Hit("1", 1.0, 1)]
+    assert engine.search({"a": 1}, 5) == [Hit("0", 1.0, 1)]
     with pytest.raises(IndexFolderError, match="'b'"):
         engine.search({"b": 1}, 5)
 

@@ -1,4 +1,4 @@
-"""The randomisation test against enumeration and scipy; Holm's correction against figures worked by hand."""
+"""The randomisation test against enumeration and scipy's own; Holm's correction against figures worked by hand."""
 
 import itertools
 import tracemalloc
@@ -53,12 +53,10 @@ def test_exact_equals_enumeration_in_integers(units):
     assert sign_flip_test(np.array(units) / 10) == sum(abs(total) >= observed for total in sums) / len(sums)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(-(2**20), 2**20).filter(bool), min_size=2, max_size=10))
-def test_exact_equals_scipy(units):
-    # Of numbers that add up exactly in binary: scipy's own tolerance is too small for sums that nearly cancel.
-    differences = np.array(units) / 2**20
-    assert sign_flip_test(differences) == pytest.approx(min(1.0, by_scipy(differences, np.inf)), abs=1e-12)
+def test_sums_that_cancel_on_paper_are_equal():
+    differences = np.array([6, 8, -9, 3, -8]) / 10
+    assert sign_flip_test(differences) == 1.0
+    assert by_scipy(differences, np.inf) < 1.0  # why its own statistic of the mean is not taken
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.05, 0.1, 0.15])

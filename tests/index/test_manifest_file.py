@@ -140,9 +140,9 @@ def test_what_is_no_manifest_is_one_line(tmp_path, text):
     [
         (1, "is an index of format 1, which is read no more: run the command that built it again with --overwrite"),
         (3, "is an index of format 3, which is read no more: run the command that built it again with --overwrite"),
-        (5, "and this sparseembed reads format 4: build the index again"),
-        ("3", "reads format 4"),
-        ("x\n" * 99, "reads format 4"),
+        (6, "and this sparseembed reads format 5: build the index again"),
+        ("3", "reads format 5"),
+        ("x\n" * 99, "reads format 5"),
         (None, "manifest.json is damaged"),
         ([3], "manifest.json is damaged"),
         (2.5, "manifest.json is damaged"),

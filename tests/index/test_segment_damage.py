@@ -12,6 +12,7 @@ from sparseembed.engines.native import NativeEngine
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.block import Block
 from sparseembed.index.segment import SegmentReader, SegmentWriter
+from sparseembed.index.segment.planes import whole
 from sparseembed.index.segment.tables import MAGIC
 
 FILES = ["postings.bits", "terms.tables", "documents.tables", "texts.lz4"]
@@ -101,15 +102,15 @@ def forge(path, change):
     size = struct.unpack("<8sII", data[:16])[1]
     header = json.loads(data[16 : 16 + size])
     place, arrays = 16 + size, {}
-    for name, dtype, count, _ in header["arrays"]:
-        nbytes = np.dtype(dtype).itemsize * count
-        arrays[name] = np.frombuffer(data[place : place + nbytes], dtype=dtype).copy()
+    for name, dtype, count, used, nbytes, _ in header["arrays"]:
+        stored = np.frombuffer(data[place : place + nbytes], dtype=np.uint8)
+        arrays[name] = whole(stored, np.dtype(dtype), count, used).copy()
         place += nbytes + -nbytes % 64
     change(header["meta"], arrays)
     body, entries = b"", []
     for name, array in arrays.items():
         raw = array.tobytes() + bytes(-array.nbytes % 64)
-        entries.append([name, array.dtype.str, len(array), zlib.crc32(raw)])
+        entries.append([name, array.dtype.str, len(array), array.itemsize, array.nbytes, zlib.crc32(raw)])
         body += raw
     text = json.dumps({"meta": header["meta"], "arrays": entries}).encode()
     text += b" " * (-(16 + len(text)) % 64)
@@ -133,19 +134,20 @@ def meta(name, value):
 @pytest.mark.parametrize(
     ("file", "change"),
     [
-        ("terms.tables", put("slice_begins", 1, 10**15)),
-        ("terms.tables", put("slice_begins", 1, -5)),
-        ("terms.tables", put("slice_begins", -1, 10**15)),
-        ("terms.tables", put("slice_starts", 1, 0)),
-        ("terms.tables", put("slice_starts", -1, 99)),
+        ("terms.tables", put("slice_extra", 1, 2**32 - 1)),
+        ("terms.tables", put("slice_postings", 1, 0)),
+        ("terms.tables", put("slice_postings", -1, 2**32 - 1)),
+        ("terms.tables", put("term_slices", 1, 0)),
+        ("terms.tables", put("term_slices", -1, 99)),
         ("terms.tables", put("slice_chunks", 0, 1)),
         ("terms.tables", put("slice_maxima", 0, 0)),
-        ("terms.tables", put("term_offsets", 1, 10**12)),
+        ("terms.tables", put("term_sizes", 1, 2**32 - 1)),
         ("terms.tables", meta("bits", 17)),
         ("terms.tables", meta("bits", 1)),
-        ("terms.tables", put("slice_widths", 0, 0)),
-        ("terms.tables", put("slice_widths", -1, 17)),
-        ("terms.tables", put("frequencies", 0, 10**9)),
+        ("terms.tables", put("slice_packing", 0, 0)),
+        ("terms.tables", put("slice_packing", -1, 0x2F)),
+        ("terms.tables", lambda _, arrays: arrays.update(largest_10=arrays["largest_10"][1:])),
+        ("terms.tables", lambda _, arrays: arrays.update(crcs=arrays["crcs"][:0])),
         ("terms.tables", meta("chunk_bits", 0)),
         ("terms.tables", meta("chunk_bits", 10**9)),
         ("terms.tables", meta("chunk_bits", 2)),
@@ -153,10 +155,10 @@ def meta(name, value):
         ("terms.tables", meta("postings", 10**18)),
         ("documents.tables", put("ranks", 0, 40)),
         ("documents.tables", put("ranks", 0, -1)),
-        ("documents.tables", put("id_offsets", 3, 10**12)),
-        ("documents.tables", put("text_offsets", 3, -1)),
+        ("documents.tables", put("id_sizes", 3, 2**32 - 1)),
+        ("documents.tables", lambda _, arrays: arrays.update(text_sizes=arrays["text_sizes"][1:])),
         ("documents.tables", put("block_documents", 0, 1)),
-        ("documents.tables", put("block_offsets", -1, 10**12)),
+        ("documents.tables", put("block_sizes", -1, 2**32 - 1)),
         ("documents.tables", meta("documents", 39)),
     ],
 )
@@ -169,10 +171,10 @@ def test_sound_checksums_over_wrong_numbers(copy, file, change):
 @pytest.mark.parametrize(
     ("file", "change"),
     [
-        ("documents.tables", put("text_offsets", -1, 10**15)),
+        ("documents.tables", put("text_sizes", -1, 2**32 - 1)),
         ("documents.tables", put("ranks", 0, 5)),
         ("terms.tables", put("slice_maxima", 0, 1)),
-        ("terms.tables", put("largest", 1, 9)),
+        ("terms.tables", put("largest_10", 1, 9)),
         ("terms.tables", put("term_bytes", 0, 0x7A)),
         ("terms.tables", put("term_bytes", -1, 0xFF)),
     ],
@@ -189,7 +191,7 @@ def test_documents_that_do_not_exist(copy):
     begin, end = reader.arrays.begins[reader.arrays.starts[:2]].tolist()
     data[begin:end] = b"\xff" * (end - begin)
     (copy / "postings.bits").write_bytes(data)
-    forge(copy / "terms.tables", put("crcs", 0, zlib.crc32(data[begin:end])))
+    forge(copy / "terms.tables", put("crcs", 0, zlib.crc32(data[: int(reader.arrays.begins[-1])])))
     for compiled in (False, True):
         reader = SegmentReader(copy)
         engine = NativeEngine([reader], [None], warm=False)
@@ -210,8 +212,9 @@ def test_headers_of_nonsense(copy, header):
         SegmentReader(copy)
 
 
-def test_a_huge_count_allocates_nothing(copy):
-    names = json.dumps({"meta": {}, "arrays": [["term_bytes", "|u1", 10**18, 0]]}).encode()
+@pytest.mark.parametrize("stored", [0, 10**18])
+def test_a_huge_count_allocates_nothing(copy, stored):
+    names = json.dumps({"meta": {}, "arrays": [["term_bytes", "|u1", 10**18, 1, stored, 0]]}).encode()
     (copy / "terms.tables").write_bytes(struct.pack("<8sII", MAGIC, len(names), zlib.crc32(names)) + names)
     with pytest.raises(IndexFolderError):
         SegmentReader(copy)

@@ -5,12 +5,13 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from libraries import faults
 
 from sparseembed.pseudo import sentences
 from sparseembed.pseudo.folding import squeeze
 from sparseembed.pseudo.sentences import split_sentences
 
-PLAIN_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*)")
+PLAIN_END = re.compile(r"(?:[.!?…؟۔।॥]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*)")
 
 
 def plain(text):
@@ -37,7 +38,20 @@ def plain_ends(sentence, following, cased):
     return True
 
 
-PIECES = [*".!?… \n\t\"'”’»)](«“A1é", "\u2028", "\x1c", "\u3000", "word", "Dr.", "e.g.", "al.", "。", "」", "）", "J."]
+PIECES = [
+    *".!?…؟। \n\t\"'”’»)](«“A1é",
+    "\u2028",
+    "\x1c",
+    "\u3000",
+    "word",
+    "Dr.",
+    "e.g.",
+    "al.",
+    "。",
+    "」",
+    "）",
+    "J.",
+]
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
@@ -71,3 +85,7 @@ LONG = 200_000  # by the plain rule each of these takes minutes to hours
 )
 def test_long_texts_of_few_kinds_of_characters(text, count):
     assert len(split_sentences(text)) == count
+
+
+def test_sentences_of_several_languages():
+    assert faults(split_sentences) == ["German", "German"]  # "z. B." and "3. Mai"

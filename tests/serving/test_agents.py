@@ -229,6 +229,15 @@ def test_other_sites_do_not_reach_the_tools(address):
         assert answer.status_code in (403, 421)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_there_is_nothing_to_listen_to(address, method):
+    """Else clients, which ask for a stream, would get one that ends by the time limit, and again."""
+    import httpx
+
+    answer = httpx.request(method, address, headers={"accept": "text/event-stream"})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 def test_the_example_runs(index):
     example = Path(__file__).parents[2] / "examples" / "agent.py"
     done = subprocess.run(

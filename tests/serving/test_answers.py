@@ -125,7 +125,19 @@ WRONG = [
     ("GET", "/explain", {"params": {"query": "x", "id": "unknown"}}, 404, "no document 'unknown'"),
     ("POST", "/search", {"content": b"{"}, 400, "JSON"),
     ("POST", "/search", {"content": b"[]"}, 422, "body"),
-    ("POST", "/search", {"content": b"\xff\xfe"}, 400, ""),
+    ("POST", "/search", {}, 422, "body: Field required"),
+    ("POST", "/search", {"content": b'{"query": "\xff\xfe"}'}, 400, "JSON: its byte 11 is no UTF-8"),
+    ("POST", "/search", {"content": b'{"query": ' + b"[" * 100_000}, 400, "nested too deep"),
+    ("POST", "/search", {"content": b'{"query": "x", "k": ' + b"9" * 5_000 + b"}"}, 400, "a number is too long"),
+    ("POST", "/search", {"json": {"query": "x", "k": True}}, 422, "body.k"),
+    ("POST", "/search", {"json": {"query": "x", "k": "3"}}, 422, "body.k"),
+    ("POST", "/search", {"json": {"query": "x", "feedback": 0}}, 422, "body.feedback"),
+    ("POST", "/search", {"json": {"query": "x", "filter": [1]}}, 422, "body.filter.0"),
+    ("POST", "/search", {"data": {"query": "x"}}, 415, "Content-Type: application/json"),
+    ("POST", "/reload", {"data": {"index": "animals"}}, 415, "Content-Type: application/json"),
+    ("GET", "/assets/..%2f..%2frouter.py", {}, 404, "nothing at this path"),
+    ("GET", "/assets/%2e%2e", {}, 404, "nothing at this path"),
+    ("GET", "/assets/page.css%00", {}, 404, "nothing at this path"),
     ("POST", "/search", {"json": {"query": "x" * (10 << 20)}}, 413, "1,048,576 bytes"),
     ("POST", "/search", {"content": iter([b" " * (1 << 20)] * 10)}, 413, "1,048,576 bytes"),
     ("POST", "/reload", {"json": {"index": "unknown"}}, 404, "no index"),
@@ -239,6 +251,37 @@ def test_the_schema_is_valid_and_answers_fit_it(client):
     jsonschema.validate(client.get("/documents/cat").json(), form("/documents/{id}"), jsonschema.Draft202012Validator)
     refused = client.get("/search", params={"k": 3}).json()
     jsonschema.validate(refused, form("/search", "422"), jsonschema.Draft202012Validator)
+
+
+def test_the_schema_tells_this_servers_limits(client):
+    schema = client.get("/openapi.json").json()
+    form = schema["components"]["schemas"]["SearchRequest"]["properties"]
+    given = {each["name"]: each["schema"] for each in schema["paths"]["/search"]["get"]["parameters"]}
+    for told in (form, given):
+        assert told["query"]["maxLength"] == 100
+        assert (told["k"]["minimum"], told["k"]["maximum"]) == (1, 20)
+        assert [each.get("enum") for each in told["expand"]["anyOf"]] == [[0], None]
+        assert [each.get("enum") for each in told["encoder"]["anyOf"]] == [["none"], None]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/search?query=cat", "/documents/cat", "/nothing", "/assets/page.css"]
+)
+def test_head_is_get_without_a_body(client, path):
+    asked, whole = client.head(path), client.get(path)
+    assert (asked.status_code, asked.content) == (whole.status_code, b"")
+    named = ("content-type", "content-length", "content-security-policy")
+    assert [asked.headers.get(name) for name in named] == [whole.headers.get(name) for name in named]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/search", "HEAD, GET, POST"), ("/documents/a/b", "HEAD, GET"), ("/reload", "POST")]
+)
+def test_the_methods_of_a_path_are_told(client, path, allowed):
+    for method in ("OPTIONS", "PATCH", "ZORBLAX"):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+        assert allowed in Problem.model_validate_json(answer.content).detail
 
 
 def test_metrics(client):

@@ -46,7 +46,8 @@ def until(condition):
     raise AssertionError("it never was so")
 
 
-def test_requests_in_hand_are_answered_before_the_end(copied, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_requests_in_hand_are_answered_before_the_end(copied, tmp_path, number):
     body = json.dumps({"query": "cat"}).encode()
     head = f"POST /search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
     with running(tmp_path / "log", copied) as server:
@@ -55,7 +56,7 @@ def test_requests_in_hand_are_answered_before_the_end(copied, tmp_path):
             connection.sendall(head.encode() + b"content-type: application/json\r\n\r\n" + body[:5])
             with server.client() as client:  # the request has begun: it counts as one in hand
                 until(lambda: "sparseembed_requests_running 2.0" in client.get("/metrics").text)
-            server.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(number)
             until(lambda: "Shutting down" in server.log.read_text())
             connection.sendall(body[5:])
             answer = b""
@@ -155,6 +156,10 @@ def test_writes_are_seen_by_all_workers(writable):
         assert answer.json()["documents"] == 33
         until(lambda: client.get("/search", params={"query": "giraffe"}).json()["hits"][:1])
 
+        assert client.patch("/documents").headers["allow"] == "POST, DELETE"
+        assert client.patch("/documents/cat").headers["allow"] == "HEAD, GET, DELETE"
+        lax = {"documents": [{"id": "lax", "text": "x"}], "replace": 1}
+        assert client.post("/documents", json=lax).status_code == 422
         bad = client.post("/documents", json={"documents": [{"id": "with space", "text": "x"}]})
         assert (bad.status_code, bad.headers["content-type"]) == (422, "application/problem+json")
         assert client.post("/documents", json={"documents": []}).status_code == 422

@@ -300,6 +300,33 @@ def test_what_is_no_place_or_no_index(built, tmp_path, monkeypatch, capsys):
     assert main(["push", str(built / "old"), f"file://{tmp_path}/cli", "-q"]) == 0
 
 
+def test_no_bucket_is_made(built, tmp_path, monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Bucket(MemoryFileSystem):
+        """Keeps objects; a folder asked for would be a bucket, as it is with s3fs."""
+
+        protocol = ("s3", "s3a")
+        store, pseudo_dirs = {}, [""]
+
+        def makedirs(self, path, exist_ok=False):
+            raise AssertionError(f"made {path}")
+
+        def pipe_file(self, path, value, mode="overwrite", **options):
+            self.store.pop(path, None)
+            self.pseudo_dirs.append(self._parent(path))
+            super().pipe_file(path, value, mode, **options)
+
+        def put_file(self, lpath, rpath, **options):
+            self.pipe_file(self._strip_protocol(rpath), Path(lpath).read_bytes())
+
+    system = Bucket(skip_instance_cache=True)
+    monkeypatch.setattr(places, "file_system", lambda url: (system, "/room/mine"))
+    push(built / "old", "s3://room/mine")
+    pull("s3://room/mine", tmp_path / "back")
+    assert files_of(tmp_path / "back") == files_of(built / "old")
+
+
 def test_the_example(built, tmp_path, capsys):
     example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "push_pull.py"))["main"]
     for folder in ("old", "parts"):

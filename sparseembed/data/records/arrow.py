@@ -53,10 +53,15 @@ class ArrowRecords:
             for batch in self._batches(self._pyarrow, file, self._wanted):
                 for start in range(0, batch.num_rows, ROWS):
                     part = batch.slice(start, ROWS)
-                    columns = [part.column(name).to_pylist() for name in self._wanted]
+                    columns = [self._values(part.column(name)) for name in self._wanted]
                     for values in zip(*columns, strict=True) if columns else iter([()] * part.num_rows):
                         number += 1
                         yield number, dict(zip(self._wanted, values, strict=True))
+
+    def _values(self, column: Any) -> list[Any]:
+        values: list[Any] = column.to_pylist()
+        nested = column.type.num_fields > 0 and _holds_bytes(self._pyarrow, column.type)
+        return [_without_bytes(value) for value in values] if nested else values
 
     def nullable(self, place: Place) -> bool:
         """Take a null for an empty value."""
@@ -133,12 +138,34 @@ def _library(source: Traversable, kind: str) -> Any:
 
 def _others(pyarrow: Any, schema: Any) -> set[str]:
     """Return the columns of a file that are neither bytes nor the numbers of rows that pandas adds."""
-    binary = (pyarrow.types.is_binary, pyarrow.types.is_large_binary, pyarrow.types.is_fixed_size_binary)
     return {
         field.name
         for field in schema
-        if not (field.name.startswith("__index_level_") or any(kind(field.type) for kind in binary))
+        if not (
+            field.name.startswith("__index_level_")
+            or (field.type.num_fields == 0 and _holds_bytes(pyarrow, field.type))
+        )
     }
+
+
+def _holds_bytes(pyarrow: Any, kind: Any) -> bool:
+    """Tell whether values of a type are bytes, or have some in them, as the images of `datasets` do."""
+    types = pyarrow.types
+    if isinstance(kind, pyarrow.BaseExtensionType):  # such as UUIDs, which are no bytes in Python
+        return False
+    if types.is_dictionary(kind):
+        return _holds_bytes(pyarrow, kind.value_type)
+    binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
+    fields = range(kind.num_fields)
+    return any(is_kind(kind) for is_kind in binary) or any(_holds_bytes(pyarrow, kind.field(n).type) for n in fields)
+
+
+def _without_bytes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_bytes(each) for name, each in value.items() if not isinstance(each, bytes)}
+    if isinstance(value, list | tuple):
+        return [_without_bytes(each) for each in value if not isinstance(each, bytes)]
+    return value
 
 
 def _parquet_schema(pyarrow: Any, file: IO[bytes]) -> Any:

@@ -9,6 +9,7 @@ from sparseembed.data.records.base import Records, Wants
 from sparseembed.data.records.head import Head, read_head
 from sparseembed.data.records.json_lines import open_json_lines
 from sparseembed.data.records.json_values import open_json_values
+from sparseembed.data.records.others import what_it_is
 from sparseembed.data.records.tables import no_table, open_table
 from sparseembed.errors import DataError
 from sparseembed.text import one_line
@@ -35,8 +36,8 @@ def open_records(source: Traversable, wants: Wants) -> Records:
         records = open_format(source, head, wants)
         if records is not None:
             return records
-    if head.raw[257:262] == b"ustar":
-        raise DataError(f"{one_line(source)}: a tar archive: unpack it and give the folder that is in it")
+    if told := what_it_is(head):
+        raise DataError(f"{one_line(source)}: {told}")
     for _ in read_lines(source):  # what is no text at all is told of as such, by its line
         break
     raise located(source, 1, no_table(head, wants))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sparseembed.data.records.quoting import is_quoted
 from sparseembed.text import one_line, shown
 
 DELIMITERS = "\t;,|"
+_LONE_RETURN = re.compile(r"[^\r\n]*\r(?![\r\n])")
 _EXCEL = "sep="  # Excel reads the delimiter from such a line, and some programs write it for Excel
 
 
@@ -25,12 +27,14 @@ class Layout:
     :param names: The columns' names.
     :param header: Whether the first row has the names.
     :param first: Lines before the table.
+    :param end: What ends a line: Excel's "CSV (Macintosh)" has carriage returns alone.
     """
 
     delimiter: str
     names: tuple[str, ...]
     header: bool
     first: int = 0
+    end: str = "\n"
 
 
 class TableRecords(LineRecords):
@@ -44,8 +48,7 @@ class TableRecords(LineRecords):
 
     def __iter__(self) -> Iterator[tuple[Place, Record]]:
         if self._quoted is None:
-            lines = _after(all_lines(self.source), self._layout.first)
-            self._quoted = is_quoted(lines, len(self._layout.names), self._layout.header)
+            self._quoted = is_quoted(self._lines(), len(self._layout.names), self._layout.header)
         names, header = self._layout.names, self._layout.header
         for number, row in self._quoted_rows() if self._quoted else self._plain_rows():
             if len(row) != len(names):
@@ -59,8 +62,7 @@ class TableRecords(LineRecords):
     def _quoted_rows(self) -> Iterator[tuple[int, list[str]]]:
         first = self._layout.first
         csv.field_size_limit(sys.maxsize)
-        lines = _after(all_lines(self.source), first)
-        rows = csv.reader(lines, delimiter=self._layout.delimiter, strict=True)
+        rows = csv.reader(self._lines(), delimiter=self._layout.delimiter, strict=True)
         while True:
             number = first + rows.line_num + 1
             try:
@@ -77,9 +79,16 @@ class TableRecords(LineRecords):
 
     def _plain_rows(self) -> Iterator[tuple[int, list[str]]]:
         first = self._layout.first
-        for number, line in enumerate(_after(all_lines(self.source), first), first + 1):
+        for number, line in enumerate(self._lines(), first + 1):
             if line and not line.isspace():
                 yield number, line.rstrip("\r\n").split(self._layout.delimiter)
+
+    def _lines(self) -> Iterator[str]:
+        """Return the lines of the table."""
+        lines = all_lines(self.source, self._layout.end)
+        for _ in range(self._layout.first):
+            next(lines, None)
+        return lines
 
 
 def open_table(source: Traversable, head: Head, wants: Wants) -> TableRecords | None:
@@ -95,22 +104,23 @@ def table_layout(head: Head, wants: Wants) -> Layout | None:
     :param wants: The columns.
     """
     delimiters, first, text = DELIMITERS, 0, head.text
-    if text.startswith(_EXCEL) and text[4:5] in DELIMITERS and text[5:].lstrip("\r").startswith("\n"):
-        delimiters, first, text = text[4], 1, text.partition("\n")[2]
+    end = "\r" if _LONE_RETURN.match(text) else "\n"
+    if text.startswith(_EXCEL) and text[4:5] in DELIMITERS and text[5:].partition(end)[0].strip("\r") == "":
+        delimiters, first, text = text[4], 1, text.partition(end)[2]
     rows = {delimiter: first_row(text, delimiter) for delimiter in delimiters}
     headers = {delimiter: tuple(name.strip() for name in row) for delimiter, row in rows.items()}
     fitting = [delimiter for delimiter in delimiters if wants.in_header(headers[delimiter])]
     if fitting:
         best = max(fitting, key=lambda delimiter: len(headers[delimiter]))
-        return Layout(best, headers[best], header=True, first=first)
+        return Layout(best, headers[best], header=True, first=first, end=end)
     for delimiter in delimiters:
         row = rows[delimiter]
         by_number = tuple(str(number) for number in range(1, len(row) + 1))
         if len(row) > 1 and _numbered(wants) and wants.in_header(by_number):
-            return Layout(delimiter, by_number, header=False, first=first)
+            return Layout(delimiter, by_number, header=False, first=first, end=end)
     row = rows.get("\t", [])
     names = wants.bare(row) if len(row) > 1 else None
-    return None if names is None else Layout("\t", tuple(names), header=False, first=first)
+    return None if names is None else Layout("\t", tuple(names), header=False, first=first, end=end)
 
 
 def first_row(text: str, delimiter: str) -> list[str]:
@@ -143,9 +153,3 @@ def _numbered(wants: Wants) -> bool:
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(shown(name) for name in names[:10]) + more
-
-
-def _after(lines: Iterator[str], first: int) -> Iterator[str]:
-    for _ in range(first):
-        next(lines, None)
-    return lines

@@ -1,7 +1,8 @@
 """Segments: immutable parts of an index, each a folder of few files that are written once and mapped into memory.
 
-`terms.tables` and `documents.tables` hold the small arrays, with checksums that are compared at open; `postings.bits`
-holds the postings, ordered by (term, document) and packed; `texts.lz4` holds the texts, compressed.
+`terms.tables` and `documents.tables` hold the small arrays, with checksums that are compared at open (`format` says
+which, `planes` how they are stored); `postings.bits` holds the postings, ordered by (term, document) and packed
+(`packing` says how), with a checksum for each page; `texts.lz4` holds the texts, compressed.
 """
 
 from importlib import import_module

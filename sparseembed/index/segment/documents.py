@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparseembed.errors import DataError
+from sparseembed.index.segment.columns import Column
 from sparseembed.index.segment.format import DOCUMENTS, TEXTS
 from sparseembed.index.segment.hashed import HashedFile
 from sparseembed.index.segment.strings import decode, offsets_of, sort
@@ -48,14 +49,20 @@ class DocumentsWriter:
         :return: file name -> size and sha256.
         :raises DataError: if an id occurs twice.
         """
-        data, offsets = np.frombuffer(self._ids, dtype=np.uint8), offsets_of(np.array(self._sizes, dtype=np.uint32))
+        sizes = np.array(self._sizes, dtype=np.uint32)
+        data, offsets = np.frombuffer(self._ids, dtype=np.uint8), offsets_of(sizes)
         order, twice = sort(data, offsets)
         if twice is not None:
             doc_id = decode(data[offsets[twice] : offsets[twice + 1]].tobytes())
             raise DataError(f"the document id {doc_id!r} occurs twice: give each document its own")
         ranks = np.empty(len(order), dtype=np.int32)
         ranks[order] = np.arange(len(order), dtype=np.int32)
-        arrays = {"id_bytes": data, "id_offsets": offsets, "ranks": ranks, **self._texts.tables()}
+        arrays: dict[str, np.ndarray | Column] = {
+            "id_bytes": data,
+            "id_sizes": sizes,
+            "ranks": ranks,
+            **self._texts.tables(),
+        }
         write_tables(self.files[DOCUMENTS], {"documents": len(order)}, arrays)
         return {name: file.finish() for name, file in self.files.items()}
 

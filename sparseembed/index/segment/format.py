@@ -40,27 +40,31 @@ METADATA_FILES = (METADATA, COLUMNS, METADATA_ROWS)
 PASSAGES = "passages.bin"
 PLACES = "passages.tables"
 
+CRC_BLOCK = 4096
+"""Bytes of the postings that have a checksum of their own: a page."""
+
 TERM_TABLES = {
     "term_bytes": "|u1",
-    "term_offsets": "<i8",
-    "slice_starts": "<i8",
+    "term_sizes": "<u4",
+    "term_slices": "<u4",
     "slice_chunks": "<u2",
-    "slice_begins": "<i8",
-    "slice_widths": "|u1",
+    "slice_postings": "<u4",
+    "slice_extra": "<u4",
+    "slice_packing": "|u1",
     "slice_maxima": "<u2",
-    "frequencies": "<u4",
-    "largest": "<u2",
+    **{f"largest_{k}": "<u2" for k in SEEDS},
     "crcs": "<u4",
 }
-"""UTF-8 and offsets of the terms; each term's first slice; chunk, first byte, width and largest impact of each slice;
-the number of postings, the largest and k-th largest impacts, (terms, 4) flattened, and the crc32 of the bytes of each
-term's postings."""
+"""UTF-8 and sizes of the terms; each term's number of slices; each slice's chunk, postings, fields beyond these,
+width - 1 and bits - 1 (the upper and the lower four bits), and largest impact; the k-th largest impact of each term
+that has k postings; and the crc32 of each `CRC_BLOCK` bytes of the postings. What else is asked for follows: a slice's
+bytes from its fields, where it begins from the bytes before it, a term's postings from its slices'."""
 
-TEXT_TABLES = {"text_offsets": "<i8", "block_documents": "<i8", "block_offsets": "<i8", "block_crcs": "<u4"}
-"""Where each text begins among all bytes, each block's first document and first byte in the file, and its crc32."""
+TEXT_TABLES = {"text_sizes": "<u4", "block_documents": "<u4", "block_sizes": "<u4", "block_crcs": "<u4"}
+"""The bytes of each text, and each block's number of documents, bytes in the file, and crc32."""
 
-DOCUMENT_TABLES = {"id_bytes": "|u1", "id_offsets": "<i8", "ranks": "<i4", **TEXT_TABLES}
-"""UTF-8 and offsets of the ids, the place of each id among all when sorted as bytes, and the tables of the texts."""
+DOCUMENT_TABLES = {"id_bytes": "|u1", "id_sizes": "<u4", "ranks": "<i4", **TEXT_TABLES}
+"""UTF-8 and sizes of the ids, the place of each id among all when sorted as bytes, and the tables of the texts."""
 
 EMBEDDING_TABLES = {"row_crcs": "<u4"}
 """The crc32 of each document's row of the embeddings, where the segment has them."""

@@ -13,6 +13,7 @@ class HashedFile:
 
         :param path: its place.
         """
+        self.folder = path.parent
         self._handle = path.open("xb")
         self._sha256 = hashlib.sha256()
         self.bytes = 0

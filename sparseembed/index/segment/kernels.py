@@ -142,12 +142,12 @@ def expand(
 
 @kernel
 def count_documents(
-    words: Array, begins: Array, widths: Array, maxima: Array, rows: Array, room: int, out: Array
+    words: Array, begins: Array, widths: Array, bits: Array, rows: Array, room: int, out: Array
 ) -> None:
     """Count the postings of each document of a chunk, whose slices are `rows`."""
     docs, impacts = np.empty(1 << 16, np.uint16), np.empty(1 << 16, np.uint16)
     for row in rows:
-        size = unpack_slice(words, begins[row], begins[row + 1], widths[row], maxima[row], room, docs, impacts, 0)
+        size = unpack_slice(words, begins[row], begins[row + 1], widths[row], bits[row], room, docs, impacts, 0)
         for at in range(size):
             out[docs[at]] += 1
 
@@ -157,7 +157,7 @@ def transpose(
     words: Array,
     begins: Array,
     widths: Array,
-    maxima: Array,
+    bits: Array,
     rows: Array,
     terms: Array,
     low: int,
@@ -174,7 +174,7 @@ def transpose(
     docs, impacts = np.empty(1 << 16, np.uint16), np.empty(1 << 16, np.uint16)
     for place in range(len(rows)):
         row = rows[place]
-        size = unpack_slice(words, begins[row], begins[row + 1], widths[row], maxima[row], high, docs, impacts, 0)
+        size = unpack_slice(words, begins[row], begins[row + 1], widths[row], bits[row], high, docs, impacts, 0)
         for at in range(size):
             if docs[at] >= low:
                 own = docs[at] - low

@@ -25,9 +25,8 @@ from sparseembed.index.segment.format import (
     damaged,
     map_file,
 )
-from sparseembed.index.segment.strings import Strings
+from sparseembed.index.segment.strings import Strings, ascends
 from sparseembed.index.segment.tables import parse_tables
-from sparseembed.index.segment.texts import ascends
 
 
 class FieldColumn:

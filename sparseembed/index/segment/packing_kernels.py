@@ -21,32 +21,47 @@ def bit_length(value: Any) -> Any:
 
 
 @kernel
-def count_bits(docs: Array, begin: Any, end: Any, first: Any, width: Any, bits: Any) -> Any:
-    """Return the bits of the slice of the postings from `begin` to before `end` with a width.
-
-    `first` is the number of the chunk's first document.
-    """
-    most = (1 << width) - 1
-    fields = end - begin
-    before = first - 1
+def count_raising(impacts: Array, begin: Any, end: Any, bits: Any) -> Any:
+    """Return how many fields go ahead of the postings from `begin` to before `end` because of their impacts."""
+    fields, half = 0, 1 << (bits - 1)
     for at in range(begin, end):
-        beyond = (np.int64(docs[at]) - before - 1) // most
-        fields += (beyond + (1 << bits) - 1) >> bits
-        before = np.int64(docs[at])
-    return fields * (width + bits)
+        fields += ((np.int64(impacts[at]) >> bits) + half - 1) >> (bits - 1)
+    return fields
 
 
 @kernel
-def best_width(docs: Array, begin: Any, end: Any, first: Any, bits: Any) -> Any:
-    """Return the width with which a slice is shortest."""
+def count_moving(docs: Array, begin: Any, end: Any, first: Any, width: Any, bits: Any) -> Any:
+    """Return how many fields go ahead of the postings from `begin` to before `end` because of their distances.
+
+    `first` is the number of the chunk's first document.
+    """
+    most, half = (1 << width) - 1, 1 << (bits - 1)
+    fields, before = 0, first - 1
+    for at in range(begin, end):
+        beyond = (np.int64(docs[at]) - before - 1) // most
+        fields += (beyond + half - 1) >> (bits - 1)
+        before = np.int64(docs[at])
+    return fields
+
+
+@kernel
+def best_fields(docs: Array, impacts: Array, begin: Any, end: Any, first: Any, top: Any) -> Any:
+    """Return the width and the bits with which a slice is shortest, and its number of fields; `top` is its largest
+    impact.
+    """
     mean = (np.int64(docs[end - 1]) - first + 1) // (end - begin)
     low = max(bit_length(mean) - 1, 1)
-    best, least = MOST_WIDTH, (end - begin) * (MOST_WIDTH + bits)
-    for width in range(low, min(low + TRIED, MOST_WIDTH)):
-        size = count_bits(docs, begin, end, first, width, bits)
-        if size < least:
-            best, least = width, size
-    return best
+    most = bit_length(top)
+    best, own, number, least = MOST_WIDTH, most, 0, np.int64(1) << 62
+    for less in range(most):
+        bits = most - less
+        fields = end - begin + count_raising(impacts, begin, end, bits)
+        for width in range(low, min(low + TRIED, MOST_WIDTH + 1)):
+            if fields * (width + bits) < least:
+                every = fields + count_moving(docs, begin, end, first, width, bits)
+                if every * (width + bits) < least:
+                    best, own, number, least = width, bits, every, every * (width + bits)
+    return best, own, number
 
 
 @kernel
@@ -63,22 +78,29 @@ def put(out: Array, place: Any, value: Any, width: Any) -> Any:
 
 
 @kernel
+def put_ahead(out: Array, place: Any, left: Any, odd: Any, width: Any, bits: Any) -> Any:
+    """Write the fields that go ahead of a posting for `left` steps; return the next bit. `odd` is 1 for impacts."""
+    while left > 0:
+        step = min(left, 1 << (bits - 1))
+        place = put(out, place, (2 * (step - 1) + odd) << width, width + bits)
+        left -= step
+    return place
+
+
+@kernel
 def pack_slice(docs: Array, impacts: Array, begin: Any, end: Any, first: Any, width: Any, bits: Any, out: Array,
                byte: Any) -> Any:  # fmt: skip
     """Write a slice from a byte on; return the next byte."""
-    most = (1 << width) - 1
+    most, mask = (1 << width) - 1, (1 << bits) - 1
     place = np.int64(byte) << 3
     before = first - 1
     for at in range(begin, end):
-        distance = np.int64(docs[at]) - before
+        distance, impact = np.int64(docs[at]) - before, np.int64(impacts[at])
         before = np.int64(docs[at])
         beyond = (distance - 1) // most
-        distance -= beyond * most
-        while beyond > 0:
-            step = min(beyond, 1 << bits)
-            place = put(out, place, (step - 1) << width, width + bits)
-            beyond -= step
-        place = put(out, place, distance | np.int64(impacts[at]) << width, width + bits)
+        place = put_ahead(out, place, beyond, 0, width, bits)
+        place = put_ahead(out, place, impact >> bits, 1, width, bits)
+        place = put(out, place, (distance - beyond * most) | (impact & mask) << width, width + bits)
     return (place + 7) >> 3
 
 
@@ -90,15 +112,17 @@ def pack(
     chunk_bits: Any,
     per_term: Array,
     chunks: Array,
-    places: Array,
+    counts: Array,
+    extra: Array,
     widths: Array,
+    bits: Array,
     maxima: Array,
     out: Array,
 ) -> Any:
     """Pack the postings of terms, which begin at `begins` (terms + 1,); return the number of bytes.
 
-    Gives the slices of each term, and chunk, first byte, width and largest impact of each slice. `out` holds zeros, 4
-    bytes and 1 for each posting.
+    Gives the slices of each term, and chunk, number of postings, number of further fields, width, bits and largest
+    impact of each slice. `out` holds zeros, 5 bytes for each posting and 5 for each slice.
     """
     row: Any = 0
     byte: Any = 0
@@ -113,10 +137,10 @@ def pack(
                 top = max(top, np.int64(impacts[stop]))
                 stop += 1
             first = np.int64(chunk) << chunk_bits
-            bits = bit_length(top)
-            width = best_width(docs, begin, stop, first, bits)
-            chunks[row], places[row], widths[row], maxima[row] = chunk, byte, width, top
-            byte = pack_slice(docs, impacts, begin, stop, first, width, bits, out, byte)
+            width, own, fields = best_fields(docs, impacts, begin, stop, first, top)
+            chunks[row], counts[row], extra[row] = chunk, stop - begin, fields - (stop - begin)
+            widths[row], bits[row], maxima[row] = width, own, top
+            byte = pack_slice(docs, impacts, begin, stop, first, width, own, out, byte)
             row += 1
             begin = stop
         per_term[term] = row - before
@@ -125,18 +149,18 @@ def pack(
 
 @kernel
 def unpack_slice(
-    words: Array, begin: Any, end: Any, width: Any, top: Any, room: Any, out_docs: Array, out_impacts: Array, at: int
+    words: Array, begin: Any, end: Any, width: Any, bits: Any, room: Any, out_docs: Array, out_impacts: Array, at: int
 ) -> Any:
     """Read a slice from byte `begin` to before `end` to the places from `at` on; return the place behind it.
 
     A document beyond `room`, which no sound slice has, ends it.
     """
-    bits = bit_length(top)
-    stride = width + bits
+    stride = np.int64(width) + np.int64(bits)
     low, high = np.uint64((1 << width) - 1), np.uint64((1 << bits) - 1)
     shift = np.uint64(width)
     place, stop = np.int64(begin) << 3, (np.int64(end) << 3) - stride
     doc: Any = -1
+    more: Any = 0
     while place <= stop:
         word = place >> 5
         value = (np.uint64(words[word]) | np.uint64(words[word + 1]) << np.uint64(32)) >> np.uint64(place & 31)
@@ -148,10 +172,13 @@ def unpack_slice(
             if doc >= room:
                 break
             out_docs[at] = doc
-            out_impacts[at] = impact
+            out_impacts[at] = impact + more
+            more = 0
             at += 1
+        elif impact & 1:
+            more += ((impact >> 1) + 1) << bits
         else:
-            doc += (impact + 1) * np.int64(low)
+            doc += ((impact >> 1) + 1) * np.int64(low)
             if doc >= room:
                 break
     return at
@@ -162,7 +189,7 @@ def unpack_slices(
     words: Array,
     begins: Array,
     widths: Array,
-    maxima: Array,
+    bits: Array,
     rows: Array,
     room: Any,
     out_docs: Array,
@@ -174,8 +201,6 @@ def unpack_slices(
     for place in range(len(rows)):
         row = rows[place]
         bounds[place] = at
-        at = unpack_slice(
-            words, begins[row], begins[row + 1], widths[row], maxima[row], room, out_docs, out_impacts, at
-        )
+        at = unpack_slice(words, begins[row], begins[row + 1], widths[row], bits[row], room, out_docs, out_impacts, at)
     bounds[len(rows)] = at
     return at

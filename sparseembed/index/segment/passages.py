@@ -227,7 +227,7 @@ class PassagesReader:
         :param number: the document's number.
         :raises IndexFolderError: if the record is damaged.
         """
-        place = int(np.searchsorted(self.numbers, number))
+        place = int(self.numbers.searchsorted(number))
         if place == len(self.numbers) or self.numbers[place] != number:
             return None
         try:

@@ -1,8 +1,8 @@
 """Writes the postings and the terms of a segment, term by term in order."""
 
 import zlib
+from array import array
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from sparseembed.errors import DataError
 from sparseembed.index.segment import format as layout
 from sparseembed.index.segment.columns import Column
-from sparseembed.index.segment.format import POSTINGS, SEEDS, TERM_TABLES, TERMS, as_bytes
+from sparseembed.index.segment.format import CRC_BLOCK, POSTINGS, SEEDS, TERM_TABLES, TERMS, as_bytes
 from sparseembed.index.segment.hashed import HashedFile
 from sparseembed.index.segment.packing import PADDING
 from sparseembed.index.segment.tables import write_tables
@@ -33,9 +33,8 @@ class PostingsWriter:
             self.files[name] = HashedFile(folder / name)
         self._packed, self._tables = self.files.values()
         self._columns = {name: Column(folder, dtype) for name, dtype in TERM_TABLES.items()}
-        self._bytes = self._slices = self._size = 0
-        for name in ("term_offsets", "slice_starts"):
-            self._columns[name].append(np.zeros(1, dtype=np.int64))
+        self._size = self._crc = 0  # bytes written, and the checksum of those of the last block
+        self._crcs = array("I")
 
     def append(self, terms: Sequence[bytes], begins: np.ndarray, docs: np.ndarray, impacts: np.ndarray) -> None:
         """Write the next terms.
@@ -52,32 +51,29 @@ class PostingsWriter:
         total = count_slices(docs, begins, self.chunk_bits)
         if total < 0:
             raise DataError("a document has the same term twice: add the two impacts up first")
-        chunks, places = np.empty(total, dtype=np.uint16), np.empty(total, dtype=np.int64)
-        widths, maxima = np.empty(total, dtype=np.uint8), np.empty(total, dtype=np.uint16)
-        per_term, packed = np.empty(len(terms), dtype=np.int64), np.zeros(5 * len(docs), dtype=np.uint8)
-        size = pack(docs, impacts, begins, self.chunk_bits, per_term, chunks, places, widths, maxima, packed)
+        chunks, maxima = np.empty(total, dtype=np.uint16), np.empty(total, dtype=np.uint16)
+        counts, extra = np.empty(total, dtype=np.uint32), np.empty(total, dtype=np.uint32)
+        widths, own = np.empty(total, dtype=np.uint8), np.empty(total, dtype=np.uint8)
+        per_term, packed = np.empty(len(terms), dtype=np.uint32), np.zeros(5 * (len(docs) + total), dtype=np.uint8)
+        slices = (per_term, chunks, counts, extra, widths, own, maxima)
+        size = pack(docs, impacts, begins, self.chunk_bits, *slices, packed)
         tops = np.empty((len(terms), 1 + len(SEEDS)), dtype=np.uint16)
         largest(impacts, begins, np.array(SEEDS, dtype=np.int64), tops)
-        sizes = np.fromiter(map(len, terms), dtype=np.int64, count=len(terms))
-        ends = np.concatenate([places, [size]])[np.concatenate([[0], np.cumsum(per_term)])]
+        frequencies = np.diff(begins)
         parts: dict[str, np.ndarray | bytes] = {
             "term_bytes": b"".join(terms),
-            "term_offsets": self._bytes + np.cumsum(sizes),
-            "slice_starts": self._slices + np.cumsum(per_term),
+            "term_sizes": np.fromiter(map(len, terms), dtype=np.uint32, count=len(terms)),
+            "term_slices": per_term,
             "slice_chunks": chunks,
-            "slice_begins": self._size + places,
-            "slice_widths": widths,
+            "slice_postings": counts,
+            "slice_extra": extra,
+            "slice_packing": (widths - 1) << 4 | (own - 1),
             "slice_maxima": maxima,
-            "frequencies": np.diff(begins).astype(np.uint32),
-            "largest": tops.ravel(),
-            "crcs": _crcs(ends, packed),
+            **{f"largest_{k}": tops[frequencies >= k, 1 + at] for at, k in enumerate(SEEDS)},
         }
-        for name, column in self._columns.items():
-            column.append(parts[name])
-        self._packed.write(as_bytes(packed[:size]))
-        self._bytes += int(sizes.sum())
-        self._slices += total
-        self._size += size
+        for name, values in parts.items():
+            self._columns[name].append(values)
+        self._write(as_bytes(packed[:size]))
         self.terms += len(terms)
         self.postings += len(docs)
 
@@ -87,11 +83,26 @@ class PostingsWriter:
         :param documents: number of documents of the segment.
         :return: file name -> size and sha256.
         """
-        self._columns["slice_begins"].append(np.array([self._size]))
+        if self._size % CRC_BLOCK:
+            self._crcs.append(self._crc)
+        self._columns["crcs"].append(np.array(self._crcs, dtype=np.uint32))
         self._packed.write(bytes(PADDING + -self._size % 4))
         meta = {"bits": self.bits, "chunk_bits": self.chunk_bits, "documents": documents, "postings": self.postings}
         write_tables(self._tables, meta, self._columns)
         return {name: file.finish() for name, file in self.files.items()}
+
+    def _write(self, data: memoryview) -> None:
+        """Write bytes of postings; take the checksums of the blocks that they fill."""
+        self._packed.write(data)
+        place = 0
+        while place < len(data):
+            part = data[place : place + CRC_BLOCK - self._size % CRC_BLOCK]
+            self._crc = zlib.crc32(part, self._crc)
+            self._size += len(part)
+            place += len(part)
+            if self._size % CRC_BLOCK == 0:
+                self._crcs.append(self._crc)
+                self._crc = 0
 
     def close(self) -> None:
         """Close the files as they are."""
@@ -99,10 +110,3 @@ class PostingsWriter:
             file.close()
         for column in self._columns.values():
             column.close()
-
-
-def _crcs(ends: np.ndarray, packed: np.ndarray) -> np.ndarray:
-    """Return the crc32 of each term's bytes, which begin and end at `ends` (terms + 1,)."""
-    data = as_bytes(packed)
-    found = (zlib.crc32(data[begin:end]) for begin, end in pairwise(ends.tolist()))
-    return np.fromiter(found, dtype=np.uint32, count=len(ends) - 1)

@@ -4,31 +4,28 @@ import zlib
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.segment.embeddings import EmbeddingsReader
 from sparseembed.index.segment.format import (
+    CRC_BLOCK,
     DOCUMENT_TABLES,
     DOCUMENTS,
     METADATA_FILES,
     PLACES,
     POSTINGS,
     ROWS,
-    SEEDS,
-    TERM_TABLES,
-    TERMS,
     as_bytes,
     damaged,
-    map_file,
 )
-from sparseembed.index.segment.packing import MOST_WIDTH, PADDING
 from sparseembed.index.segment.passages import Passages, PassagesReader
-from sparseembed.index.segment.strings import Strings, decode
+from sparseembed.index.segment.posting_arrays import PostingArrays, open_postings
+from sparseembed.index.segment.strings import Strings, decode, places_of
 from sparseembed.index.segment.tables import read_tables
-from sparseembed.index.segment.texts import TextReader, ascends
+from sparseembed.index.segment.texts import TextReader
 from sparseembed.index.segment.transposed import document_impacts, document_vector, document_vectors
 
 if TYPE_CHECKING:
@@ -36,33 +33,6 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 1 << 16
 """Terms whose numbers are remembered."""
-
-
-class PostingArrays(NamedTuple):
-    """The postings of a segment and where they are; all read-only.
-
-    :param words: uint32, the packed postings (see `packing`), and padding.
-    :param starts: int64 (terms + 1,), the first slice of each term.
-    :param chunks: uint16 (slices,).
-    :param begins: int64 (slices + 1,), the first byte of each slice.
-    :param widths: uint8 (slices,), bits of the distances of each slice.
-    :param maxima: uint16 (slices,), the largest impact of each slice.
-    :param frequencies: uint32 (terms,), postings of each term.
-    :param largest: uint16 (terms, 4), the largest, 10th, 100th and 1000th largest impact of each term; 0 for none.
-    :param crcs: uint32 (terms,), of the bytes of each term's slices.
-    :param chunk_bits: a chunk has 2^chunk_bits document numbers.
-    """
-
-    words: np.ndarray
-    starts: np.ndarray
-    chunks: np.ndarray
-    begins: np.ndarray
-    widths: np.ndarray
-    maxima: np.ndarray
-    frequencies: np.ndarray
-    largest: np.ndarray
-    crcs: np.ndarray
-    chunk_bits: int
 
 
 class SegmentReader:
@@ -87,6 +57,7 @@ class SegmentReader:
         """The documents' metadata; None where none has any."""
         self._passages = PassagesReader(self.folder, self.documents) if (self.folder / PLACES).exists() else None
         self._checked = np.zeros(self.terms, dtype=bool)
+        self._sound = np.zeros(len(self._arrays.crcs), dtype=bool)  # blocks of postings
         self._numbers: dict[str, int] = {}
         self._order = np.empty(0, dtype=np.int32)
         self._closed = False
@@ -174,7 +145,7 @@ class SegmentReader:
         return np.array(found, dtype=np.int64)
 
     def check(self, numbers: np.ndarray) -> None:
-        """Compare the checksums of terms' postings, each the first time that it is asked for.
+        """Compare the checksums of the blocks that terms' postings are in, each the first time that it is asked for.
 
         :param numbers: int64, term numbers.
         :raises IndexFolderError: if one is damaged.
@@ -182,12 +153,18 @@ class SegmentReader:
         arrays = self.arrays
         if self._checked[numbers].all():
             return
-        packed = as_bytes(arrays.words)
-        for term in numbers[~self._checked[numbers]].tolist():
-            begin, end = arrays.begins[arrays.starts[term]], arrays.begins[arrays.starts[term + 1]]
-            if zlib.crc32(packed[begin:end]) != arrays.crcs[term]:
-                what = f"the checksum of the postings of {self._terms.text(term)!r} is off"
-                raise damaged(self.folder / POSTINGS, what)
+        packed = as_bytes(arrays.words)[: int(arrays.begins[-1])]
+        terms = numbers[~self._checked[numbers]]
+        firsts = arrays.begins[arrays.starts[terms]] // CRC_BLOCK
+        ends = (arrays.begins[arrays.starts[terms + 1]] - 1) // CRC_BLOCK + 1
+        for term, first, end in zip(terms.tolist(), firsts.tolist(), ends.tolist(), strict=True):
+            for block in range(first, end):
+                if self._sound[block]:
+                    continue
+                if zlib.crc32(packed[block * CRC_BLOCK : (block + 1) * CRC_BLOCK]) != arrays.crcs[block]:
+                    what = f"the checksum of a page with postings of {self._terms.text(term)!r} is off"
+                    raise damaged(self.folder / POSTINGS, what)
+                self._sound[block] = True
             self._checked[term] = True
 
     def impacts(self, number: int, terms: Sequence[str]) -> list[int]:
@@ -297,13 +274,13 @@ class SegmentReader:
         self.ranks = tables["ranks"]
         """int32 (documents,): the place of each id among all, sorted as UTF-8 bytes."""
         self.documents = len(self.ranks)
-        offsets = tables["id_offsets"]
+        offsets = places_of(tables["id_sizes"])
         if meta.get("documents") != self.documents or len(offsets) != self.documents + 1:
             raise damaged(path, "its numbers of documents do not agree")
-        if len(tables["text_offsets"]) != self.documents + 1:
+        if len(tables["text_sizes"]) != self.documents:
             raise damaged(path, "its numbers of texts and documents do not agree")
-        if not ascends(offsets, 0, len(tables["id_bytes"]), strict=False):
-            raise damaged(path, "the places of its ids are out of order")
+        if offsets[-1] != len(tables["id_bytes"]):
+            raise damaged(path, "its ids have not the bytes that are there")
         if self.documents and (self.ranks.min() < 0 or self.ranks.max() >= self.documents):
             raise damaged(path, "a rank is out of range")
         self._ids = Strings(tables["id_bytes"], offsets)
@@ -317,52 +294,6 @@ class SegmentReader:
         return MetadataReader(self.folder, self.documents)
 
     def _open_terms(self) -> None:
-        path = self.folder / TERMS
-        meta, tables = read_tables(path, TERM_TABLES)
-        bits, chunk_bits, self.postings = (meta.get(name, -1) for name in ("bits", "chunk_bits", "postings"))
-        if not 1 <= bits <= 16 or not 1 <= chunk_bits <= 16 or meta.get("documents") != self.documents:
-            raise damaged(path, "its header does not fit")
-        self.bits, offsets, starts = bits, tables["term_offsets"], tables["slice_starts"]
-        self.terms, slices = len(offsets) - 1, len(tables["slice_chunks"])
-        chunks, begins = tables["slice_chunks"], tables["slice_begins"]
-        of_terms = ("crcs", "frequencies", "largest")
-        counts = (len(starts) - 1, *(len(tables[name]) // (1 + len(SEEDS) * (name == "largest")) for name in of_terms))
-        if set(counts) != {self.terms} or len(tables["largest"]) % (1 + len(SEEDS)):
-            raise damaged(path, "its numbers of terms do not agree")
-        widths, maxima, frequencies = tables["slice_widths"], tables["slice_maxima"], tables["frequencies"]
-        if len(begins) != slices + 1 or len(maxima) != slices or len(widths) != slices:
-            raise damaged(path, "its numbers of slices do not agree")
-        if not ascends(offsets, 0, len(tables["term_bytes"]), strict=False):
-            raise damaged(path, "the places of its terms are out of order")
-        words = map_file(self.folder / POSTINGS)
-        size = len(words) - PADDING
-        if size < 0 or len(words) % 4:
-            raise damaged(self.folder / POSTINGS, f"it has {len(words):,} bytes")
-        if not ascends(starts, 0, slices, strict=True) or not ascends(begins, 0, int(begins[-1]), strict=True):
-            raise damaged(path, "the places of its postings are out of order")
-        if not 0 <= size - int(begins[-1]) < 4 or words[int(begins[-1]) :].any():
-            raise damaged(self.folder / POSTINGS, f"it has {len(words):,} bytes, not {int(begins[-1]) + PADDING:,}")
-        if slices and (maxima.min() < 1 or int(maxima.max()) >> bits or widths.min() < 1 or widths.max() > MOST_WIDTH):
-            raise damaged(path, "a slice has no such impact or no such width")
-        many = frequencies > np.diff(starts) << chunk_bits
-        if many.any() or int(frequencies.sum(dtype=np.int64)) != self.postings:
-            raise damaged(path, "its number of postings is not that of its terms")
-        falls = chunks[1:] <= chunks[:-1]
-        falls[starts[1:-1] - 1] = False
-        if falls.any():
-            raise damaged(path, "the slices of a term are out of order")
-        if slices and int(chunks.max()) << chunk_bits >= self.documents:
-            raise damaged(path, "a slice is out of range")
-        self._terms = Strings(tables["term_bytes"], offsets)
-        self._arrays = PostingArrays(
-            words.view(np.uint32),
-            starts,
-            chunks,
-            begins,
-            widths,
-            maxima,
-            frequencies,
-            tables["largest"].reshape(self.terms, 1 + len(SEEDS)),
-            tables["crcs"],
-            chunk_bits,
-        )
+        opened = open_postings(self.folder, self.documents)
+        self.bits, self.postings, self._terms, self._arrays = opened
+        self.terms = len(self._terms)

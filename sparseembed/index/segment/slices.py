@@ -7,7 +7,7 @@ import numpy as np
 from sparseembed.index.segment.packing import Unpacked, count_fields, unpack
 
 if TYPE_CHECKING:
-    from sparseembed.index.segment.reader import PostingArrays
+    from sparseembed.index.segment.posting_arrays import PostingArrays
 
 
 class Slices(NamedTuple):
@@ -52,7 +52,7 @@ def field_counts(arrays: "PostingArrays", rows: np.ndarray) -> np.ndarray:
     :param rows: int64 (n,), numbers of slices.
     :return: int64 (n,).
     """
-    return count_fields(arrays.begins[rows + 1] - arrays.begins[rows], arrays.widths[rows], arrays.maxima[rows])
+    return count_fields(arrays.begins[rows + 1] - arrays.begins[rows], arrays.widths[rows], arrays.bits[rows])
 
 
 def read(arrays: "PostingArrays", rows: np.ndarray) -> Unpacked:
@@ -63,7 +63,7 @@ def read(arrays: "PostingArrays", rows: np.ndarray) -> Unpacked:
     :return: their postings.
     """
     begins, sizes = arrays.begins[rows], arrays.begins[rows + 1] - arrays.begins[rows]
-    return unpack(arrays.words, begins, sizes, arrays.widths[rows], arrays.maxima[rows])
+    return unpack(arrays.words, begins, sizes, arrays.widths[rows], arrays.bits[rows])
 
 
 def unpacked(arrays: "PostingArrays", rows: np.ndarray) -> Slices:
@@ -79,5 +79,5 @@ def unpacked(arrays: "PostingArrays", rows: np.ndarray) -> Slices:
     docs, impacts = np.empty(most, dtype=np.uint16), np.empty(most, dtype=np.uint16)
     bounds = np.empty(len(rows) + 1, dtype=np.int64)
     room = 1 << arrays.chunk_bits
-    size = unpack_slices(arrays.words, arrays.begins, arrays.widths, arrays.maxima, rows, room, docs, impacts, bounds)
+    size = unpack_slices(arrays.words, arrays.begins, arrays.widths, arrays.bits, rows, room, docs, impacts, bounds)
     return Slices(docs[:size], impacts[:size], bounds)

@@ -37,6 +37,35 @@ def offsets_of(sizes: np.ndarray) -> np.ndarray:
     return offsets
 
 
+def places_of(sizes: np.ndarray) -> np.ndarray:
+    """Return `offsets_of` sizes that were read from a file: read-only, as what is mapped, so that kernels are the same.
+
+    :param sizes: (n,).
+    """
+    offsets = offsets_of(sizes)
+    offsets.flags.writeable = False
+    return offsets
+
+
+def sized(sizes: np.ndarray, total: int) -> bool:
+    """Say whether sizes are 1 or more each, and so many together."""
+    return int(sizes.sum(dtype=np.int64)) == total and bool(np.all(sizes > 0))
+
+
+def ascends(values: np.ndarray, first: int, last: int, strict: bool) -> bool:
+    """Say whether offsets ascend from one value to another.
+
+    :param values: the offsets.
+    :param first: what the first must be.
+    :param last: what the last must be.
+    :param strict: whether equal neighbours are wrong.
+    :return: True if they do; False also for an empty array.
+    """
+    if not len(values) or values[0] != first or values[-1] != last:
+        return False
+    return bool(np.all(values[1:] > values[:-1]) if strict else np.all(values[1:] >= values[:-1]))
+
+
 def sort(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, int | None]:
     """Order packed strings by their bytes, eight bytes a round, each round only among those that are equal so far.
 

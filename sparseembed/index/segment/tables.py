@@ -1,25 +1,25 @@
-"""A file of named arrays with checksums, read without copies.
+"""A file of named arrays with checksums.
 
 Layout: the magic bytes, the size of the header and its crc32 as little-endian uint32, the header as JSON, then the
-arrays, each from a multiple of 64 bytes. The header lists name, dtype, count and crc32 (padding included) of each.
+arrays, each from a multiple of 64 bytes. The header lists name, dtype, count, planes, bytes in the file and crc32
+(padding included) of each. How an array is stored is told in `planes`; what is stored as it is, is read without copies.
 """
 
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from sparseembed.index.segment.columns import Column
 from sparseembed.index.segment.format import as_bytes, damaged, map_file
 from sparseembed.index.segment.hashed import HashedFile
+from sparseembed.index.segment.planes import blocks, shortened, whole
 
-if TYPE_CHECKING:
-    from sparseembed.index.segment.columns import Column
-
-MAGIC = b"SPARSEG1"
+MAGIC = b"SPARSEG2"
 _START = struct.Struct("<8sII")
 _ALIGN = 64
 
@@ -31,24 +31,27 @@ def write_tables(file: HashedFile, meta: Mapping[str, int], arrays: "Mapping[str
     :param meta: whole numbers that are kept in the header.
     :param arrays: name -> array of one dimension, or a column.
     """
-    entries = []
+    entries, stored = [], []
     for name, array in arrays.items():
-        crc = zlib.crc32(as_bytes(array)) if isinstance(array, np.ndarray) else array.crc
-        crc = zlib.crc32(_padding(len(array) * array.dtype.itemsize), crc)
-        entries.append([name, array.dtype.str, len(array), crc])
+        used, kept = shortened(array, file.folder)
+        size = len(kept) * kept.dtype.itemsize
+        crc = kept.crc if isinstance(kept, Column) else zlib.crc32(as_bytes(kept))
+        entries.append([name, array.dtype.str, len(array), used, size, zlib.crc32(_padding(size), crc)])
+        stored.append((kept, size))
     header = json.dumps({"meta": dict(meta), "arrays": entries}, sort_keys=True).encode()
     header += b" " * len(_padding(_START.size + len(header)))
     file.write(_START.pack(MAGIC, len(header), zlib.crc32(header)))
     file.write(header)
-    for array in arrays.values():
-        blocks: Iterable[bytes | memoryview] = [as_bytes(array)] if isinstance(array, np.ndarray) else array.blocks()
-        for block in blocks:
+    for kept, size in stored:
+        for block in blocks(kept):
             file.write(block)
-        file.write(_padding(len(array) * array.dtype.itemsize))
+        file.write(_padding(size))
+        if isinstance(kept, Column):
+            kept.close()
 
 
 def read_tables(path: Path, dtypes: Mapping[str, str]) -> tuple[dict[str, int], dict[str, np.ndarray]]:
-    """Map arrays into memory and compare their checksums.
+    """Map or unpack arrays and compare their checksums.
 
     :param path: the file.
     :param dtypes: name -> dtype of the arrays that it must hold.
@@ -80,22 +83,28 @@ def parse_tables(
     if zlib.crc32(raw) != crc:
         raise damaged(path, "the checksum of its header is off")
     meta, entries = _header(path, raw)
-    if {name: dtype for name, dtype, _, _ in entries} != dict(dtypes) or len(entries) != len(dtypes):
+    if {name: dtype for name, dtype, *_ in entries} != dict(dtypes) or len(entries) != len(dtypes):
         raise damaged(path, "it holds other arrays than this version reads")
     arrays = {}
     place = _START.size + size
-    for name, dtype, count, crc in entries:
-        nbytes = np.dtype(dtype).itemsize * count
+    for name, dtype, count, used, nbytes, crc in entries:
         end = place + nbytes + len(_padding(nbytes))
         if end > len(data):
             raise damaged(path, f"it ends within {name!r}")
         if zlib.crc32(as_bytes(data[place:end])) != crc:
             raise damaged(path, f"the checksum of {name!r} is off")
-        arrays[name] = data[place : place + nbytes].view(dtype)
+        arrays[name] = _array(path, name, data[place : place + nbytes], np.dtype(dtype), count, used)
         place = end
     if place != len(data):
         raise damaged(path, f"it has {len(data) - place:,} bytes too many")
     return meta, arrays
+
+
+def _array(path: Path, name: str, stored: np.ndarray, dtype: np.dtype, count: int, used: int) -> np.ndarray:
+    try:
+        return whole(stored, dtype, count, used)
+    except ValueError as error:
+        raise damaged(path, f"{name!r} cannot be read: {error}") from None
 
 
 def _header(path: Path, raw: bytes) -> tuple[dict[str, int], list[Any]]:
@@ -103,8 +112,10 @@ def _header(path: Path, raw: bytes) -> tuple[dict[str, int], list[Any]]:
         header = json.loads(raw)
         meta, entries = header["meta"], header["arrays"]
         sound = all(type(value) is int and value >= 0 for value in meta.values()) and all(
-            type(name) is str and type(dtype) is str and type(count) is int and count >= 0 and type(crc) is int
-            for name, dtype, count, crc in entries
+            type(name) is type(dtype) is str
+            and all(type(value) is int and value >= 0 for value in numbers)
+            and len(numbers) == 4
+            for name, dtype, *numbers in entries
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False

@@ -10,9 +10,9 @@ import lz4.block
 import numpy as np
 
 from sparseembed.errors import DataError
-from sparseembed.index.segment.format import LARGEST_TEXT, TEXT_BLOCK, TEXTS, damaged, map_file
+from sparseembed.index.segment.format import LARGEST_TEXT, TEXT_BLOCK, TEXT_TABLES, TEXTS, damaged, map_file
 from sparseembed.index.segment.hashed import HashedFile
-from sparseembed.index.segment.strings import decode, offsets_of
+from sparseembed.index.segment.strings import decode, places_of, sized
 
 
 class TextWriter:
@@ -25,7 +25,8 @@ class TextWriter:
         """
         self.file = HashedFile(folder / TEXTS)
         self._sizes = array("I")
-        self._firsts, self._places, self._crcs = array("q", [0]), array("q", [0]), array("q")
+        self._documents, self._packed, self._crcs = array("I"), array("I"), array("I")
+        self._flushed = 0  # texts
         self._waiting: list[bytes] = []
         self._bytes = 0
 
@@ -50,20 +51,16 @@ class TextWriter:
         """
         if self._waiting:
             self._flush()
-        sizes = np.array(self._sizes, dtype=np.uint32)
-        return {
-            "text_offsets": offsets_of(sizes),
-            "block_documents": np.array(self._firsts, dtype=np.int64),
-            "block_offsets": np.array(self._places, dtype=np.int64),
-            "block_crcs": np.array(self._crcs, dtype=np.uint32),
-        }
+        arrays = (self._sizes, self._documents, self._packed, self._crcs)
+        return {name: np.array(values, dtype=np.uint32) for name, values in zip(TEXT_TABLES, arrays, strict=True)}
 
     def _flush(self) -> None:
         packed = lz4.block.compress(b"".join(self._waiting), store_size=False)
         self.file.write(packed)
         self._crcs.append(zlib.crc32(packed))
-        self._firsts.append(len(self._sizes))
-        self._places.append(self.file.bytes)
+        self._documents.append(len(self._sizes) - self._flushed)
+        self._packed.append(len(packed))
+        self._flushed = len(self._sizes)
         self._waiting, self._bytes = [], 0
 
 
@@ -79,15 +76,13 @@ class TextReader:
         """
         self._path = folder / TEXTS
         self._data = map_file(self._path)
-        self._offsets, self._firsts = tables["text_offsets"], tables["block_documents"]
-        self._places, self._crcs = tables["block_offsets"], tables["block_crcs"]
-        if len(self._firsts) != len(self._crcs) + 1 or len(self._places) != len(self._crcs) + 1:
+        sizes, documents, packed, self._crcs = (tables[name] for name in TEXT_TABLES)
+        self._offsets, self._firsts, self._places = map(places_of, (sizes, documents, packed))
+        if len(documents) != len(self._crcs) or len(packed) != len(self._crcs):
             raise damaged(self._path, "the numbers of its blocks do not agree")
-        if not ascends(self._offsets, 0, None, strict=False):
-            raise damaged(self._path, "the places of its texts are out of order")
-        if not ascends(self._firsts, 0, len(self._offsets) - 1, strict=True):
-            raise damaged(self._path, "the documents of its blocks are out of order")
-        if not ascends(self._places, 0, len(self._data), strict=True):
+        if not sized(documents, len(sizes)):
+            raise damaged(self._path, "the documents of its blocks are not all documents")
+        if not sized(packed, len(self._data)):
             raise damaged(self._path, f"its {len(self._data):,} bytes are not those of its blocks")
 
     def text(self, number: int) -> str:
@@ -141,17 +136,3 @@ class TextReader:
             return decode(raw)
         except UnicodeDecodeError:
             raise damaged(self._path, "a text is no UTF-8") from None
-
-
-def ascends(values: np.ndarray, first: int, last: int | None, strict: bool) -> bool:
-    """Say whether offsets ascend from one value to another.
-
-    :param values: the offsets.
-    :param first: what the first must be.
-    :param last: what the last must be; None for anything.
-    :param strict: whether equal neighbours are wrong.
-    :return: True if they do; False also for an empty array.
-    """
-    if not len(values) or values[0] != first or (last is not None and values[-1] != last):
-        return False
-    return bool(np.all(values[1:] > values[:-1]) if strict else np.all(values[1:] >= values[:-1]))

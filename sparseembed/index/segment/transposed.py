@@ -10,7 +10,7 @@ from sparseembed.index.segment.slices import chunk_slices, field_counts, read
 from sparseembed.index.segment.strings import Strings, decode, offsets_of
 
 if TYPE_CHECKING:
-    from sparseembed.index.segment.reader import PostingArrays
+    from sparseembed.index.segment.posting_arrays import PostingArrays
 
 WINDOW = 1 << 22
 """Postings that are transposed at once: 24 MiB."""
@@ -73,7 +73,7 @@ def _chunk(arrays: "PostingArrays", names: list[str], chunk: int, count: int) ->
 
     rows, has = chunk_slices(arrays, np.arange(len(names)), chunk)
     terms, rows = np.flatnonzero(has), rows[has]
-    packed = (arrays.words, arrays.begins, arrays.widths, arrays.maxima, rows)
+    packed = (arrays.words, arrays.begins, arrays.widths, arrays.bits, rows)
     sizes = np.zeros(count, dtype=np.int64)
     count_documents(*packed, count, sizes)
     offsets = offsets_of(sizes)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from copy import copy
 from pathlib import Path
+from socket import gethostname
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -264,9 +265,25 @@ def _spec(embedder: TransformerEmbedder) -> EmbedderSpec:
 def _mark(folder: Path) -> Path:
     """Leave a file in a folder, to see whether other machines see it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob(f"{_SEEN}*"):  # of a driver that was killed
-        if time.time() - stale.stat().st_mtime > _STALE:
-            stale.unlink(missing_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=_SEEN, dir=folder.absolute())
+    for file in folder.glob(f"{_SEEN}*"):
+        if _is_stale(file):
+            file.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(
+        prefix=f"{_SEEN}{os.getpid()}-", suffix=f"@{gethostname()}", dir=folder.absolute()
+    )
     os.close(descriptor)
     return Path(name)
+
+
+def _is_stale(mark: Path) -> bool:
+    """Say whether a driver that was killed has left a mark: of one on another machine, its age tells."""
+    try:
+        old = time.time() - mark.stat().st_mtime > _STALE
+        process, _, rest = mark.name.removeprefix(_SEEN).partition("-")
+        if rest.endswith(f"@{gethostname()}"):
+            os.kill(int(process), 0)
+    except (ProcessLookupError, FileNotFoundError):
+        return True
+    except PermissionError:  # it runs, and is another user's
+        return False
+    return old

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.routing import Route
 
 from sparseembed.serving.agents.server import agent_server
 from sparseembed.serving.indexes import ServedIndexes
@@ -51,7 +52,12 @@ def add_agents(app: "FastAPI", indexes: ServedIndexes, settings: Settings) -> No
         max_request_body_size=settings.max_body,
         transport_security=security,
     )
-    app.router.routes.extend(agents.routes)
+    for route in agents.routes:
+        assert isinstance(route, Route)
+        # Without sessions there is nothing to tell a client that only listens: a stream would end by the time limit,
+        # and be opened again and again.
+        route.methods = {"POST"}
+        app.router.routes.append(route)
     before = app.router.lifespan_context
 
     @asynccontextmanager

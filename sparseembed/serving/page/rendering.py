@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from starlette.responses import Response
 
+from sparseembed.pages import templates
 from sparseembed.retrieval.association import Mark
 
 HERE = Path(__file__).parent
@@ -79,13 +80,7 @@ def pieces(text: str, marks: Sequence[Mark]) -> list[Piece]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(HERE / "templates")
     environment.filters["number"] = _number
     environment.filters["percent"] = lambda share: f"{100 * share:.2f}%"
     environment.filters["breakable"] = _breakable

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from sparseembed.errors import ConfigError, DataError, SparseEmbedError
@@ -176,7 +176,10 @@ def page_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
 
     @router.get("/assets/{name}")
     async def assets(name: str) -> Response:
-        return asset(name) or Response(status_code=404)
+        found = asset(name)
+        if found is None:
+            raise HTTPException(404)
+        return found
 
     return router
 

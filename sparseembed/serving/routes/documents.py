@@ -15,7 +15,7 @@ from sparseembed.indexing.update import Index
 from sparseembed.serving.indexes import ServedIndex, ServedIndexes
 from sparseembed.serving.models import AddRequest, ChangeResponse, DocumentFound
 from sparseembed.serving.pool import Pool, in_pool
-from sparseembed.serving.problems import ProblemError, documented, error_of
+from sparseembed.serving.problems import ALWAYS, ProblemError, documented, error_of
 from sparseembed.serving.routes.asking import json_of, scrubbed, tell
 from sparseembed.serving.settings import Settings
 from sparseembed.serving.tokens import authorized
@@ -30,7 +30,7 @@ _Ids = Annotated[list[str], Query(min_length=1, description="Ids of documents.")
 
 def documents_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
     """Return the routes of `/documents`; those that change an index only where the server may."""
-    router = APIRouter(tags=["documents"], responses=documented(400, 404, 408, 413, 422, 500, 503))
+    router = APIRouter(tags=["documents"], responses=documented(*ALWAYS, 404, 422))
 
     @router.get("/documents/{id:path}", response_model=DocumentFound)
     async def document(request: Request, id: str, index: _IndexName = None) -> Response:
@@ -58,7 +58,7 @@ def _held(index: ServedIndex, doc_id: str) -> DocumentFound:
 def _add_writing(router: APIRouter, indexes: ServedIndexes, settings: Settings) -> None:
     """Add the routes that change an index."""
     allowed = [Depends(authorized(settings))]
-    refusals = documented(401, 409)
+    refusals = documented(401, 409, 415)
 
     async def changed(request: Request, index: ServedIndex, change: Callable[[Index], Manifest]) -> ChangeResponse:
         pool: Pool = request.app.state.pool

@@ -17,14 +17,14 @@ from sparseembed.serving.models import (
     TermShared,
 )
 from sparseembed.serving.pool import in_pool
-from sparseembed.serving.problems import documented, error_of
+from sparseembed.serving.problems import ALWAYS, documented, error_of
 from sparseembed.serving.routes.asking import asked_of, check_query, json_of, scrubbed, tell
 from sparseembed.serving.settings import Searching, Settings
 
 
 def explain_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
     """Return the routes of `/explain`."""
-    router = APIRouter(tags=["search"], responses=documented(400, 404, 408, 413, 422, 500, 503))
+    router = APIRouter(tags=["search"], responses=documented(*ALWAYS, 404, 415, 422))
 
     async def answer(request: Request, asked: ExplainRequest) -> Response:
         check_query(asked.query, settings)

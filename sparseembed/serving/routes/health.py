@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from sparseembed import __version__
 from sparseembed.serving.indexes import ServedIndexes
+from sparseembed.serving.problems import ALWAYS, documented
 from sparseembed.serving.settings import Settings
 
 
@@ -29,7 +30,7 @@ class Health(BaseModel):
 
 def health_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
     """Return the route of `/health`."""
-    router = APIRouter(tags=["server"])
+    router = APIRouter(tags=["server"], responses=documented(*ALWAYS))
 
     @router.get("/health")
     async def health() -> Health:

@@ -11,7 +11,7 @@ from sparseembed.errors import ConfigError
 from sparseembed.serving.indexes import ServedIndex, ServedIndexes
 from sparseembed.serving.models import HitFound, PassageFound, SearchRequest, SearchResponse
 from sparseembed.serving.pool import in_pool
-from sparseembed.serving.problems import documented, error_of
+from sparseembed.serving.problems import ALWAYS, documented, error_of
 from sparseembed.serving.routes.asking import asked_of, check_k, check_query, json_of, scrubbed, tell
 from sparseembed.serving.settings import Searching, Settings
 
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from sparseembed.engines.base import Hit
     from sparseembed.retrieval.searcher import Searcher
 
-_REFUSALS = documented(400, 404, 408, 413, 422, 500, 503)
-
 
 def search_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
     """Return the routes of `/search`."""
-    router = APIRouter(tags=["search"], responses=_REFUSALS)
+    router = APIRouter(tags=["search"], responses=documented(*ALWAYS, 404, 415, 422))
 
     async def answer(request: Request, asked: SearchRequest) -> Response:
         check_query(asked.query, settings)

@@ -10,7 +10,7 @@ from sparseembed.serving import metrics
 from sparseembed.serving.indexes import ServedIndex, ServedIndexes
 from sparseembed.serving.models import IndexFound, IndexList
 from sparseembed.serving.pool import in_pool
-from sparseembed.serving.problems import documented, error_of
+from sparseembed.serving.problems import ALWAYS, documented, error_of
 from sparseembed.serving.routes.health import ServedCommit, commit_of
 from sparseembed.serving.settings import Settings
 from sparseembed.serving.tokens import authorized
@@ -33,7 +33,7 @@ class ReloadResponse(BaseModel):
 
 def server_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
     """Return the routes that are about the server itself."""
-    router = APIRouter(tags=["server"], responses=documented(500, 503))
+    router = APIRouter(tags=["server"], responses=documented(*ALWAYS))
 
     @router.get("/indexes")
     async def listed() -> IndexList:
@@ -48,7 +48,7 @@ def server_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
             max_query=settings.max_query,
         )
 
-    @router.post("/reload", dependencies=[Depends(authorized(settings))], responses=documented(401, 404, 422))
+    @router.post("/reload", dependencies=[Depends(authorized(settings))], responses=documented(401, 404, 415, 422))
     async def reload(request: Request, wanted: ReloadRequest | None = None) -> ReloadResponse:
         """Open the last commit of one index, or of all, at once; a server does so by itself within a second."""
         names = indexes.names() if wanted is None or wanted.index is None else [indexes.index(wanted.index).name]
