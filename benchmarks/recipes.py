@@ -27,8 +27,8 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError
 from sparseembed.progress import ConsoleReporter, note, set_reporter
 from sparseembed.pseudo.pairs import Source, read_sources
+from sparseembed.training.batch import Batch, State, Texts, Vocabulary
 from sparseembed.training.lexical import WordStatistics
-from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
 from sparseembed.training.recipe import Recipe
 from sparseembed.training.run import train
 
@@ -170,7 +170,7 @@ def _aligned(
     with torch.no_grad():
         for start in range(0, len(queries), AT_ONCE):
             some = queries[start : start + AT_ONCE]
-            yield Batch(Texts(some, texts), vectors[:1], vectors, State(), vocabulary).aligned().cpu().numpy()
+            yield Batch(Texts(some, texts), vectors[:1], vectors, State(), vocabulary).aligned.cpu().numpy()
 
 
 if __name__ == "__main__":

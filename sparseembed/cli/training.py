@@ -43,7 +43,9 @@ def add_training_options(parser: argparse.ArgumentParser, held_out: str, default
         metavar="O",
         nargs="+",
         choices=OBJECTIVES,
-        help=f"some of {', '.join(OBJECTIVES)} (default: {' '.join(default.objectives)})",
+        help="losses that are summed: dense, aligned; with hard negatives of BM25's residual and searched, which are "
+        "added to its score, and distilled and fused, whose teacher is the model's own dense score "
+        f"(default: {' '.join(default.objectives)})",
     )
     for name, told in _HELP.items():
         value = getattr(default, name)

@@ -1,4 +1,4 @@
-"""BM25's own mistakes as negatives: what `residual` trains on, since there an index has something to add."""
+"""BM25's own mistakes as negatives: there an index has something to add, or to be taught."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

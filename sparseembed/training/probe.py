@@ -11,8 +11,8 @@ from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.intervals import bootstrap_means
 from sparseembed.progress import track
 from sparseembed.pseudo.pairs import Pair
+from sparseembed.training.batch import Batch, State, Texts, Vocabulary
 from sparseembed.training.lexical import WordStatistics
-from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
 
 KINDS = ("dense", "aligned")
 CHUNK = 64  # texts encoded between two moves of the bar
@@ -120,7 +120,7 @@ def _reciprocal_ranks(
     batch_vectors = torch.from_numpy(head.inputs(found))
     vocabulary = Vocabulary(head.matrix, embedder.tokenizer, statistics)
     with torch.no_grad():
-        aligned = Batch(Texts(queries, documents), batch_vectors, batch_vectors, State(), vocabulary).aligned().numpy()
+        aligned = Batch(Texts(queries, documents), batch_vectors, batch_vectors, State(), vocabulary).aligned.numpy()
     return {"dense": reciprocal_ranks(_cosine(asked, found)), "aligned": reciprocal_ranks(aligned)}
 
 

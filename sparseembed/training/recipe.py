@@ -5,14 +5,14 @@ from typing import Any
 
 from sparseembed.errors import ConfigError
 
-OBJECTIVES = ("dense", "aligned", "residual")
+OBJECTIVES = ("dense", "aligned", "residual", "searched", "distilled", "fused")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Choices of a training.
 
-    :param objectives: Which losses are summed: `dense`, `aligned`, `residual` (see objectives.py).
+    :param objectives: Which losses are summed: some of `OBJECTIVES` (see objectives.py).
     :param steps: Optimiser steps.
     :param batch: Pairs of a step; each pair's positive is a negative of all the others.
     :param alike: Share of a batch that is about the same (see topics.py): hard negatives of each other. With 0.5 a

@@ -13,10 +13,11 @@ from sparseembed.errors import ConfigError, EmbedderError
 from sparseembed.files import atomic_file, digest, sweep_files
 from sparseembed.progress import note, track
 from sparseembed.pseudo.pairs import Pair
+from sparseembed.training.batch import Batch, State, Texts, Vocabulary
 from sparseembed.training.encoder import TrainedEncoder
 from sparseembed.training.lexical import WordStatistics
 from sparseembed.training.lora import restore, snapshot, write_adapter
-from sparseembed.training.objectives import Batch, State, Texts, Vocabulary, build_objectives
+from sparseembed.training.objectives import build_objectives
 from sparseembed.training.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -101,7 +101,7 @@ def test_where_it_helped_the_command_to_index_with_it_is_told(pairs, model, tmp_
     told = capsys.readouterr().out
     use = f"sparseembed index DATASET --embedder {embedder} --document-prompt '{{text}}' --query-prompt '{{text}}'"
     assert f"it helped; use it: {use} --pooling mean --adapter '{out}'\n" in told
-    assert training.OBJECTIVES == ("dense", "aligned", "residual")
+    assert training.OBJECTIVES[:3] == ("dense", "aligned", "residual")
 
 
 def corpus_of_noise(file, count=110):

@@ -11,8 +11,8 @@ from sparseembed.embedders.load import load_embedder
 from sparseembed.embedders.presets import PRESETS
 from sparseembed.embedders.query_head import FILE
 from sparseembed.errors import EmbedderError
+from sparseembed.training.batch import Batch, State, Texts, Vocabulary
 from sparseembed.training.lexical import WordStatistics
-from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
 
 NAME = "smollm2-135m-aligned"
 LARGEST, LARGEST_HEAD = 10_000_000, 4_000_000  # bytes
@@ -74,7 +74,7 @@ def test_decoded_words_of_an_answer_are_those_of_its_question():
         embedder = load_embedder(name)
         vectors = torch.from_numpy(embedder.encode(answers))
         vocabulary = Vocabulary(decoding_head(embedder).matrix, embedder.tokenizer, statistics)
-        scores = Batch(texts, vectors, vectors, State(), vocabulary).aligned().numpy()
+        scores = Batch(texts, vectors, vectors, State(), vocabulary).aligned.numpy()
         others = scores[~np.eye(len(pairs), dtype=bool)]
         margins[name] = float((np.diagonal(scores).mean() - others.mean()) / others.std())
     assert margins[NAME] > margins["smollm2-135m"] + 0.2, margins

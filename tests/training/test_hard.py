@@ -82,8 +82,8 @@ def test_where_bm25_finds_nothing_there_is_no_negative():
     assert with_hard_negatives([Source("s", pairs)], 0)[0].pairs == pairs
 
 
-@pytest.mark.parametrize("objectives", [("dense",), ("dense", "residual")])
-def test_residual_is_trained_on_them(objectives, tiny_embedder, learnable, recipe, tmp_path, monkeypatch):
+@pytest.mark.parametrize("objectives", [("dense", "aligned"), ("dense", "residual"), ("distilled",)])
+def test_what_adds_to_bm25_is_trained_on_them(objectives, tiny_embedder, learnable, recipe, tmp_path, monkeypatch):
     seen = []
 
     class Seen(run.BatchPlan):
@@ -96,5 +96,5 @@ def test_residual_is_trained_on_them(objectives, tiny_embedder, learnable, recip
     chosen = recipe.with_changes(objectives=objectives, steps=2, batch=8)
     made = run.train([source], tiny_embedder("tied"), tmp_path / "out", chosen, held_out=6)
     negatives = [pair.negative for pair in seen]
-    assert any(negatives) == ("residual" in objectives)
+    assert any(negatives) == (objectives[-1] != "aligned")
     assert np.isfinite([point["loss"][objectives[-1]] for point in made.about["about"]["curve"]]).all()

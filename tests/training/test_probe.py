@@ -78,7 +78,7 @@ def test_the_aligned_rank_is_that_of_the_objectives_score(tiny_embedder, learnab
     import torch
 
     from sparseembed.alignment.head import decoding_head
-    from sparseembed.training.objectives import Batch, State, Texts, Vocabulary
+    from sparseembed.training.batch import Batch, State, Texts, Vocabulary
 
     pairs = learnable(10)
     statistics = WordStatistics([pair.positive for pair in pairs])
@@ -86,7 +86,7 @@ def test_the_aligned_rank_is_that_of_the_objectives_score(tiny_embedder, learnab
     documents = torch.from_numpy(embedder.encode([pair.positive for pair in pairs]))
     vocabulary = Vocabulary(decoding_head(embedder).matrix, embedder.tokenizer, statistics)
     texts = Texts([pair.query for pair in pairs], [pair.positive for pair in pairs])
-    scores = Batch(texts, documents, documents, State(), vocabulary).aligned().numpy()
+    scores = Batch(texts, documents, documents, State(), vocabulary).aligned.numpy()
     found = probe(embedder, embedder, pairs, statistics)
     assert found.gains["aligned"].before == pytest.approx(reciprocal_ranks(scores).mean())
 

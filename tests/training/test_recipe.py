@@ -13,7 +13,7 @@ from sparseembed.training.recipe import Recipe
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"objectives": ()}, "objectives must be some of dense, aligned, residual"),
+        ({"objectives": ()}, "objectives must be some of dense, aligned, residual, searched, distilled, fused"),
         ({"objectives": ("dense", "sparse")}, "not dense, sparse"),
         ({"objectives": ("dense", "dense")}, "not dense, dense"),
         ({"steps": 0}, "steps must be at least 1, not 0"),

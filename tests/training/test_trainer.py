@@ -80,6 +80,23 @@ def test_the_losses_fall_on_what_can_be_learned(trained, job, recipe):
         assert last.validation[name] < first.validation[name]
 
 
+@pytest.mark.parametrize("name", ["searched", "distilled", "fused"])
+def test_the_score_of_an_index_is_learned_and_goes_on_after_a_stop_to_the_same_bytes(trained, job, recipe, name):
+    """On one and the same batch: a teacher that is the model itself moves, and other batches hide what was learned."""
+
+    class Same:
+        def batch(self, step):
+            return job.plan.batch(0)
+
+    same = Job(Same(), [], job.documents, job.data)
+    recipe = recipe.with_changes(objectives=(name,), learning_rate=0.03)
+    (first, *_, last), _ = undisturbed = trained(same, recipe, "whole")
+    assert last.loss[name] < 0.9 * first.loss[name]
+    with pytest.raises(Stops):
+        trained(stopped_at(same, 7), recipe, "cut")
+    assert trained(same, recipe, "cut") == undisturbed
+
+
 def test_the_curve_has_the_means_between_its_points(trained, job, recipe):
     curve, files = trained(job, recipe.with_changes(steps=10), "a")
     assert [point.step for point in curve] == [4, 8, 10]
@@ -305,7 +322,8 @@ def test_the_adapter_is_what_the_curve_was_measured_on(trained, job, recipe, tmp
     """The held-out loss of the last point comes out again from the adapter on disk, but for bfloat16's rounding."""
     import torch
 
-    from sparseembed.training.objectives import centred, contrast
+    from sparseembed.training.batch import centred
+    from sparseembed.training.objectives import contrast
 
     recipe = recipe.with_changes(objectives=("dense",), steps=6)
     curve, _ = trained(job, recipe, "a")
