@@ -22,12 +22,12 @@ option = $(if $(2),$(1) "$(2)")
 CLI := $(BIN)/sparseembed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras wheels eval index search adapt train test lint format bench load sweep ablation docs clean jar archive
+.PHONY: help setup extras wheels notebooks eval index search adapt train test lint format bench load sweep ablation docs clean jar archive
 
 help: ## show this list
 	@echo "make TARGET [VARIABLE=value ...]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "variables:"
 	@echo "  DATASET   a BEIR folder, a file or folder of documents, a collection's name or an ir_datasets id (default: pydocs)"
@@ -73,7 +73,7 @@ $(VENV)/.ready: requirements.lock requirements-bare.lock pyproject.toml
 	@$(call locked,--editable .)
 	@touch $@
 
-extras: $(VENV)/.extras ## what the tests of servers, exports and frameworks need beside setup
+extras: $(VENV)/.extras ## what the tests of servers, exports, frameworks and notebooks need beside setup
 
 $(VENV)/.extras: $(VENV)/.ready requirements-extras.lock requirements-extras-bare.lock
 	@echo "adding the extras to $(VENV)"
@@ -90,6 +90,9 @@ docs: setup $(VENV)/.docs ## build the documentation's site, strictly, in site/
 	@$(BIN)/python docs/make_cli.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "wrote site/index.html"
+
+notebooks: setup extras ## run the documentation's notebooks anew, and keep what they show
+	@$(BIN)/python docs/run_notebooks.py
 
 $(VENV)/.docs: $(VENV)/.ready requirements-docs.lock
 	@echo "adding what the documentation needs to $(VENV)"

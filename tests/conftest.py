@@ -144,6 +144,20 @@ def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return build
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return a browser without a window, where playwright and a chromium are installed."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium is installed")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=chromium, args=sandbox)
+        yield launched
+        launched.close()
+
+
 def _save_tiny(kind: str, tokenizer: Any, folder: Path) -> None:
     import torch
     import transformers

@@ -23,7 +23,7 @@ def read(folder):
 
 WHOLE_FILE, SMALL_FILE = read(ROOT), read(SMALL)
 PROJECT, OTHER = WHOLE_FILE["project"], SMALL_FILE["project"]
-OF_TOOLS = {"dev", "docs"}  # extras that are for the project's own code, and not of the small distribution
+OF_TOOLS = {"dev", "docs", "notebooks"}  # extras for the project's own code, and not of the small distribution
 
 
 def test_both_distributions_hold_the_same_files():

@@ -31,6 +31,7 @@ GIVES = {
     "llamaindex": "a retriever for LlamaIndex",
     "ray": "index --ray: on many machines",
     "docs": "make docs: the documentation as a site",
+    "notebooks": "the documentation's notebooks",
 }
 
 _ALL = "all"  # the others together

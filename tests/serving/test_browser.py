@@ -1,20 +1,12 @@
 """The page in a real browser: by keyboard, on a phone, in the dark, without JavaScript, and read by axe-core."""
 
-import os
-from pathlib import Path
-
 import pytest
 from test_page import paged, pieces, strange  # noqa: F401 (fixtures)
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
-pytestmark = [
-    pytest.mark.jvm,
-    pytest.mark.usefixtures("silence"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
-]
+pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
 DESK, PHONE = (1280, 800), (390, 844)
 QUERY = "/?q=green+whales+alert"
 VIEWS = [
@@ -25,16 +17,6 @@ VIEWS = [
     "/document?id=cat",
     "/document?id=nobody",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A browser without a window."""
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -157,6 +139,19 @@ def test_the_policy_holds_what_would_be_slipped_in(visit):
     )
     assert page.evaluate("window.slipped") is None
     assert page.evaluate("getComputedStyle(document.getElementById('p')).color") != "rgb(255, 0, 0)"
+
+
+def test_print_is_the_hits_in_dark_ink(visit):
+    page = visit(QUERY, dark=True)
+    page.emulate_media(media="print")
+    assert not any(each.is_visible() for name in (".top", "footer", ".skip") for each in page.locator(name).all())
+    assert page.locator("article h2").first.is_visible()
+    style = "getComputedStyle(document.querySelector('article {}')).{}"
+    for part in ("h2 a", ".words"):
+        ink = page.evaluate(style.format(part, "color"))
+        assert sum(map(int, ink[4:-1].split(", "))) < 400, (part, ink)
+    assert page.evaluate(style.format(".words", "printColorAdjust")) == "exact"
+    assert page.pdf(format="A4").startswith(b"%PDF")
 
 
 def test_targets_are_large_enough_for_a_thumb(visit):
