@@ -226,3 +226,18 @@ def test_a_report_without_demonstrations_says_why(written, tmp_path):
     assert "Left out: no room &lt;script&gt;" in page
     empty = {"adjustment": "pc1", "instructions": None, "relatedness": None}
     write_report({**report, "demonstrations": empty}, tmp_path)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_it_without_violations_and_prints_it_dark_on_white(written, browser, width, dark):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme="dark" if dark else "light")
+    shown = context.new_page()
+    shown.goto((written / "report.html").as_uri())
+    found = axe.Axe().run(shown)
+    assert found.violations_count == 0, found.generate_report()
+    assert shown.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    shown.emulate_media(media="print")
+    assert shown.evaluate("getComputedStyle(document.querySelector('p')).color") == "rgb(0, 0, 0)"
+    context.close()
