@@ -32,16 +32,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "all 1,024, 8 bits": BEFORE,
     "default": {},
     "5 bits": {"bits": 5},
-    "composed in 5": {"composed": 5},
-    "kept 512": {"kept": 512},
-    "kept 384": {"kept": 384},
     "kept 256 (small)": {"kept": 256},
     "kept 256, 5 bits": {"kept": 256, "bits": 5},
-    "kept 192": {"kept": 192},
-    "kept 128, 5 bits": {"kept": 128, "bits": 5},
-    "kept 64, 5 bits": {"kept": 64, "bits": 5},
     "least 3": {"least": 3},
+    "least 3, 5 bits": {"least": 3, "bits": 5},
+    "least 3, kept 384, 5 bits": {"least": 3, "kept": 384, "bits": 5},
     "least 3, kept 256, 5 bits": {"least": 3, "kept": 256, "bits": 5},
+    "least 5, kept 384, 5 bits": {"least": 5, "kept": 384, "bits": 5},
 }
 DEPTH = 101  # hits a query: a query's own document may be among them
 LUCENE = (".doc", ".tim", ".tip")
