@@ -20,7 +20,15 @@ from sparseembed.evaluation.harness import read_report
 from sparseembed.evaluation.table import Column, format_table, row_name
 
 LATEST = "latest"
-OTHERS = ("ablation", "alignment", "encoders", "passages", "texts")  # folders of other scripts' results
+OTHERS = (
+    "ablation",
+    "alignment",
+    "encoders",
+    "passages",
+    "prompts",
+    "texts",
+    "worked",
+)  # folders of other scripts' results
 MEAN = ("scifact", "nfcorpus", "arguana")
 MEASURE = "nDCG@10"
 SHOWN = {

@@ -44,4 +44,4 @@ def parts_of(text: str, size: int = PART) -> Iterator[str]:
 
 def _space_before(text: str, stop: int, least: int) -> int:
     """Return the place of the last white space before or at a place; the place itself where there is none near."""
-    return next((place for place in range(stop, least, -1) if text[place].isspace()), stop)
+    return next((place for place in range(stop, least - 1, -1) if text[place].isspace()), stop)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,3 +102,13 @@ def _wait_for(url: str, process: "subprocess.Popen[str]", log: Path) -> None:
             break
         time.sleep(0.05)
     raise AssertionError(log.read_text())
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait until something is so, and return it."""
+    for _ in range(600):
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it never was so")

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 pytest.importorskip("fastapi")
-from servers import IDS, SEARCHED
+from servers import IDS, SEARCHED, until
 
 from sparseembed import Searcher
 from sparseembed.serving.problems import Problem
@@ -322,6 +322,7 @@ def test_the_log_is_json_without_queries(serve, server, client, index):
     with telling.client() as each:
         each.get("/search", params={"query": "unmistakable"})
         each.post("/search", content=b'{"query": "\\ud800"}', headers={"content-type": "application/json"})
+    until(lambda: sum("query" in line for line in lines_of(telling)) == 2)
     assert [line["query"] for line in lines_of(telling) if "query" in line] == ["unmistakable", "\ud800"]
 
 

@@ -11,7 +11,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from servers import SENTENCES, TOKEN, documents, running
+from servers import SENTENCES, TOKEN, documents, running, until
 
 from sparseembed.cli import main
 from sparseembed.serving.problems import Problem
@@ -36,18 +36,10 @@ def writable(serve, index, tiny_model, tmp_path_factory):
     return serve(folder, "--writable", "--token-file", token, "--workers", "2", *model)
 
 
-def until(condition):
-    """Wait until something is so, and return it."""
-    for _ in range(600):
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it never was so")
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
 def test_requests_in_hand_are_answered_before_the_end(copied, tmp_path, number):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("the signal is ignored here, as under nohup, and so it is by the server")
     body = json.dumps({"query": "cat"}).encode()
     head = f"POST /search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n"
     with running(tmp_path / "log", copied) as server:

@@ -40,6 +40,7 @@ def what_it_is(head: Head) -> str | None:
     for beginning, told in _BEGINNINGS.items():
         if head.raw.startswith(beginning):
             return told
-    if b"\x00" in head.raw[:4]:  # UTF-16 and UTF-32 of what begins as tables and JSON do
+    marked = head.raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if b"\x00" in head.raw[:4] and not marked:  # UTF-16 and UTF-32 of what begins as tables and JSON do
         return f"text in UTF-16 or UTF-32 without a byte order mark, or no text: {_BYTES}"
     return None
