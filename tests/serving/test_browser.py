@@ -37,7 +37,7 @@ def visit(browser, paged):  # noqa: F811
         page.asked, page.complaints, page.dialogs = [], [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("dialog", lambda dialog: (page.dialogs.append(dialog.message), dialog.dismiss()))
-        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("console", lambda message: heard(page, message))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.goto(paged.url + path, timeout=120_000)
         return page
@@ -45,6 +45,12 @@ def visit(browser, paged):  # noqa: F811
     yield opened
     for context in contexts:
         context.close()
+
+
+def heard(page, message):
+    """Keep what the browser says is wrong; it also tells of what it did, as where the focus already was."""
+    if message.type in ("error", "warning"):
+        page.complaints.append(message.text)
 
 
 def sound(page, url):
