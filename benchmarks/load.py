@@ -234,8 +234,8 @@ def page(command: str, figures: dict[str, Any]) -> str:
         *("| " + " | ".join([name, *(f"{row[each]:,}" for each in names)]) + " |" for name, row in rows),
     ]
     changing, rising = figures["changing"], figures["memory"]
-    busy = figures["load_average"] > figures["cores"] / 2
-    beside = "; **beside other work of this machine, which took most of it**" if busy else ""
+    busy = figures["load_average"] > figures["cores"]
+    beside = "; **beside other work of this machine**" if busy else ""
     return "\n".join(
         [
             "# The server under load",
