@@ -97,20 +97,28 @@ class Dense(Objective):
         return contrast(batch.cosines / self.recipe.temperature)
 
 
-class Aligned(Objective):
-    """InfoNCE on the aligned score, and the penalty."""
+class Scaled(Objective):
+    """An objective whose scores have a learned scale."""
+
+    start = 0.7  # its logarithm at the beginning: BM25, or a teacher, leads
 
     def __init__(self, recipe: Recipe) -> None:
-        """Start with a scale at which an untrained model's scores neither drown nor decide."""
+        """Take the recipe."""
         super().__init__(recipe)
-        self._scale = self._learned(2.0)
+        self._scale = self._learned(self.start)
+
+
+class Aligned(Scaled):
+    """InfoNCE on the aligned score, and the penalty."""
+
+    start = 2.0  # an untrained model's scores neither drown nor decide
 
     def loss(self, batch: Batch) -> "torch.Tensor":
         """Return the loss of a batch."""
         return contrast(self._scale.exp() * batch.aligned_logits) + self._sparsity(batch)
 
 
-class Residual(Objective):
+class Residual(Scaled):
     """InfoNCE on BM25 plus the aligned score, and the penalty."""
 
     hard_negatives = True
@@ -118,7 +126,6 @@ class Residual(Objective):
     def __init__(self, recipe: Recipe) -> None:
         """Start with little weight on the aligned score: BM25 leads."""
         super().__init__(recipe)
-        self._scale = self._learned(0.7)
         self._mix = self._learned(1.0)
 
     def loss(self, batch: Batch) -> "torch.Tensor":
@@ -127,30 +134,20 @@ class Residual(Objective):
         return contrast(self._scale.exp() * total) + self._sparsity(batch)
 
 
-class Searched(Objective):
+class Searched(Scaled):
     """InfoNCE on the score that an index gives."""
 
     hard_negatives = True
-
-    def __init__(self, recipe: Recipe) -> None:
-        """Start as `Residual` does."""
-        super().__init__(recipe)
-        self._scale = self._learned(0.7)
 
     def loss(self, batch: Batch) -> "torch.Tensor":
         """Return the loss of a batch."""
         return contrast(self._scale.exp() * (batch.literal + MIX * batch.searched))
 
 
-class Distilled(Objective):
+class Distilled(Scaled):
     """The dense score teaches what an index adds to BM25's."""
 
     hard_negatives = True
-
-    def __init__(self, recipe: Recipe) -> None:
-        """Start with a scale at which a student's softmax is softer than its teacher's."""
-        super().__init__(recipe)
-        self._scale = self._learned(0.7)
 
     def loss(self, batch: Batch) -> "torch.Tensor":
         """Return the loss of a batch."""
