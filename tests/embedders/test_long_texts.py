@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseembed.embedders import long_texts
-from sparseembed.embedders.long_texts import beginning, parts_of
+from sparseembed.embedders.long_texts import beginning
 from sparseembed.embedders.prompts import Prompter
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.sparse.literal import PieceTerms
+from sparseembed.text import parts_of
 
 PROMPT = 'Passage: "{text}". The word: "'
 ODD = {
@@ -90,8 +90,8 @@ def test_parts_lose_nothing_but_white_space(text, size):
 def test_pieces_are_counted_part_by_part(tokenizer, monkeypatch):
     literal = PieceTerms("token", tokenizer, [str(number) for number in range(tokenizer.get_vocab_size())])
     text = " ".join(["She reads books about green whales, and he reads about rivers."] * 40)
-    whole = literal.numbers([text, "cat"])
+    whole = [ids.tolist() for ids in literal.numbers([text, "cat"])]
     words = literal.of(text)
-    monkeypatch.setattr(long_texts.parts_of, "__defaults__", (100,))
-    assert [ids.tolist() for ids in literal.numbers([text, "cat"])] == [ids.tolist() for ids in whole]
+    monkeypatch.setattr(parts_of, "__defaults__", (100,))
+    assert [ids.tolist() for ids in literal.numbers([text, "cat"])] == whole
     assert literal.of(text) == words
