@@ -27,7 +27,7 @@ LONGEST = 255
 """UTF-16 units of the longest word."""
 
 _PART = 1 << 16  # characters of a text that are looked through at once: a place costs some 130 bytes
-_EDGE = re.compile("[ \t\r\n](?=[^\\W_])|[\u3041-\u3096\u4e00-\u9fff](?=[\u3041-\u3096\u4e00-\u9fff])")
+_EDGE = re.compile(r"[ \t\r\n](?=\S)|[\u3041-\u3096\u4e00-\u9fff](?=[\u3041-\u3096\u4e00-\u9fff])")
 _MARK_CLASSES = "xtzkvVMgG"
 _MARKS = "[xtzkvVMgG]*+"  # what may follow any character of a word
 _EMOJI_MARKS = "[xtzkMgG]*+"  # the same within emoji, where the selectors have places of their own
