@@ -9,11 +9,14 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sparseembed.arrays import Vectors
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.segment.slices import chunk_slices, read
 from sparseembed.retrieval.places import TermPlace
+
+Floats = npt.NDArray[np.float64]
 
 LITERAL, MEANING = "literal", "meaning"
 
@@ -95,8 +98,8 @@ def correlations(segment: SegmentReader, terms: Sequence[str], words: Sequence[s
     found = read(arrays, rows[has])
     numbered, values = known[has][found.rows], found.impacts.astype(np.float64)
 
-    def mean(weights: Vectors) -> Vectors:
-        result: Vectors = np.bincount(numbered, weights, minlength=len(every)) / documents
+    def mean(weights: Floats) -> Floats:
+        result: Floats = np.bincount(numbered, weights, minlength=len(every)) / documents
         return result
 
     means = mean(values)

@@ -86,7 +86,7 @@ class CollectionStatistics:
         impacts = self._weighed(occurrences.often, lengths, occurrences.terms, occurrences.shape[1])
         return impacts if occurrences.scored is None else impacts * occurrences.scored[occurrences.terms]
 
-    def _weighed(self, often: Ints, lengths: Ints, numbers: Ints, terms: int) -> Vectors:
+    def _weighed(self, often: Any, lengths: Ints, numbers: Ints, terms: int) -> Vectors:
         """Return idf times saturation of occurrences, of texts of these lengths, among `terms` terms."""
         values = saturation(often.astype(np.float64), lengths, self.mean_length)
         result: Vectors = (self.idf_of(terms)[numbers] * values).astype(np.float32)
