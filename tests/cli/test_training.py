@@ -331,7 +331,7 @@ def test_no_room_for_the_adapter_itself_keeps_the_training(refused, pairs, model
     for place in ("sparseembed.training.lora.write_json", "sparseembed.training.run.write_json"):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)
-            assert "no room on the disk: free some and run the same command again" in refused(*words)
+            assert "no room on the disk: make room and run the same command again" in refused(*words)
         assert not (tmp_path / "a").exists()
         assert (tmp_path / ".a.training" / "checkpoint.pt").exists()
     capfd.readouterr()
