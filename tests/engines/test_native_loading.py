@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -75,6 +76,7 @@ def test_kernels_come_in_the_background(folder):
         folder,
         """
 import time
+from importlib.util import find_spec
 from sparseembed.engines import native_loading
 kind = native_loading.Kind(False)
 while not native_loading.has(kind):
@@ -209,3 +211,22 @@ def test_threads_that_search_while_kernels_are_loaded(folder, fresh, monkeypatch
     while not native_loading.has(Kind(False)) and time.monotonic() < end:
         assert engine.search({"a": 2, "b": 1}, 5) == [Hit("2", 13.0, 1), Hit("1", 6.0, 2)]
     assert native_loading.has(Kind(False))
+
+
+@pytest.mark.skipif(find_spec("colorama") is None, reason="numba colours nothing without colorama")
+def test_the_streams_stay_what_they_are_while_kernels_are_loaded(folder, tmp_path):
+    run(
+        folder,
+        """
+import os, types
+class Watched(types.ModuleType):
+    def __setattr__(self, name, value):
+        assert name not in ("stdout", "stderr"), name
+        super().__setattr__(name, value)
+sys.__class__ = Watched
+assert engine.load()
+assert not any("HIGHLIGHT" in name for name in os.environ)
+from sparseembed.alignment.kernels import select_best
+""",
+        NUMBA_CACHE_DIR=str(tmp_path),
+    )
