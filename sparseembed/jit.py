@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sparseembed.errors import EngineError
 
-# Where colorama is installed, numba colours its errors, those too that it makes while it is imported, and meanwhile puts
-# other streams in the place of sys.stdout and sys.stderr: in a background thread, this undoes what other threads do with
-# them. numba reads the variable when it is imported.
+# Where colorama is installed, numba colours its errors, those too that it makes while it is imported, and meanwhile
+# puts other streams in the place of sys.stdout and sys.stderr: in a background thread, this undoes what other threads
+# do with them. numba reads the variable when it is imported.
 _UNCOLOURED = "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"
 _before = os.environ.get(_UNCOLOURED)
 os.environ[_UNCOLOURED] = "1"
