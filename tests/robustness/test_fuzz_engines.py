@@ -160,16 +160,19 @@ def index(tiny_model, tmp_path_factory):
     from sparseembed.embedders.spec import EmbedderSpec
     from sparseembed.embedders.transformer import TransformerEmbedder
 
-    made = {}
+    made, embeddings = (
+        {},
+        tmp_path_factory.mktemp("embeddings"),
+    )  # which take longer than all the rest, and are the same
+    embedder = TransformerEmbedder(EmbedderSpec("tied", str(tiny_model("tied")), dtype="float32", device="cpu"))
+    corpus = Corpus([Document(f"d{n}", "", text) for n, text in enumerate(NASTY)], "nasty")
 
     def of(kind):
         if kind not in made:
-            folder = tiny_model("tied")
-            embedder = TransformerEmbedder(EmbedderSpec("tied", str(folder), dtype="float32", device="cpu"))
-            corpus = Corpus([Document(f"d{n}", "", text) for n, text in enumerate(NASTY)], "nasty")
+            folder = tmp_path_factory.mktemp("nasty") / "index"
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("SPARSEEMBED_CACHE", str(tmp_path_factory.mktemp("cache")))
-                made[kind] = build_index(corpus, tmp_path_factory.mktemp("nasty") / "index", embedder, kind, k=6).path
+                made[kind] = build_index(corpus, folder, embedder, kind, k=6, embeddings=embeddings).path
         return made[kind]
 
     return of
