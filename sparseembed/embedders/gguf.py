@@ -48,7 +48,7 @@ def _convert(path: Path, into: Path) -> None:
         from transformers.utils import logging
 
         # The conversion takes its bar from tqdm itself; from the library's own tqdm, it heeds the library's settings.
-        modeling_gguf_pytorch_utils.tqdm = logging.tqdm
+        vars(modeling_gguf_pytorch_utils)["tqdm"] = logging.tqdm
         try:
             loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
