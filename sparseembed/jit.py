@@ -1,5 +1,9 @@
-"""Compiles kernels with numba: without the interpreter's lock, and stored on disk for the next process."""
+"""Compiles kernels with numba: without the interpreter's lock, and stored on disk for the next process.
 
+numba is imported here alone.
+"""
+
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -7,13 +11,26 @@ from numpy.typing import NDArray
 
 from sparseembed.errors import EngineError
 
+# Where colorama is installed, numba colours its errors, those too that it makes while it is imported, and meanwhile
+# puts other streams in the place of sys.stdout and sys.stderr: in a background thread, this undoes what other threads
+# do with them. numba reads the variable when it is imported.
+_UNCOLOURED = "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"
+_before = os.environ.get(_UNCOLOURED)
+os.environ[_UNCOLOURED] = "1"
 try:
-    from numba import njit
+    from numba import njit as njit
+    from numba.core import types as types
+    from numba.extending import intrinsic as intrinsic
 except Exception as error:  # not installed, or not made for this Python or numpy
     reason = " ".join(str(error).split())[:200]
     raise EngineError(
         f"compiled loops need numba, which cannot be imported ({reason}): pip install 'numba>=0.61'"
     ) from None
+finally:
+    if _before is None:
+        del os.environ[_UNCOLOURED]
+    else:
+        os.environ[_UNCOLOURED] = _before
 
 Array = NDArray[Any]
 """An array in the signature of a kernel."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sparseembed.errors import IndexFolderError
+from sparseembed.errors import IndexFolderError, what_helps
 from sparseembed.text import one_line
 
 NOTE = ".lock"  # the holder's note: {"host", "process", "since", "what"}
@@ -190,5 +190,5 @@ def _inode(status: os.stat_result) -> tuple[int, int]:
 def _unwritable(path: Path, error: Exception) -> IndexFolderError:
     reason = getattr(error, "strerror", None) or one_line(error)
     return IndexFolderError(
-        f"{one_line(path)}: cannot be written ({reason}): choose another folder, or change its permissions"
+        f"{one_line(path)}: cannot be written ({reason}): {what_helps(error, 'choose another folder')}"
     )

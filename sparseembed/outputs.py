@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from sparseembed.errors import ConfigError
+from sparseembed.errors import ConfigError, what_helps
 from sparseembed.files import atomic_file, followed, is_mount
 from sparseembed.text import one_line
 
@@ -133,7 +133,7 @@ def _refusal(path: Path) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"{one_line(path)} cannot be written ({one_line(reason)}): choose another place, or change its permissions"
+            f"{one_line(path)} cannot be written ({one_line(reason)}): {what_helps(error, 'choose another place')}"
         ) from None
 
 

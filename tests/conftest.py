@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -23,8 +24,23 @@ settings.load_profile("project")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure() -> None:
-    """Take pytest-asyncio's default without its warning; a setting would be unknown where it isn't installed."""
+    """Take pytest-asyncio's default without its warning, which a setting would be where it isn't installed; and fsync.
+
+    The disk's answer is waited for only where a process of its own is tested. A small index is synced 36 times, which
+    can take longer than all the rest of its building, and no test cuts the power.
+    """
     warnings.filterwarnings("ignore", message='The configuration option "asyncio_default_fixture_loop_scope"')
+    os.fsync = _fsync_of(os.fsync)
+
+
+def _fsync_of(real: Callable[[Any], None]) -> Callable[[Any], None]:
+    def fsync(file: Any) -> None:
+        number = file if isinstance(file, int) else file.fileno()
+        kind = os.fstat(number).st_mode  # which fails for what is not open
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            real(number)
+
+    return fsync
 
 
 SENTENCES = [

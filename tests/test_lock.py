@@ -1,5 +1,6 @@
 """Locks on folders: who holds one, and what becomes of it."""
 
+import errno
 import json
 import os
 import signal
@@ -138,6 +139,17 @@ def test_places_that_cannot_be_written(tmp_path):
         message = refusal(lambda name=name: write(tmp_path / name))
         assert message.startswith(f"{tmp_path / name}: cannot be written (")
         assert message.endswith("): choose another folder, or change its permissions")
+
+
+def test_a_full_disk_is_no_matter_of_permissions(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("sparseembed.lock.os.open", full)
+    message = refusal(lambda: write(tmp_path / "index"))
+    assert message.endswith(
+        "cannot be written (No space left on device): make room and run the same command again, finished work is kept"
+    )
 
 
 def test_a_note_that_is_a_link_is_not_followed(tmp_path):

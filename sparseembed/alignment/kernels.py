@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from sparseembed.alignment.lanes import PANEL, add_line, raise_line
+from sparseembed.jit import njit
 
 _TILE = 256  # terms whose scores are turned together, from one text after the other to one term after the other
 _SAMPLE = 8192  # scores that a threshold is taken from, at least

@@ -7,8 +7,8 @@ are asked for by name.
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
+
+from sparseembed.jit import intrinsic, types
 
 PANEL = 16  # texts scored together: a piece's scores of 16 texts are one cache line
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from sparseembed.cli.text import printable
+from sparseembed.errors import no_room, what_helps
 
 ESCAPED = "sparseembed.escaped"
 _OUTPUT = "standard output"
@@ -89,8 +90,8 @@ def _settle(stream: TextIO) -> None:
 def told(error: OSError) -> str:
     """Tell an error of the system in one line: where, and what to do."""
     where = f"{error.filename}: " if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}no room on the disk: free some and run the same command again, finished work is kept"
+    if no_room(error):
+        return f"{where}no room on the disk: {what_helps(error)}"
     if error.errno == errno.EBADF and error.filename in (None, _OUTPUT):
         return "standard output is closed, or open for reading only: let it be a terminal, a file, a pipe or /dev/null"
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):

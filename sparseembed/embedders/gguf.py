@@ -1,7 +1,5 @@
 """GGUF files to model folders, once, in the user's cache: a GGUF file takes 20 seconds to load, its copy two."""
 
-import contextlib
-import io
 import json
 from pathlib import Path
 
@@ -44,11 +42,13 @@ def convert_gguf(path: Path) -> Path:
 
 
 def _convert(path: Path, into: Path) -> None:
-    # The conversion's own bar ignores the library's settings, hence the second guard.
-    with quiet_hub(), contextlib.redirect_stderr(io.StringIO()):
+    with quiet_hub():
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
+        from transformers.utils import logging
 
+        # The conversion takes its bar from tqdm itself; from the library's own tqdm, it heeds the library's settings.
+        vars(modeling_gguf_pytorch_utils)["tqdm"] = logging.tqdm
         try:
             loaded = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)

@@ -10,7 +10,7 @@ from sparseembed.text import PART
 WORDS = 32
 """Words of such a text, at most."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？｡])|\n\s*\n")
 
 
 def query_like(documents: Iterable[Document], sentence: Callable[[int, str], str]) -> Iterator[tuple[str, str]]:

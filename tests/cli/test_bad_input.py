@@ -463,7 +463,7 @@ def test_no_room_while_encoding_keeps_what_is_finished(refused, good, model, tmp
     words = ["encode", good, "--embeddings", tmp_path / "v", *model]
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", full)
-        assert "no room on the disk: free some and run the same command again" in refused(*words)
+        assert "no room on the disk: make room and run the same command again" in refused(*words)
     assert sorted(file.name for file in (tmp_path / "v" / "documents").glob("*.npy")) == ["00000.npy", "00001.npy"]
     assert not list((tmp_path / "v").rglob("*.tmp"))
     assert main([*map(str, words), "-q"]) == 0

@@ -173,9 +173,8 @@ def test_killed_in_mid_training_the_same_command_gives_the_same_bytes(pairs, mod
     checkpoint = tmp_path / "a" / ".adapter.training" / "checkpoint.pt"
     process = start([*command, "--out", tmp_path / "a" / "adapter"], tmp_path / "cache")
     try:
-        for _ in range(6000):
-            if checkpoint.exists() or process.poll() is not None:
-                break
+        limit = time.monotonic() + 900  # seconds; a busy machine may take minutes to import what training needs
+        while not checkpoint.exists() and process.poll() is None and time.monotonic() < limit:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     finally:
@@ -331,7 +330,7 @@ def test_no_room_for_the_adapter_itself_keeps_the_training(refused, pairs, model
     for place in ("sparseembed.training.lora.write_json", "sparseembed.training.run.write_json"):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)
-            assert "no room on the disk: free some and run the same command again" in refused(*words)
+            assert "no room on the disk: make room and run the same command again" in refused(*words)
         assert not (tmp_path / "a").exists()
         assert (tmp_path / ".a.training" / "checkpoint.pt").exists()
     capfd.readouterr()

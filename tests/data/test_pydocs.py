@@ -31,7 +31,7 @@ def words(text):
 
 def run_python(source, **environment):
     return subprocess.run(
-        [sys.executable, "-c", source], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", source], env=environment, capture_output=True, text=True, timeout=300, check=True
     )
 
 

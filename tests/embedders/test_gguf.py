@@ -110,7 +110,7 @@ def test_is_known_by_its_first_bytes(gguf_file, tmp_path, tiny_embedder, name):
     assert (model_folder(spec.weights) / "model.safetensors").is_file()
 
 
-def test_is_converted_once(gguf_file, monkeypatch):
+def test_is_converted_once(gguf_file, monkeypatch, capfd):
     stream = io.StringIO()
     before = set_reporter(ConsoleReporter(stream))
     try:
@@ -119,6 +119,7 @@ def test_is_converted_once(gguf_file, monkeypatch):
         set_reporter(before)
     assert stream.getvalue().startswith("converting tiny.F32.gguf to safetensors, once")
     assert stream.getvalue().endswith(f"wrote {folder}\n")
+    assert capfd.readouterr() == ("", "")  # no bar or warning of a library's
     monkeypatch.setattr(gguf, "_convert", lambda path, into: pytest.fail("converted twice"))
     assert convert_gguf(gguf_file) == folder
 

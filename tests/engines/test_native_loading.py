@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from sparseembed.engines.native import NativeEngine
 from sparseembed.index.segment.reader import SegmentReader
 
 engine = NativeEngine([SegmentReader(Path(sys.argv[1]))], [None])
-assert "numba" not in sys.modules
+assert sys.modules.get("numba") is None
 def search():
     assert engine.search({"a": 2, "b": 1}, 5) == [("2", 13.0, 1), ("1", 6.0, 2)]
 search()
@@ -48,10 +49,10 @@ def folder(tmp_path_factory):
     return place
 
 
-def run(folder, script, **environment):
-    """Run a script in a process of its own; it must end well and say nothing."""
+def run(folder, script, first="", **environment):
+    """Run a script in a process of its own, after what comes first; it must end well and say nothing."""
     done = subprocess.run(
-        [sys.executable, "-c", OPEN + script, str(folder)],
+        [sys.executable, "-c", first + OPEN + script, str(folder)],
         capture_output=True,
         text=True,
         timeout=300,
@@ -75,6 +76,7 @@ def test_kernels_come_in_the_background(folder):
         folder,
         """
 import time
+from importlib.util import find_spec
 from sparseembed.engines import native_loading
 kind = native_loading.Kind(False)
 while not native_loading.has(kind):
@@ -126,14 +128,13 @@ def test_a_cold_engine_loads_nothing(folder):
         OPEN.replace("[None])", "[None], warm=False)")
         + "import time; time.sleep(0.5); assert 'numba' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script, str(folder)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script, str(folder)], check=True, timeout=300)
 
 
 def test_without_numba_everything_is_searched_and_nothing_written(folder, tmp_path):
     run(
         folder,
         f"""
-sys.modules["numba"] = None
 for _ in range(3):
     search()
 assert not engine.load()
@@ -156,6 +157,7 @@ else:
     raise AssertionError
 assert not Path({str(tmp_path / "t")!r}).exists()
 """,
+        first="import sys; sys.modules['numba'] = None",
     )
 
 
@@ -209,3 +211,30 @@ def test_threads_that_search_while_kernels_are_loaded(folder, fresh, monkeypatch
     while not native_loading.has(Kind(False)) and time.monotonic() < end:
         assert engine.search({"a": 2, "b": 1}, 5) == [Hit("2", 13.0, 1), Hit("1", 6.0, 2)]
     assert native_loading.has(Kind(False))
+
+
+@pytest.mark.skipif(find_spec("colorama") is None, reason="numba colours nothing without colorama")
+def test_the_streams_stay_what_they_are_while_kernels_are_loaded(folder):
+    run(
+        folder,
+        """
+assert engine.load()
+assert not any("HIGHLIGHT" in name for name in os.environ)
+""",
+        first="""
+import os, sys, types
+class Watched(types.ModuleType):
+    def __setattr__(self, name, value):
+        assert name not in ("stdout", "stderr"), name
+        super().__setattr__(name, value)
+sys.__class__ = Watched
+""",
+    )
+
+
+@pytest.mark.skipif(find_spec("colorama") is None, reason="numba colours nothing without colorama")
+@pytest.mark.parametrize("module", ["sparseembed.jit", "sparseembed.alignment.kernels", "sparseembed.alignment.lanes"])
+def test_numba_colours_nothing(module):
+    script = f"import {module}; from numba.core.errors import TypingError, termcolor; print(TypingError('plain'))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout == "plain\n"

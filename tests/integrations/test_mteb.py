@@ -3,11 +3,7 @@
 import random
 
 import pytest
-
-pytest.importorskip("mteb")
-
-import mteb
-from mteb.models import SearchProtocol
+from lazily import Lazily, needs
 
 from sparseembed import Searcher, build_index
 from sparseembed.data.collection import Collection
@@ -15,9 +11,9 @@ from sparseembed.data.corpus import Corpus, Document
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.evaluation.measures import evaluate
 from sparseembed.evaluation.runs import drop_self
-from sparseembed.integrations.mteb import EmbedderSearch, IndexSearch, collection_task
 
-pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
+mteb, searching = Lazily("mteb"), Lazily("sparseembed.integrations.mteb")
+pytestmark = [needs("mteb"), pytest.mark.jvm, pytest.mark.usefixtures("silence")]
 WORDS = "cat dog mat whale fish air milk river water sea sand light sun earth book green plant sugar mountain"
 
 
@@ -55,20 +51,20 @@ def ours(collection, index, **options):
 
 
 def test_its_figures_are_ours(collection, made_index, made_embedder, tmp_path):
-    task = collection_task(collection)
-    index, embedder = IndexSearch(made_index), EmbedderSearch(made_embedder, folder=tmp_path, k=20)
-    assert isinstance(index, SearchProtocol)
-    assert isinstance(embedder, SearchProtocol)
+    task = searching.collection_task(collection)
+    index, embedder = searching.IndexSearch(made_index), searching.EmbedderSearch(made_embedder, folder=tmp_path, k=20)
+    assert isinstance(index, mteb.models.SearchProtocol)
+    assert isinstance(embedder, mteb.models.SearchProtocol)
     wanted = ours(collection, made_index)
     assert scores_of(index, task) == wanted
     assert scores_of(embedder, task) == wanted
     options = {"rescore": 20, "embedder": made_embedder}
-    rescored = IndexSearch(made_index, options)
+    rescored = searching.IndexSearch(made_index, options)
     assert scores_of(rescored, task) == ours(collection, made_index, **options)
     revisions = {each.mteb_model_meta.revision for each in (index, embedder, rescored)}
     assert len(revisions) == 3
-    assert EmbedderSearch(made_embedder, k=20).mteb_model_meta == embedder.mteb_model_meta
-    assert EmbedderSearch(made_embedder, k=21).mteb_model_meta.revision not in revisions
+    assert searching.EmbedderSearch(made_embedder, k=20).mteb_model_meta == embedder.mteb_model_meta
+    assert searching.EmbedderSearch(made_embedder, k=21).mteb_model_meta.revision not in revisions
 
 
 def rows(**texts):
@@ -76,7 +72,7 @@ def rows(**texts):
 
 
 def test_documents_that_are_to_be_ranked_are_all_ranked(made_index):
-    search = IndexSearch(made_index)
+    search = searching.IndexSearch(made_index)
     with Searcher.open(made_index) as searcher:
         hits = searcher.search("cat river", 80)
     found, missing = [hit.id for hit in hits[3:6]], [f"x{n}" for n in range(2)]
@@ -86,7 +82,7 @@ def test_documents_that_are_to_be_ranked_are_all_ranked(made_index):
 
 
 def test_instructions_are_part_of_the_query(made_index):
-    search = IndexSearch(made_index)
+    search = searching.IndexSearch(made_index)
     row = {"id": "q", "text": "cat", "instruction": "river"}
     assert search.search([row], top_k=9) == search.search(rows(q="cat river"), top_k=9)
     assert search.search([row | {"instruction": None}], top_k=9) == search.search(rows(q="cat"), top_k=9)
@@ -96,11 +92,11 @@ def test_instructions_are_part_of_the_query(made_index):
 
 def test_an_index_of_other_documents_is_refused(made_index, small_index, collection, made_embedder):
     with pytest.raises(DataError, match="no document 'a00'"):
-        mteb.evaluate(IndexSearch(small_index), collection_task(collection), cache=None)
+        mteb.evaluate(searching.IndexSearch(small_index), searching.collection_task(collection), cache=None)
     with pytest.raises(DataError, match="holds 80 documents and the task has 1"):
-        IndexSearch(made_index).index(rows(a00="cat"))
+        searching.IndexSearch(made_index).index(rows(a00="cat"))
     with pytest.raises(ConfigError, match="nothing is indexed"):
-        EmbedderSearch(made_embedder).search(rows(q="cat"), top_k=1)
+        searching.EmbedderSearch(made_embedder).search(rows(q="cat"), top_k=1)
 
 
 def test_the_example(run_example):

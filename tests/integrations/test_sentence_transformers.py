@@ -1,24 +1,22 @@
 """An index as a SparseEncoder: vectors and scores of the index, saving and loading, the evaluator, the example."""
 
 import pytest
-
-pytest.importorskip("sentence_transformers")
-
-from sentence_transformers import SparseEncoder
-from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
+from lazily import Lazily, needs
 
 from sparseembed import Searcher
 from sparseembed.embedders.presets import DEFAULT
 from sparseembed.errors import IndexFolderError
 from sparseembed.evaluation.measures import evaluate
-from sparseembed.integrations.sentence_transformers import sparse_encoder
 
-pytestmark = [pytest.mark.jvm, pytest.mark.usefixtures("silence")]
+theirs = Lazily("sentence_transformers")
+evaluation = Lazily("sentence_transformers.sparse_encoder.evaluation")
+encoding = Lazily("sparseembed.integrations.sentence_transformers")
+pytestmark = [needs("sentence_transformers"), pytest.mark.jvm, pytest.mark.usefixtures("silence")]
 
 
 @pytest.fixture(scope="module")
 def model(small_index, made_embedder):
-    return sparse_encoder(small_index, made_embedder)
+    return encoding.sparse_encoder(small_index, made_embedder)
 
 
 def labelled(searcher, vector):
@@ -40,7 +38,7 @@ def test_documents_have_the_vectors_that_the_index_stores(model, small, small_in
 
 @pytest.mark.parametrize("expand", [0, 5])
 def test_the_dot_product_is_the_score(small, small_index, made_embedder, expand):
-    model = sparse_encoder(small_index, made_embedder, expand)
+    model = encoding.sparse_encoder(small_index, made_embedder, expand)
     documents = small["documents"]()
     queries = [*small["QUERIES"].values(), "zorblax", ""]
     scores = model.similarity(model.encode_query(queries), model.encode_document([each.contents for each in documents]))
@@ -69,18 +67,18 @@ def test_the_rest_of_a_sparse_encoder(model, small_index):
 
 def test_it_can_be_saved_and_loaded(model, tmp_path):
     model.save_pretrained(str(tmp_path / "m"), create_model_card=False)
-    again = SparseEncoder(str(tmp_path / "m"), trust_remote_code=True, device="cpu")
+    again = theirs.SparseEncoder(str(tmp_path / "m"), trust_remote_code=True, device="cpu")
     texts = ["a whale", "the light of the sun"]
     assert (again.encode_document(texts).to_dense() == model.encode_document(texts).to_dense()).all()
     assert again.similarity_fn_name == "dot"
     with pytest.raises(ValueError, match="trust_remote_code"):
-        SparseEncoder(str(tmp_path / "m"), device="cpu")
+        theirs.SparseEncoder(str(tmp_path / "m"), device="cpu")
 
 
 def test_its_evaluator_measures_what_we_do(model, small, small_index):
     queries = small["QUERIES"]
     qrels = {query: {doc: 1 for doc, grade in judged.items() if grade} for query, judged in small["QRELS"].items()}
-    evaluator = SparseInformationRetrievalEvaluator(
+    evaluator = evaluation.SparseInformationRetrievalEvaluator(
         queries=queries,
         corpus={each.id: each.contents for each in small["documents"]()},
         relevant_docs={query: set(judged) for query, judged in qrels.items()},
@@ -100,7 +98,7 @@ def test_its_evaluator_measures_what_we_do(model, small, small_index):
 
 def test_another_embedder_is_refused(small_index, tiny_embedder):
     with pytest.raises(IndexFolderError, match="not the one that made this index"):
-        sparse_encoder(small_index, tiny_embedder("untied"))
+        encoding.sparse_encoder(small_index, tiny_embedder("untied"))
 
 
 def test_the_example(run_example):

@@ -223,13 +223,13 @@ def use():
 print(child(use))
 """
     )
-    done = subprocess.run([sys.executable, "-c", "import os\n" + script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", "import os\n" + script], capture_output=True, text=True, timeout=300)
     assert done.stdout.startswith("EngineError: Java cannot be used after a fork")
 
 
 def test_a_process_forked_before_java_started_may_start_it():
     script = FORK + "from sparseembed.java.threads import call\nprint(child(lambda: call(lambda: 1)), call(lambda: 2))"
-    done = subprocess.run([sys.executable, "-c", "import os\n" + script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", "import os\n" + script], capture_output=True, text=True, timeout=300)
     assert done.stdout == "1 2\n"
 
 
@@ -278,7 +278,7 @@ def late():
 atexit.register(late)
 call(lambda: 1)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert (done.stdout, done.stderr, done.returncode) == ("EngineError\n", "", 0)
 
 

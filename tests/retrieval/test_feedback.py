@@ -127,4 +127,4 @@ from sparseembed.retrieval.feedback import load, neighbour_weights
 assert not load()
 assert neighbour_weights(np.eye(2, dtype=np.int8), warm=True).tolist() == [[0, 1], [1, 0]]
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)

@@ -1,6 +1,7 @@
 """Any ids, texts, impacts and queries: each engine and each store against a naive reference; searches of any text."""
 
 import os
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -159,62 +160,74 @@ def index(tiny_model, tmp_path_factory):
     from sparseembed.embedders.spec import EmbedderSpec
     from sparseembed.embedders.transformer import TransformerEmbedder
 
-    made = {}
+    made, embeddings = (
+        {},
+        tmp_path_factory.mktemp("embeddings"),
+    )  # which take longer than all the rest, and are the same
+    embedder = TransformerEmbedder(EmbedderSpec("tied", str(tiny_model("tied")), dtype="float32", device="cpu"))
+    corpus = Corpus([Document(f"d{n}", "", text) for n, text in enumerate(NASTY)], "nasty")
 
     def of(kind):
         if kind not in made:
-            folder = tiny_model("tied")
-            embedder = TransformerEmbedder(EmbedderSpec("tied", str(folder), dtype="float32", device="cpu"))
-            corpus = Corpus([Document(f"d{n}", "", text) for n, text in enumerate(NASTY)], "nasty")
+            folder = tmp_path_factory.mktemp("nasty") / "index"
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("SPARSEEMBED_CACHE", str(tmp_path_factory.mktemp("cache")))
-                made[kind] = build_index(corpus, tmp_path_factory.mktemp("nasty") / "index", embedder, kind, k=6).path
+                made[kind] = build_index(corpus, folder, embedder, kind, k=6, embeddings=embeddings).path
         return made[kind]
 
     return of
 
 
+@pytest.fixture(scope="module")
+def searchers(index):
+    """Return a function that gives the searchers of such an index: native, Lucene's and the exact one."""
+    made = {}
+    with ExitStack() as opened:
+
+        def of(kind):
+            if kind not in made:
+                engines = ("native", "lucene", "exact")
+                made[kind] = [opened.enter_context(Searcher.open(index(kind), engine=engine)) for engine in engines]
+            return made[kind]
+
+        yield of
+
+
 @pytest.mark.parametrize("kind", ["word", "folded", "token", "word+folded"])
-def test_nasty_texts_are_found_by_all_engines(index, kind):
-    corpus = Corpus([Document(f"d{n}", "", text) for n, text in enumerate(NASTY)], "nasty")
-    with (
-        Searcher.open(index(kind)) as native,
-        Searcher.open(index(kind), engine="lucene") as lucene,
-        Searcher.open(index(kind), engine="exact") as exact,
-    ):
-        for document in corpus:
-            assert native.text(document.id) == document.contents
-        for query in NASTY:
-            hits = native.search(query, 100)
-            assert hits == lucene.search(query, 100) == exact.search(query, 100)
-            for hit in hits:
-                assert native.explain(query, hit.id).score == hit.score
+def test_nasty_texts_are_found_by_all_engines(searchers, kind):
+    native, lucene, exact = searchers(kind)
+    for number, text in enumerate(NASTY):
+        assert native.text(f"d{number}") == Document(f"d{number}", "", text).contents
+    for query in NASTY:
+        hits = native.search(query, 100)
+        assert hits == lucene.search(query, 100) == exact.search(query, 100)
+        for hit in hits:
+            assert native.explain(query, hit.id).score == hit.score
 
 
 @pytest.mark.parametrize("kind", ["word", "word+folded"])
 @relaxed
 @given(query=st.text(st.characters(), max_size=60), k=st.one_of(st.integers(-2, 5), st.integers(10**6, 10**12)))
-def test_any_query_has_hits_that_all_engines_agree_on(index, kind, query, k):
+def test_any_query_has_hits_that_all_engines_agree_on(searchers, kind, query, k):
     answers = []
-    for engine in ("native", "lucene", "exact"):
-        with Searcher.open(index(kind), engine=engine) as searcher:
-            try:
-                answers.append(searcher.search(query, k))
-                answers.append(searcher.search(query + " cat dog", k))
-            except SparseEmbedError as error:
-                answers += [type(error), str(error)]
+    for searcher in searchers(kind):
+        try:
+            answers.append(searcher.search(query, k))
+            answers.append(searcher.search(query + " cat dog", k))
+        except SparseEmbedError as error:
+            answers += [type(error), str(error)]
     assert answers[:2] == answers[2:4] == answers[4:]
 
 
 @relaxed
 @given(st.text(st.characters(), max_size=20))
-def test_any_id_is_looked_up(index, doc_id):
-    with Searcher.open(index("word")) as searcher:
-        known = {f"d{n}" for n in range(len(NASTY))}
-        for work in (searcher.text, searcher.document, lambda name: searcher.explain("cat", name)):
-            if doc_id in known:
+def test_any_id_is_looked_up(searchers, doc_id):
+    searcher, *_ = searchers("word")
+    known = {f"d{n}" for n in range(len(NASTY))}
+    for work in (searcher.text, searcher.document, lambda name: searcher.explain("cat", name)):
+        if doc_id in known:
+            work(doc_id)
+        else:
+            with pytest.raises(DataError) as error:
                 work(doc_id)
-            else:
-                with pytest.raises(DataError) as error:
-                    work(doc_id)
-                assert "\n" not in str(error.value)
+            assert "\n" not in str(error.value)

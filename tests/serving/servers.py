@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 TOKEN = "a-token-of-some-length-0123456789"
+LONGEST_WAIT = 12_000  # turns of .05 seconds: what is waited for comes on a machine that is busy with other work too
 SEARCHED = ["the cat sat on the mat", "rivers carry water", "whales breathe air", "green whales", "books about rivers"]
 SENTENCES = [
     "The cat sat on the mat and the dog sat on the cat.",
@@ -79,7 +80,7 @@ def running(log: Path, *words: str | Path, **environment: str) -> Iterator[Runni
 
 
 def _url(process: "subprocess.Popen[str]", log: Path) -> str:
-    for _ in range(1200):
+    for _ in range(LONGEST_WAIT):
         found = re.search(r"^serving .* at (\S+?),?( |$)", log.read_text(), re.MULTILINE)
         if found:
             return found[1]
@@ -92,7 +93,7 @@ def _url(process: "subprocess.Popen[str]", log: Path) -> str:
 def _wait_for(url: str, process: "subprocess.Popen[str]", log: Path) -> None:
     import httpx
 
-    for _ in range(1200):
+    for _ in range(LONGEST_WAIT):
         try:
             if httpx.get(f"{url}/health", timeout=60, trust_env=False).status_code == 200:
                 return
@@ -104,9 +105,14 @@ def _wait_for(url: str, process: "subprocess.Popen[str]", log: Path) -> None:
     raise AssertionError(log.read_text())
 
 
+def read_by_model(client: Any, **words: str) -> Any:
+    """Ask what the model saw until it has been loaded and has had the time to read, as the page tells its users to."""
+    return until(lambda: next((each for each in [client.get("/seen", params=words)] if each.status_code != 503), None))
+
+
 def until(condition: Callable[[], Any]) -> Any:
     """Wait until something is so, and return it."""
-    for _ in range(600):
+    for _ in range(LONGEST_WAIT):
         found = condition()
         if found:
             return found

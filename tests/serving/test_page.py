@@ -1,13 +1,12 @@
 """The page as it is sent: it shows what the library says, nothing of a document is markup, and nothing else loads."""
 
 import re
-import time
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from servers import IDS, SENTENCES, documents
+from servers import IDS, SENTENCES, documents, read_by_model
 
 from sparseembed import Searcher
 
@@ -69,10 +68,7 @@ def paged(serve, strange, pieces, tiny_model):
         strange, pieces, "--inspect", "--embedder", tiny_model("tied"), "--seconds", "60", "--max-query", "100"
     )
     with running.client() as client:
-        for _ in range(60):  # a model that is loaded slowly is told as busy
-            if client.get("/seen", params={"text": "A cat."}).status_code != 503:
-                break
-            time.sleep(1)
+        read_by_model(client, text="A cat.")
     return running
 
 
@@ -210,7 +206,7 @@ def test_what_the_model_saw_is_what_inspect_shows(browse, strange, tiny_model):
     from sparseembed.embedders.transformer import TransformerEmbedder
     from sparseembed.index.snapshot import open_snapshot
 
-    answer = browse.get("/seen", params={"text": SENTENCES[2], "side": "query"})
+    answer = read_by_model(browse, text=SENTENCES[2], side="query")
     assert answer.status_code == 200, Seen(answer.text).text
     embedder = TransformerEmbedder(EmbedderSpec("tied", str(tiny_model("tied")), dtype="float32", device="cpu"))
     vector = encode_query(SENTENCES[2], embedder)

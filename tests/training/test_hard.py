@@ -27,23 +27,24 @@ def random_pairs(seed, count):
     return [*pairs, Pair("twin of " + twin.query, twin.positive + " more")]
 
 
-def naive(pairs, number):
-    """Return the places of BM25's best wrong answers to a pair's query, all that are tied with the last one too."""
+def naive(pairs):
+    """Return the places of BM25's best wrong answers to each pair's query, all that are tied with the last one too."""
     marks = mark_pairs(pairs)
-    scores = WordStatistics([pair.positive for pair in pairs]).bm25([pairs[number].query], [p.positive for p in pairs])
-    found = [n for n in range(len(pairs)) if scores[0][n] > 0 and not collide(marks[number], marks[n])]
-    found.sort(key=lambda n: -scores[0][n])
-    least = scores[0][found[:HARDEST][-1]] if found else 0
-    return {n for n in found if scores[0][n] >= least - 1e-5}
+    texts = [pair.positive for pair in pairs]
+    for number, scores in enumerate(WordStatistics(texts).bm25([pair.query for pair in pairs], texts).tolist()):
+        found = [n for n in range(len(pairs)) if scores[n] > 0 and not collide(marks[number], marks[n])]
+        found.sort(key=lambda n: -scores[n])
+        least = scores[found[:HARDEST][-1]] if found else 0
+        yield {n for n in found if scores[n] >= least - 1e-5}
 
 
 @given(st.integers(0, 10_000))
 def test_a_negative_is_one_of_bm25s_best_wrong_answers(seed):
     pairs = random_pairs(seed, 40)
     (made,) = with_hard_negatives([Source("s", tuple(pairs))], 0)
-    for number, pair in enumerate(made.pairs):
-        assert pair[:2] == pairs[number][:2]
-        allowed = {pairs[n].positive for n in naive(pairs, number)}
+    for pair, given_one, places in zip(made.pairs, pairs, naive(pairs), strict=True):
+        assert pair[:2] == given_one[:2]
+        allowed = {pairs[n].positive for n in places}
         assert (pair.negative in allowed) if allowed else pair.negative is None
 
 
