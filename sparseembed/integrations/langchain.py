@@ -68,7 +68,8 @@ class SparseEmbedRetriever(BaseRetriever):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Return a retriever of the same open index, which is only read."""
-        return self.model_copy()
+        copied: Self = self.model_copy()
+        return copied
 
     def _get_relevant_documents(
         self,
