@@ -1,13 +1,15 @@
 """Strings made fit for files and for messages."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_CHARACTERS = 60
 _SHOWN_NAMES = 20
+PART = 1 << 18
+"""Characters of a text that are taken apart at once."""
 
 
 def clean_text(text: str) -> str:
@@ -73,3 +75,24 @@ def listed_names(names: Sequence[str]) -> str:
     """List names for a message: on one line, and not all of very many."""
     listed = ", ".join(one_line(shown(name)[1:-1]) for name in names[:_SHOWN_NAMES])
     return listed if len(names) <= _SHOWN_NAMES else f"{listed} and {len(names) - _SHOWN_NAMES:,} more"
+
+
+def parts_of(text: str, size: int = PART) -> Iterator[str]:
+    """Take a text apart at white space, so that what it is made into can be had some at a time.
+
+    :param text: Any text.
+    :param size: Characters of a part, at most.
+    :return: The text itself where it is no longer; else its parts, without the white space between them. A part ends
+        within a word only where the word fills more than half of it.
+    """
+    start = 0
+    while len(text) - start > size:
+        stop = _space_before(text, start + size, start + size // 2)
+        yield text[start:stop]
+        start = stop + text[stop].isspace()
+    yield text[start:]
+
+
+def _space_before(text: str, stop: int, least: int) -> int:
+    """Return the place of the last white space before or at a place; the place itself where there is none near."""
+    return next((place for place in range(stop, least - 1, -1) if text[place].isspace()), stop)

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from sparseembed.text import PART, parts_of
+
 
 class WordAnalyzer(Protocol):
     """Takes texts apart word by word: the terms of a text are those of its surfaces, without those that have none."""
@@ -33,8 +35,22 @@ class ContextAnalyzer(ABC):
     name: str
 
     @abstractmethod
+    def tokens_of_parts(self, texts: Sequence[str]) -> list[list[Token]]:
+        """Return the tokens of each of some texts that are not very long, repetitions included."""
+
     def tokens_of_each(self, texts: Sequence[str]) -> list[list[Token]]:
-        """Return the tokens of each text, repetitions included."""
+        """Return the tokens of each text, repetitions included.
+
+        A text of more than 262,144 characters is read part by part, each of which ends at white space where there is
+        some in its second half: neighbours are known within a part alone.
+        """
+        found = self.tokens_of_parts([text if len(text) <= PART else "" for text in texts])
+        for place, text in enumerate(texts):
+            if len(text) > PART:
+                once: dict[Token, Token] = {}
+                read = (token for part in parts_of(text, PART) for token in self.tokens_of_parts([part])[0])
+                found[place] = [once.setdefault(token, token) for token in read]
+        return found
 
     def terms(self, text: str) -> list[str]:
         """Return a text's terms, repetitions included."""

@@ -37,7 +37,7 @@ class CjkAnalyzer(ContextAnalyzer):
 
     name = CJK
 
-    def tokens_of_each(self, texts: Sequence[str]) -> list[list[Token]]:
+    def tokens_of_parts(self, texts: Sequence[str]) -> list[list[Token]]:
         """Return the tokens of each text."""
         stops = stop_words("zh")
         return [[token for token in _tokens(find_spans(text)) if token.term not in stops] for text in texts]

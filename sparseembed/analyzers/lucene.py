@@ -98,7 +98,7 @@ class LuceneAnalyzer(ContextAnalyzer):
         """
         self.name, self.key, self._told = name, key, False
 
-    def tokens_of_each(self, texts: Sequence[str]) -> list[list[Token]]:
+    def tokens_of_parts(self, texts: Sequence[str]) -> list[list[Token]]:
         """Return the tokens of each text; lone surrogates count as U+FFFD.
 
         :param texts: The texts.

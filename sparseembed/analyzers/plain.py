@@ -87,6 +87,6 @@ class PlainContext(ContextAnalyzer):
         """
         self.name, self._inner, self._width = inner.name, inner, width
 
-    def tokens_of_each(self, texts: Sequence[str]) -> list[list[Token]]:
+    def tokens_of_parts(self, texts: Sequence[str]) -> list[list[Token]]:
         """Return the tokens of each text."""
         return self._inner.tokens_of_each([plain(text, self._width) for text in texts])

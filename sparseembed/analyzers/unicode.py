@@ -36,7 +36,7 @@ class UnicodeAnalyzer(ContextAnalyzer):
     def __init__(self) -> None:
         self._folded: dict[str, str] = {}
 
-    def tokens_of_each(self, texts: Sequence[str]) -> list[list[Token]]:
+    def tokens_of_parts(self, texts: Sequence[str]) -> list[list[Token]]:
         """Return the tokens of each text."""
         return [list(self._tokens(text)) for text in texts]
 

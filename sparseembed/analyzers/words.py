@@ -26,6 +26,9 @@ from sparseembed.analyzers.english_tables import RUNS
 LONGEST = 255
 """UTF-16 units of the longest word."""
 
+_PART = 1 << 16  # characters of a text that are looked through at once: a place costs some 130 bytes
+_EDGE = re.compile(r"[ \t\r\n](?=\S)|[\u3041-\u3096\u4e00-\u9fff](?=[\u3041-\u3096\u4e00-\u9fff])")
+_MARK_CLASSES = "xtzkvVMgG"
 _MARKS = "[xtzkvVMgG]*+"  # what may follow any character of a word
 _EMOJI_MARKS = "[xtzkMgG]*+"  # the same within emoji, where the selectors have places of their own
 _AT_MOST = f"{{0,{LONGEST}}}+"  # for what may open a word, lest a long row be read again from each of its characters
@@ -35,8 +38,26 @@ def find_words(text: str) -> list[str]:
     """Split a text into words.
 
     :param text: Any string; lone surrogates stand between words, as U+FFFD does.
-    :return: The words in the order of the text, as they stand there.
+    :return: The words in the order of the text, as they stand there; of a long text each as one and the same object.
     """
+    if len(text) <= _PART:
+        return _words(text)
+    once: dict[str, str] = {}
+    return [once.setdefault(word, word) for part in _parts(text) for word in _words(part)]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut a long text where no word goes on: behind a space, or between two characters that are words by themselves."""
+    start, place, classes = 0, _PART, _classes()
+    while found := _EDGE.search(text, place):
+        place = found.end()
+        if classes[ord(text[place])] not in _MARK_CLASSES:
+            yield text[start:place]
+            start, place = place, place + _PART
+    yield text[start:]
+
+
+def _words(text: str) -> list[str]:
     if text.isascii():
         words: list[str] = _ascii_words().findall(text)
         if len(max(words, key=len, default="")) <= LONGEST:

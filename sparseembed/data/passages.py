@@ -1,9 +1,10 @@
 """A text as passages: runs of words, or of whole sentences up to a length, that may overlap."""
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Self
 
 from sparseembed.errors import ConfigError
@@ -77,24 +78,21 @@ class Splitting:
         """
         if not self.sized:
             return [(0, len(text))]
-        units = list(_units(text, self.unit, self.size))
+        window: deque[tuple[int, int, int]] = deque()
         passages: list[Span] = []
-        first, last, words = 0, 0, 0  # units of a window, and its words
-        while first < len(units):
-            while last < len(units) and (last == first or words + units[last][2] <= self.size):
-                words += units[last][2]
-                last += 1
-            passages.append((units[first][0], units[last - 1][1]))
-            if last == len(units):
-                break
-            gone = 0
-            # At least what makes room for the next one goes, so that each passage has something that no former one has.
-            while first < last and (
-                gone + units[first][2] <= self.stride or not gone or words + units[last][2] > self.size
-            ):
-                gone += units[first][2]
-                words -= units[first][2]
-                first += 1
+        words = 0  # of the window
+        for unit in _units(text, self.unit, self.size):
+            if window and words + unit[2] > self.size:
+                passages.append((window[0][0], window[-1][1]))
+                gone = 0
+                # At least what makes room goes, so that each passage has something that no former one has.
+                while window and (gone + window[0][2] <= self.stride or not gone or words + unit[2] > self.size):
+                    gone += window[0][2]
+                    words -= window.popleft()[2]
+            window.append(unit)
+            words += unit[2]
+        if window:
+            passages.append((window[0][0], window[-1][1]))
         return passages if len(passages) > 1 else [(0, len(text))]
 
 
@@ -103,8 +101,8 @@ def sentence_spans(text: str) -> Iterator[Span]:
 
     :param text: Any text; together the spans are all of it.
     """
-    edges = [0, *(found.end() for found in _SENTENCE_END.finditer(text) if found.end() < len(text)), len(text)]
-    yield from pairwise(edges)
+    ends = (found.end() for found in _SENTENCE_END.finditer(text) if found.end() < len(text))
+    yield from pairwise(chain([0], ends, [len(text)]))
 
 
 def _units(text: str, unit: str, size: int) -> Iterator[tuple[int, int, int]]:
@@ -114,7 +112,6 @@ def _units(text: str, unit: str, size: int) -> Iterator[tuple[int, int, int]]:
             yield found.start(), found.end(), 1
         return
     for begin, end in sentence_spans(text):
-        words = [found.span() for found in _WORD.finditer(text, begin, end)]
-        for first in range(0, len(words), size):
-            part = words[first : first + size]
-            yield part[0][0], part[-1][1], len(part)
+        words = _WORD.finditer(text, begin, end)
+        while part := list(islice(words, size)):
+            yield part[0].start(), part[-1].end(), len(part)

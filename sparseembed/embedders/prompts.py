@@ -1,7 +1,7 @@
 """Prompted token ids: the text is cut where it is too long, the prompt never."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sparseembed.embedders.long_texts import beginning
@@ -10,6 +10,7 @@ from sparseembed.errors import EmbedderError
 
 # Not characters: Unicode keeps them for a program's own use, and no text of a collection needs them.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+_TOGETHER = 64  # texts tokenized at once: an encoding takes some 300 bytes a token
 
 
 class Prompted(NamedTuple):
@@ -51,12 +52,8 @@ class Prompter:
         :return: One entry a text; both copies of an echo are cut to the same length.
         :raises EmbedderError: The prompt alone leaves no room for text.
         """
-        if self._special:
-            texts = [text.replace(_OPEN, "\ufffd") for text in texts]
-        texts = [beginning(text, max_length, self._tokenizer) for text in texts]
-        whole = self._tokenizer.encode_batch([self._filled(text) for text in texts])
         result = []
-        for text, encoding in zip(texts, whole, strict=True):
+        for text, encoding in self._begun(texts, max_length):
             cut = len(encoding.ids) > max_length
             if cut:
                 text, encoding = self._cut(text, max_length)
@@ -72,13 +69,21 @@ class Prompter:
         :param max_length: As in `encode`.
         :raises EmbedderError: As in `encode`.
         """
-        if self._special:
-            texts = [text.replace(_OPEN, "\ufffd") for text in texts]
-        whole = self._tokenizer.encode_batch([self._filled(text) for text in texts])
         return [
             len(self._cut(text, max_length)[0]) if len(encoding.ids) > max_length else None
-            for text, encoding in zip(texts, whole, strict=True)
+            for text, encoding in self._begun(texts, max_length)
         ]
+
+    def _begun(self, texts: Sequence[str], max_length: int) -> Iterator[tuple[str, Any]]:
+        """Yield of each text as much as may be embedded, and its encoding inside the prompt; some texts at a time."""
+        for start in range(0, len(texts), _TOGETHER):
+            some = [self._plain(text, max_length) for text in texts[start : start + _TOGETHER]]
+            whole = self._tokenizer.encode_batch([self._filled(text) for text in some])
+            yield from zip(some, whole, strict=True)
+
+    def _plain(self, text: str, max_length: int) -> str:
+        text = text.replace(_OPEN, "\ufffd") if self._special else text
+        return beginning(text, max_length, self._tokenizer)
 
     def _filled(self, text: str) -> str:
         return text.join(self._parts)

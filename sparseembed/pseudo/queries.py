@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from sparseembed.pseudo.informative import TermWeights
 from sparseembed.pseudo.pairs import Pair, Source
 from sparseembed.pseudo.sentences import split_sentences
 from sparseembed.pseudo.topics import topic_groups, topic_points
+from sparseembed.text import PART
 
 KINDS = ("title", "sentence", "keyphrases")
 ASKED = ("title", "sentence")  # kinds that held-out documents are asked for by: what is asked is not in the positive
@@ -111,6 +113,11 @@ def sentence_pairs(documents: Sequence[Document], most: int, asked: Iterable[int
 
 
 def _maker(documents: Sequence[Document], seed: int) -> "_Maker":
+    # Of a whole book the beginning gives a sentence as good as any.
+    documents = [
+        document if len(document.text) <= PART else replace(document, text=document.text[:PART])
+        for document in documents
+    ]
     table = WordTable.of(document.contents for document in documents)
     _, firsts = np.unique(near_groups(table), return_index=True)
     return _Maker(documents, firsts.tolist(), table, seed)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sparseembed.data.corpus import Document
 from sparseembed.pseudo.sentences import split_sentences
+from sparseembed.text import PART
 
 WORDS = 32
 """Words of such a text, at most."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？｡])|\n\s*\n")
 
 
 def query_like(documents: Iterable[Document], sentence: Callable[[int, str], str]) -> Iterator[tuple[str, str]]:
@@ -24,7 +25,7 @@ def query_like(documents: Iterable[Document], sentence: Callable[[int, str], str
     for number, document in enumerate(documents):
         title, found = document.title.strip(), sentence(number, document.text)
         chosen = (title or found) if number % 2 == 0 else (found or title)
-        text = " ".join(chosen.split()[:WORDS])
+        text = " ".join(chosen[:PART].split()[:WORDS])
         if text:
             yield document.id, text
 

@@ -1,15 +1,14 @@
 """The literal terms of a text, for documents and for queries: no model is needed for either."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from sparseembed.analyzers.base import Analyzer, terms_of_each
 from sparseembed.analyzers.plain import plain
-from sparseembed.embedders.long_texts import parts_of
-from sparseembed.text import clean_text
+from sparseembed.arrays import Ints
+from sparseembed.text import PART, clean_text, parts_of
 
 MARK = "#"  # before a piece that stands beside words; no analysed word begins with it
 
@@ -48,21 +47,22 @@ class PieceTerms:
 
     def of(self, text: str) -> list[str]:
         """Return the terms of the text's pieces; the text is read as standing after a space, as in running text."""
-        pieces = self.numbers([text])[0].tolist()
+        pieces = next(self.numbers([text])).tolist()
         return [term for term in map(self.term, pieces) if term is not None]
 
     def of_each(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the terms of each text."""
         return list(map(self.of, texts))
 
-    def numbers(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-        """Return the piece ids of many texts; a text of many parts is tokenized part by part."""
-        split = [list(parts_of(plain(clean_text(text)).strip())) for text in texts]
-        firsts = [" " + parts[0] for parts in split]
-        found = [[_ids(each)] for each in self.tokenizer.encode_batch(firsts, add_special_tokens=False)]
-        for parts, ids in zip(split, found, strict=True):
-            ids.extend(_ids(self.tokenizer.encode(" " + part, add_special_tokens=False)) for part in parts[1:])
-        return [np.concatenate(ids) for ids in found]
+    def numbers(self, texts: Sequence[str]) -> Iterator[Ints]:
+        """Yield the piece ids of each text; a text of many parts is tokenized part by part."""
+        for some in _batches(texts):
+            split = [parts_of(plain(clean_text(text)).strip()) for text in some]
+            firsts = [" " + next(parts) for parts in split]
+            read = self.tokenizer.encode_batch(firsts, add_special_tokens=False)
+            for first, others in zip(read, split, strict=True):
+                rest = (self.tokenizer.encode(" " + part, add_special_tokens=False) for part in others)
+                yield np.concatenate([_ids(first), *map(_ids, rest)])
 
     def term(self, piece: int) -> str | None:
         """Return the term of a piece of the vocabulary; None for one that is no term."""
@@ -116,7 +116,18 @@ class JoinedTerms:
         return list(map(self.of, texts))
 
 
-def _ids(encoding: Any) -> npt.NDArray[np.int64]:
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Put texts together that are tokenized at once: many short ones, few long ones."""
+    batch: list[str] = []
+    for text in texts:
+        batch.append(text)
+        if sum(min(len(each), PART) for each in batch) >= PART:
+            yield batch
+            batch = []
+    yield batch
+
+
+def _ids(encoding: Any) -> Ints:
     return np.asarray(encoding.ids, dtype=np.int64)
 
 

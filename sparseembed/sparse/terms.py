@@ -1,6 +1,7 @@
 """Term spaces: what a term of the index is. A new one is a new class here and a new entry in `spaces.SPACES`."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,15 +68,18 @@ class TermSpace(ABC):
         known, unknown = self.number, dict[str, int]()
         first = len(known)
         numbers: list[int] = []
+        often: list[int] = []
         sizes = []
-        for terms in self.literal.of_each(texts):
+        for terms in map(Counter, self.literal.of_each(texts)):
             sizes.append(len(terms))
+            often.extend(terms.values())
             for term in terms:
                 number = known.get(term)
                 numbers.append(unknown.setdefault(term, first + len(unknown)) if number is None else number)
         rows = np.repeat(np.arange(len(texts), dtype=np.int64), sizes)
         shape = (len(texts), first + len(unknown))
-        counts = TermCounts(rows, np.asarray(numbers, dtype=np.int64), shape, self.scored(shape[1]))
+        found, occurrences = np.asarray(numbers, dtype=np.int64), np.asarray(often, dtype=np.int32)
+        counts = TermCounts(rows, found, shape, self.scored(shape[1]), occurrences)
         return Counted(counts, list(unknown))
 
     def scored(self, terms: int) -> npt.NDArray[np.bool_] | None:
@@ -139,12 +143,15 @@ class PieceTermSpace(TermSpace):
     def count(self, texts: Sequence[str]) -> Counted:
         """Count the terms of texts; every term is known."""
         assert isinstance(self.literal, PieceTerms)
-        found = self.literal.numbers(texts)
         of = np.asarray([*self.term_of_piece, -1], dtype=np.int64)
-        pieces = np.concatenate([np.zeros(0, dtype=np.int64), *found])
-        rows = np.repeat(np.arange(len(texts), dtype=np.int64), [len(each) for each in found])
-        terms = of[np.minimum(pieces, len(of) - 1)]  # a piece beyond the matrix's rows is no term
-        return Counted(TermCounts(rows, terms, (len(texts), len(self.terms))), [])
+        pieces = often = np.zeros(0, dtype=np.int64)
+        # A piece beyond the matrix's rows is no term.
+        found = [np.unique(np.minimum(each, len(of) - 1), return_counts=True) for each in self.literal.numbers(texts)]
+        if found:
+            pieces, often = (np.concatenate(each) for each in zip(*found, strict=True))
+        rows = np.repeat(np.arange(len(texts), dtype=np.int64), [len(each) for each, _ in found])
+        counts = TermCounts(rows, of[pieces], (len(texts), len(self.terms)), occurrences=often.astype(np.int32))
+        return Counted(counts, [])
 
     def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
         """Group the rows of the pieces by term."""

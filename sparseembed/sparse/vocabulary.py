@@ -87,18 +87,20 @@ class WordCounter:
         known = len(self._number)
         number = self._number
         numbers: list[int] = []
+        often: list[int] = []
         sizes = []
-        for tokens in self._tokens(texts):
+        for tokens in map(Counter, self._tokens(texts)):
             sizes.append(len(tokens))
+            often.extend(tokens.values())
             numbers.extend([number.setdefault(token, len(number)) for token in tokens])
         self._learn(list(islice(number, known, None)))
-        occurrences = np.asarray(numbers, dtype=np.int64)
-        self._occurrences += np.bincount(occurrences, minlength=len(number))
-        terms = self._term_of[occurrences]
+        found, counts = np.asarray(numbers, dtype=np.int64), np.asarray(often, dtype=np.int64)
+        np.add.at(self._occurrences, found, counts)
+        terms = self._term_of[found]
         rows = np.repeat(np.arange(len(texts), dtype=np.int64), sizes)[terms >= 0]
+        self.length += int(counts[terms >= 0].sum())
         terms = terms[terms >= 0]
         self.documents += len(np.unique(rows))
-        self.length += len(terms)
         width = len(self._terms)
         self._frequency += np.bincount(np.unique(rows * width + terms) % max(width, 1), minlength=width)
         if len(number) > self._limit:

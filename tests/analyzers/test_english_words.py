@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseembed.analyzers import english
+from sparseembed.analyzers import english, words
 from sparseembed.analyzers.english import EnglishAnalyzer
 from sparseembed.analyzers.words import find_words
 
@@ -103,6 +103,14 @@ def test_words_stand_in_the_text_and_are_whole(text):
 @given(st.text(st.characters(codec="ascii")))
 def test_ascii_has_the_words_that_it_has_beside_other_scripts(text):
     assert find_words(text + " é") == [*find_words(text), "é"]
+
+
+@given(st.lists(TEXTS | st.text("漢字かな \u3099\u0301a.'\t\u200d😀", max_size=12), max_size=20).map("".join))
+def test_words_of_a_long_text_are_those_that_it_has_as_a_whole(text):
+    with pytest.MonkeyPatch.context() as patch:
+        whole = find_words(text)
+        patch.setattr(words, "_PART", 5)
+        assert find_words(text) == whole
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparseembed.analyzers import base
 from sparseembed.analyzers.base import ContextAnalyzer, terms_of_each
 from sparseembed.analyzers.detect import guess
 from sparseembed.analyzers.languages import BY_LANGUAGE, analyzer_of
@@ -157,6 +158,17 @@ def test_terms_are_the_same_in_every_way(name, text):
     assert terms_of_each(analyzer, [text, "", text]) == [analyzer.terms(text), [], analyzer.terms(text)]
     if not isinstance(analyzer, ContextAnalyzer):
         assert list(filter(None, analyzer.terms_of(analyzer.surfaces(text)))) == analyzer.terms(text)
+
+
+@pytest.mark.parametrize("name", IN_PROCESS)
+@given(text=st.lists(st.sampled_from(["日本語", "カナ", "ไทย", "한국어", "foxes", "l'été", "1,5"])).map(" ".join))
+def test_very_long_texts_have_the_terms_of_their_parts(name, text):
+    analyzer = open_analyzer(name)
+    terms = analyzer.terms(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "PART", 16)
+        assert analyzer.terms(text) == terms
+        assert terms_of_each(analyzer, ["", text]) == [[], terms]
 
 
 def test_long_runs_take_no_time():

@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparseembed.embedders import long_texts
-from sparseembed.embedders.long_texts import beginning, parts_of
+from sparseembed.data.passages import Splitting
+from sparseembed.embedders.long_texts import beginning
 from sparseembed.embedders.prompts import Prompter
 from sparseembed.embedders.tokenizer import load_tokenizer
+from sparseembed.embedders.windows import fitting
 from sparseembed.sparse.literal import PieceTerms
+from sparseembed.text import PART, parts_of
 
 PROMPT = 'Passage: "{text}". The word: "'
 ODD = {
@@ -28,20 +30,20 @@ def tokenizer(tiny_model):
 
 
 class Listening:
-    """A tokenizer, and the longest string that it was given."""
+    """A tokenizer, and the most characters that it was given at once."""
 
     def __init__(self, tokenizer):
-        self._tokenizer, self.longest = tokenizer, 0
+        self._tokenizer, self.most = tokenizer, 0
 
     def get_added_tokens_decoder(self):
         return self._tokenizer.get_added_tokens_decoder()
 
     def encode(self, text, **options):
-        self.longest = max(self.longest, len(text))
-        return self._tokenizer.encode(text, **options)
+        return self.encode_batch([text], **options)[0]
 
     def encode_batch(self, texts, **options):
-        return [self.encode(text, **options) for text in texts]
+        self.most = max(self.most, sum(map(len, texts)))
+        return self._tokenizer.encode_batch(texts, **options)
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -56,7 +58,33 @@ def test_the_same_tokens_as_by_the_whole_text(tokenizer, monkeypatch, kind, temp
 def test_little_of_a_long_text_is_tokenized(tokenizer):
     listening = Listening(tokenizer)
     Prompter(listening, PROMPT).encode([ODD["prose"]], 64)
-    assert listening.longest < 64 * 32 + len(PROMPT)
+    Prompter(listening, PROMPT).reach([ODD["prose"]], 64)
+    assert listening.most < 64 * 32 + len(PROMPT)
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_text_reaches_as_far_as_it_is_embedded(tokenizer, kind):
+    prompter, text = Prompter(tokenizer, PROMPT), ODD[kind]
+    (reach,) = prompter.reach([text], 64)
+    assert reach < len(text)
+    whole, beginning_alone = prompter.encode([text, text[:reach]], 64)
+    assert (whole.ids, whole.cut, beginning_alone.cut) == (beginning_alone.ids, True, False)
+
+
+def test_few_of_many_passages_are_tokenized_at_once(tokenizer):
+    listening = Listening(tokenizer)
+    text = ODD["prose"] * 20
+    spans = fitting(text, Splitting("sentences", 12, 12), lambda texts: Prompter(listening, PROMPT).reach(texts, 64))
+    assert len(spans) > 10_000
+    assert listening.most < len(text) / 20
+
+
+def test_few_of_many_long_texts_are_tokenized_at_once(tokenizer):
+    listening = Listening(tokenizer)
+    literal = PieceTerms("token", listening, [str(number) for number in range(tokenizer.get_vocab_size())])
+    texts = [ODD["prose"] * 10, *[ODD["prose"]] * 20, "cat"]
+    assert [len(numbers) for numbers in literal.numbers(texts)] == [len(literal.of(text)) for text in texts]
+    assert listening.most < 2 * PART
 
 
 @given(text=st.text(max_size=300), tokens=st.integers(1, 8))
@@ -90,8 +118,8 @@ def test_parts_lose_nothing_but_white_space(text, size):
 def test_pieces_are_counted_part_by_part(tokenizer, monkeypatch):
     literal = PieceTerms("token", tokenizer, [str(number) for number in range(tokenizer.get_vocab_size())])
     text = " ".join(["She reads books about green whales, and he reads about rivers."] * 40)
-    whole = literal.numbers([text, "cat"])
+    whole = [ids.tolist() for ids in literal.numbers([text, "cat"])]
     words = literal.of(text)
-    monkeypatch.setattr(long_texts.parts_of, "__defaults__", (100,))
-    assert [ids.tolist() for ids in literal.numbers([text, "cat"])] == [ids.tolist() for ids in whole]
+    monkeypatch.setattr(parts_of, "__defaults__", (100,))
+    assert [ids.tolist() for ids in literal.numbers([text, "cat"])] == whole
     assert literal.of(text) == words

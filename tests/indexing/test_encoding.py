@@ -40,6 +40,8 @@ def test_what_is_missing_is_taken_from_the_other():
         ("One line\nand the next. More.", "One line and the next."),
         ("  \n Spaces \t between.  More", "Spaces between."),
         ("Really?! More.", "Really?!"),
+        ("猫は寝ている。犬は走る。", "猫は寝ている。"),
+        ("什么？没有", "什么？"),
     ],
 )
 def test_where_a_first_sentence_ends(text, sentence):
