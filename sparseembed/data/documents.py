@@ -91,9 +91,9 @@ class RecordDocuments:
         pairs = [pair for position, pair in enumerate(found) if position in (first, second)]
         if len(pairs) < 2:
             return DataError(f"{self._records}: the file changed while it was read: read it again")
-        place, found = pairs[1]
-        doc_id = id_of(self._records, place, _unwrapped(found), self._fields.id_names, "document")
-        return twice(self._records, pairs[0][0], place, doc_id)
+        (earlier, _), (later, record) = pairs
+        doc_id = id_of(self._records, later, _unwrapped(record), self._fields.id_names, "document")
+        return twice(self._records, earlier, later, doc_id)
 
     def _metadata(self, place: Place, record: Record, doc_id: str) -> Metadata:
         """Return what a record has beside id, title and text, but for the impacts of Pyserini's form."""
