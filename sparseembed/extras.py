@@ -6,9 +6,12 @@ The same code is installed by two distributions: `sparseembed`, which indexes an
 
 import importlib.metadata
 import importlib.util
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from sparseembed.errors import ConfigError
@@ -57,12 +60,33 @@ def distribution() -> str:
 
 
 def install_line(name: str) -> str:
-    """Return the command that installs an extra.
+    """Return the command that installs an extra, by what made the environment: pip, `uv tool` or pipx.
 
     :param name: The extra; `INDEX` is `WHOLE` itself where that is what is installed.
     """
     own = distribution()
-    return f"pip install {own}" if own == WHOLE and name == INDEX else f'pip install "{own}[{name}]"'
+    wanted = own if own == WHOLE and name == INDEX else f'"{own}[{name}]"'
+    program = {"uv": "uv tool install", "pipx": "pipx install --force"}.get(_made_by(), "pip install")
+    return f"{program} {wanted}"
+
+
+def pip_line(words: str) -> str:
+    """Return the command that has pip, or what stands for it, install into the environment that runs this.
+
+    :param words: What follows `pip install`.
+    """
+    match _made_by():
+        case "uv":
+            return f"uv pip install --python {shlex.quote(sys.executable)} {words}"
+        case "pipx":
+            return f"pipx runpip {shlex.quote(Path(sys.prefix).name)} install {words}"
+    return f"pip install {words}"
+
+
+def _made_by() -> str:
+    """Return what made the environment of the one program: "uv" or "pipx"; "" for any other environment."""
+    marks = {"uv": "uv-receipt.toml", "pipx": "pipx_metadata.json"}
+    return next((maker for maker, mark in marks.items() if Path(sys.prefix, mark).is_file()), "")
 
 
 @contextmanager

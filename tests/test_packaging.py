@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -165,6 +166,25 @@ def test_the_whole_distribution_names_itself():
     assert extras.distribution() == "sparseembed"
     assert extras.install_line("index") == "pip install sparseembed"
     assert extras.install_line("serve") == 'pip install "sparseembed[serve]"'
+
+
+@pytest.mark.parametrize(
+    ("mark", "extra", "others"),
+    [
+        ("uv-receipt.toml", "uv tool install", "uv pip install --python {python} --no-deps a"),
+        ("pipx_metadata.json", "pipx install --force", "pipx runpip sparseembed install --no-deps a"),
+        ("", "pip install", "pip install --no-deps a"),
+    ],
+    ids=["uv", "pipx", "venv"],
+)
+def test_install_lines_are_those_of_what_made_the_environment(mark, extra, others, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "sparseembed"))
+    (tmp_path / "sparseembed").mkdir()
+    if mark:
+        (tmp_path / "sparseembed" / mark).touch()
+    assert extras.install_line("index") == f"{extra} sparseembed"
+    assert extras.install_line("serve") == f'{extra} "sparseembed[serve]"'
+    assert extras.pip_line("--no-deps a") == others.format(python=shlex.quote(sys.executable))
 
 
 def test_a_module_of_somebody_else_is_no_extra_of_ours():

@@ -22,7 +22,7 @@ EPILOG = """\
 examples:
   sparseembed demo
   sparseembed demo --out indexes/pydocs -k 3
-  echo "turn a list upside down" | sparseembed demo
+  echo "pick a random element from a list" | sparseembed demo
 """
 _PROMPT = "query> "
 _TRY = "pick a random element from a list"

@@ -23,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     width = max(map(len, SINKS)) + 2
     forms = "".join(f"\n  {name:{width}}{form.help}" for name, form in SINKS.items())
-    keys = "".join(f"\n  {form.key:<20} key for {name}" for name, form in SINKS.items() if form.key)
+    users: dict[str, list[str]] = {}
+    for name, form in SINKS.items():
+        if form.key:
+            users.setdefault(form.key, []).append(name)
+    broad = max(map(len, users)) + 2
+    keys = "".join(f"\n  {key:{broad}}key for {' and '.join(names)}" for key, names in users.items())
     parser.description = f"{DESCRIPTION}\nformats:{forms}\n" + (f"\nenvironment:{keys}\n" if keys else "")
     parser.add_argument("index", metavar="INDEX", help="an index folder")
     parser.add_argument("--to", metavar="FORMAT", choices=tuple(SINKS), default="jsonl", help="default: jsonl")

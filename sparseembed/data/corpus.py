@@ -20,6 +20,7 @@ from sparseembed.errors import DataError
 from sparseembed.text import clean_text, one_line, shown
 
 MEMORY = 32 << 20  # bytes of documents that are kept in memory; of more, the ids alone
+LONGEST_ID = 8_000  # characters: a term of Lucene, with up to four bytes each, has 32,766 bytes at most
 _DOCUMENT_BYTES = 128  # what a document takes beside its texts
 _VALUE_BYTES = 4  # what metadata takes, for each byte of it packed
 # Run files separate their columns by white space, and C code ends a string at NUL.
@@ -325,6 +326,8 @@ def id_problem(identifier: str) -> str:
     """
     if not identifier:
         return "the id is empty: give it at least one character"
+    if len(identifier) > LONGEST_ID:
+        return f"id {shown(identifier)} has {len(identifier):,} characters: {LONGEST_ID:,} is the most"
     if _BAD_IN_ID.search(identifier):
         return (
             f"id {shown(identifier)} holds white space or a control character, which would break a TREC run file: "

@@ -35,6 +35,14 @@ def _id_and_text(row: Sequence[str]) -> Sequence[str] | None:
     return ("id", "text") if usable else None
 
 
+def _unwrapped(record: Record) -> Record:
+    """Return the document that a hit of OpenSearch or Elasticsearch holds, the form of their dumps; else the record."""
+    source = record.get("_source")
+    if isinstance(source, dict) and "_index" in record and "_id" in record:
+        return {"_id": record["_id"], **source}
+    return record
+
+
 class RecordDocuments:
     """The documents that records make, read anew each time they are iterated over."""
 
@@ -55,7 +63,8 @@ class RecordDocuments:
         records, fields = self._records, self._fields
         ids, title_name, last = fields.id_names, fields.title_name, None
         unseen = set(fields.named)
-        for place, record in records:
+        for place, found in records:
+            record = _unwrapped(found)
             doc_id = id_of(records, place, record, ids, "document")
             text = self._text(place, record, doc_id)
             title = record.get(title_name) if title_name is not None else None
@@ -82,8 +91,9 @@ class RecordDocuments:
         pairs = [pair for position, pair in enumerate(found) if position in (first, second)]
         if len(pairs) < 2:
             return DataError(f"{self._records}: the file changed while it was read: read it again")
-        doc_id = id_of(self._records, *pairs[1], self._fields.id_names, "document")
-        return twice(self._records, pairs[0][0], pairs[1][0], doc_id)
+        (earlier, _), (later, record) = pairs
+        doc_id = id_of(self._records, later, _unwrapped(record), self._fields.id_names, "document")
+        return twice(self._records, earlier, later, doc_id)
 
     def _metadata(self, place: Place, record: Record, doc_id: str) -> Metadata:
         """Return what a record has beside id, title and text, but for the impacts of Pyserini's form."""

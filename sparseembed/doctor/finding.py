@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from sparseembed.extras import pip_line
+
 GOOD, NOTE, WRONG = "good", "note", "wrong"
 
 
@@ -31,8 +33,5 @@ def looked(topic: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
         return list(look())
     except Exception as error:  # a broken installation may raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        return [
-            Finding(
-                topic, WRONG, f"cannot be looked at ({reason})", "reinstall: pip install --force-reinstall sparseembed"
-            )
-        ]
+        remedy = f"reinstall: {pip_line('--force-reinstall sparseembed')}"
+        return [Finding(topic, WRONG, f"cannot be looked at ({reason})", remedy)]

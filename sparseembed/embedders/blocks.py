@@ -21,6 +21,10 @@ class Embedder(Protocol):
     def dimension(self) -> int:
         """Length d of the vectors."""
 
+    @property
+    def limit(self) -> int:
+        """Tokens that a prompted text may have."""
+
     def identity(self, side: str | None = None) -> dict[str, Any]:
         """Return what decides the vectors."""
 

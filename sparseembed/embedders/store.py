@@ -233,7 +233,7 @@ def encode_to_store(
                 totals[key] += getattr(counts, key)
         ids = {"ids_sha256": about["ids_sha256"]} if "ids_sha256" in about else {}
         write_about(folder, {**wanted, **ids, **totals, "dimension": embedder.dimension, "complete": True})
-    cut = f", {totals['cut']:,} cut at {embedder.spec.max_length} tokens" if totals["cut"] else ""
+    cut = f", {totals['cut']:,} cut at {embedder.limit:,} tokens" if totals["cut"] else ""
     blank = f", {totals['blank']:,} blank" if totals["blank"] else ""
     note(f"encoded {texts.name}: {len(texts.ids):,} texts{cut}{blank}; wrote {folder}")
     return EmbeddingStore(folder)

@@ -302,6 +302,11 @@ class TransformerEmbedder:
         """Length d of the vectors."""
         return self._load().dimension
 
+    @property
+    def limit(self) -> int:
+        """Tokens that a prompted text may have: as many as are asked for, and, once it is loaded, the model takes."""
+        return self.spec.max_length if self._body is None else self._body.limit
+
     def _prompter(self, side: str, number: int = 0) -> Prompter:
         """Return what puts texts into a prompt; of the documents' several ones, into that of a number."""
         if (side, number) not in self._prompters:

@@ -14,9 +14,11 @@ from sparseembed.text import clean_text, shown
 
 OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_CONDITION = re.compile(rf'\s*({_QUOTED}|[^"=!<>][^=!<>]*?)\s*(!=|<=|>=|=|<|>)\s*(.*)', re.DOTALL)
+_QUOTE = re.compile(_QUOTED, re.DOTALL)
+# Each alternative ends where an operator begins, so that no text of any length takes more than one look at it.
+_CONDITION = re.compile(rf'({_QUOTED}\s*|[^"=!<>][^=!<>]*)(!=|<=|>=|=|<|>)\s*(.*)', re.DOTALL)
 _WORD = re.compile(rf'((?:{_QUOTED}|[^",|])*)(?:([,|])|$)', re.DOTALL)
-_RANGE = re.compile(rf"({_QUOTED}|.*?)\s*\.\.\s*({_QUOTED}|.*)", re.DOTALL)
+_DOTS = ".."
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DIGITS = 308  # of a whole number, at most: a longer one is beyond all that there are
 _EXAMPLE = 'write FIELD=VALUE, such as year>=2019, lang=de|fr, year=2010..2015 or title="a, b"'
@@ -189,13 +191,13 @@ def parse_filter(text: str) -> Filter:
     :param text: The condition.
     :raises ConfigError: It is none.
     """
-    found = _CONDITION.fullmatch(text) if isinstance(text, str) else None
+    found = _CONDITION.fullmatch(text.lstrip()) if isinstance(text, str) else None
     if found is None:
         raise ConfigError(f"the filter {shown(text)} cannot be read: {_EXAMPLE}")
     field, operator, rest = found.groups()
     if rest[:1] in ("=", "<", ">", "!"):
         raise ConfigError(f"the filter {shown(text)} has two operators: put a value that begins with one in quotes")
-    name = _unquoted(field, text)
+    name = _unquoted(field.rstrip(), text)
     wanted = list(_values(rest, operator in ("=", "!="), text))
     return Filter(name.text if isinstance(name, Word) else name, operator, wanted)
 
@@ -221,12 +223,25 @@ def _wanted(word: str, several: bool, text: str) -> Wanted:
         return _unquoted(word, text)
     if word == "*":
         return ANYTHING
-    ends = _RANGE.fullmatch(word)
-    if ends is None or re.fullmatch(_QUOTED, word, re.DOTALL):
+    ends = _ends(word)
+    if ends is None:
         return _unquoted(word, text)
-    if not ends[1] and not ends[2]:
+    if not any(ends):
         raise ConfigError(f"the filter {shown(text)}: a range has at least one end; * is whatever value")
-    return Between(*(_unquoted(end, text) if end else None for end in ends.groups()))
+    return Between(*(_unquoted(end, text) if end else None for end in ends))
+
+
+def _ends(word: str) -> tuple[str, str] | None:
+    """Return the ends of a range as they are written; None for what is none."""
+    quoted = _QUOTE.match(word)
+    if quoted is not None:
+        if quoted.end() == len(word):
+            return None
+        rest = word[quoted.end() :].lstrip()
+        if rest.startswith(_DOTS):
+            return quoted[0], rest.removeprefix(_DOTS).lstrip()
+    low, dots, high = word.partition(_DOTS)
+    return (low.rstrip(), high.lstrip()) if dots else None
 
 
 def _unquoted(word: str, text: str) -> str | Word:

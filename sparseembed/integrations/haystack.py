@@ -60,6 +60,10 @@ class SparseEmbedRetriever:
         if self._searcher is None:
             self._searcher = opened(self.index, self.options)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: not the open index, which the first search opens anew."""
+        return {**self.__dict__, "_searcher": None}
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         return dict(

@@ -6,7 +6,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from sparseembed.extras import needing
 from sparseembed.index.filters import FilterLike
@@ -55,6 +55,21 @@ class SparseEmbedRetriever(BaseRetriever):
         """The open index; close it when it is no longer needed."""
         searcher: Searcher = self._searcher
         return searcher
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Return what is pickled: the folder, which is opened anew, where the index was named by it."""
+        state = super().__getstate__()
+        return state if isinstance(self.index, Searcher) else {**state, "__pydantic_private__": None}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Open the index."""
+        super().__setstate__(state)
+        self.model_post_init(None)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a retriever of the same open index, which is only read."""
+        copied: Self = self.model_copy()
+        return copied
 
     def _get_relevant_documents(
         self,

@@ -51,7 +51,20 @@ class SparseEmbedRetriever(BaseRetriever):
         self._conditions: FilterLike | None = (
             conditions_of(filters) if isinstance(filters, MetadataFilters) else filters
         )
+        self._index, self._options = index, options
         self._searcher = opened(index, options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled and copied: the folder, which is opened anew, where the index was named by it."""
+        state = dict(self.__dict__)
+        if not isinstance(self._index, Searcher):
+            del state["_searcher"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the index."""
+        self.__dict__.update(state)
+        self._searcher = opened(self._index, self._options)
 
     @property
     def searcher(self) -> Searcher:

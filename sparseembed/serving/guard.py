@@ -1,9 +1,11 @@
 """What stands before all routes: limits, the count and the log of requests, and no failure without a JSON problem."""
 
 import asyncio
+import re
 import time
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sparseembed.serving.logs import log_failure, log_request
@@ -14,12 +16,18 @@ from sparseembed.serving.settings import Settings
 UNTIMED = frozenset({("POST", "documents"), ("DELETE", "documents"), ("POST", "reload")})
 """Methods, and first parts of paths, of requests that may take as long as they need."""
 
+LARGE = frozenset({"documents"})
+"""First parts of paths that take bodies as large as the settings say: what is asked elsewhere is short."""
+
 TOLD = "told"
 """Key of a request's state: what its route wants in the log (a dict)."""
 
 _DRAINED = 64 << 20  # bytes of a body over the limit that are read, so that its sender comes to read the answer
+_SHORT = 1 << 20  # bytes of a body elsewhere, beside its query, at most: to check it takes the time of other requests
+_CHARACTER = 12  # bytes of a character of a query in JSON, at most
 _CLOSE = {"connection": "close"}
 _BODY = frozenset({b"content-length", b"transfer-encoding"})
+_HOST = re.compile(r"(?:\[([0-9A-Za-z:.%]+)\]|([^:@\[\]/]+))(?::[0-9]*)?")
 
 
 class _TooLongError(Exception):
@@ -77,22 +85,28 @@ class Guard:
             await busy(scope, receive, send)
             return
         doing = "The request's body did not arrive"
+        path = scope["path"].removeprefix(scope.get("root_path", ""))  # the rest, where the server is mounted
+        first = path.strip("/").partition("/")[0]
+        most = settings.max_body
+        if first not in LARGE:
+            most = min(most, _SHORT + _CHARACTER * settings.max_query)
         try:
             if _BODY & {name for name, _ in scope["headers"]}:
                 async with asyncio.timeout(settings.seconds):
-                    receive = await _whole_body(scope, receive, settings.max_body)
+                    receive = await _whole_body(scope, receive, most)
             doing = "The request could not be answered"
-            path = scope["path"].removeprefix(scope.get("root_path", ""))  # the rest, where the server is mounted
-            untimed = (scope["method"], path.strip("/").partition("/")[0]) in UNTIMED
+            untimed = (scope["method"], first) in UNTIMED
             async with asyncio.timeout(None if untimed else settings.seconds):
                 await self._app(scope, receive, send)
         except _TooLongError:
-            detail = f"The request's body has more than {settings.max_body:,} bytes, the most that is taken here."
+            detail = f"The request's body has more than {most:,} bytes, the most that is taken here."
             await problem(413, detail, _CLOSE)(scope, receive, send)
         except TimeoutError:
             if begun():
                 raise
             await problem(408, f"{doing} within {settings.seconds:g} seconds.", _CLOSE)(scope, receive, send)
+        except ClientDisconnect:
+            return  # there is nobody to answer
         except Exception as error:
             log_failure("a request failed", error)
             if begun():
@@ -105,6 +119,7 @@ async def _whole_body(scope: Scope, receive: Receive, most: int) -> Receive:
 
     :return: What gives it again, and then what comes after it.
     :raises _TooLongError: It has more bytes than `most`.
+    :raises ClientDisconnect: The client goes before all of it is there.
     """
     headers = dict(scope["headers"])
     length = int(headers.get(b"content-length", b"0"))
@@ -114,7 +129,7 @@ async def _whole_body(scope: Scope, receive: Receive, most: int) -> Receive:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            break
+            raise ClientDisconnect
         size += len(message.get("body", b""))
         if size <= most:
             parts.append(message.get("body", b""))
@@ -138,9 +153,11 @@ def _host_allowed(scope: Scope, hosts: tuple[str, ...] | None) -> bool:
     """
     if hosts is None:
         return True
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    name = given.partition("]")[0] + "]" if given.startswith("[") else given.partition(":")[0]
-    return name.strip("[]").lower() in hosts
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+    if given is None:  # of HTTP/1.0, as health checks speak it; browsers always name it
+        return True
+    found = _HOST.fullmatch(given)
+    return found is not None and (found[1] or found[2]).lower() in hosts
 
 
 def _line(scope: Scope, method: str, route: str, status: int, size: int, seconds: float) -> dict[str, Any]:

@@ -1,8 +1,21 @@
 """What requests and responses consist of: the OpenAPI schema is made of these."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from sparseembed.data.corpus import LONGEST_ID
+
+MOST_NAMES = 64
+"""Names of a request, or values of a list in it, at most. Each that is wrong is told, and takes time."""
+
+LONGEST_CONDITION = 8_000
+"""Characters of a filter, at most."""
+
+MOST_DOCUMENTS = 10_000
+"""Documents that one request may add, at most."""
 
 _FIELD = r"^(text|passage|metadata(\..+)?)$"
 
@@ -17,24 +30,39 @@ def _parted(value: Any) -> Any:
     value = _listed(value)
     if not isinstance(value, list):
         return value
-    return [part for each in value for part in (each.split(",") if isinstance(each, str) else [each])]
+    parts: list[Any] = []
+    for each in value[: MOST_NAMES + 1]:  # one more is refused
+        parts += each.split(",", MOST_NAMES) if isinstance(each, str) else [each]
+    return parts
 
 
 _FieldName = Annotated[str, Field(pattern=_FIELD)]
 _Fields = Annotated[list[_FieldName], BeforeValidator(_parted)]
-_Filters = Annotated[list[str], BeforeValidator(_listed)]
+_Condition = Annotated[str, Field(max_length=LONGEST_CONDITION, json_schema_extra={"pattern": "[=<>]"})]
+_Filters = Annotated[list[_Condition], BeforeValidator(_listed)]
 
 
-class Asked(BaseModel):
-    """A query, where it is searched, and how."""
+class Strict(BaseModel):
+    """What a request consists of: known names alone."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and len(value) > MOST_NAMES:
+            raise PydanticCustomError("too_many", f"There are {len(value):,} names, and {len(cls.model_fields)} known")
+        return value
+
+
+class Asked(Strict):
+    """A query, where it is searched, and how."""
 
     query: str = Field(description="The query's text.")
     index: str | None = Field(None, description="Name of the index; the server's first when left out.")
     filter: _Filters = Field(
         [],
-        max_length=64,
+        max_length=MOST_NAMES,
         description="Conditions on metadata, such as `year>=2019` or `lang=de|fr`: all are to be met.",
     )
     expand: int | None = Field(
@@ -49,9 +77,10 @@ class Asked(BaseModel):
 class SearchRequest(Asked):
     """A search."""
 
-    k: int = Field(10, ge=1, description="Hits wanted.")
+    k: int = Field(10, ge=1, le=2**31 - 1, description="Hits wanted.")
     fields: _Fields = Field(
         ["text", "metadata", "passage"],
+        max_length=MOST_NAMES,
         description="What comes with each hit: `text`, `metadata`, `metadata.NAME` for one field of it, `passage`.",
     )
 
@@ -148,23 +177,27 @@ class DocumentFound(BaseModel):
     metadata: dict[str, Any]
 
 
-class NewDocument(BaseModel):
+class NewDocument(Strict):
     """A document to be added."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
-    id: str = Field(min_length=1, description="Unique, without white space.")
+    id: str = Field(
+        min_length=1,
+        description="Unique, without white space.",
+        json_schema_extra={"pattern": r"^[^\s\u0000-\u001f\u007f-\u009f]+$", "maxLength": LONGEST_ID},
+    )
     title: str = ""
     text: str = ""
     metadata: dict[str, Any] = {}
 
 
-class AddRequest(BaseModel):
+class AddRequest(Strict):
     """Documents to be added in one step."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(strict=True)
 
-    documents: list[NewDocument] = Field(min_length=1)
+    documents: list[NewDocument] = Field(min_length=1, max_length=MOST_DOCUMENTS)
     index: str | None = Field(None, description="Name of the index; the server's first when left out.")
     replace: bool = Field(False, description="Whether a document whose id the index has is replaced, or all refused.")
 

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 _Result = TypeVar("_Result")
+
+GONE = "gone"
+"""Key of a request's state: whether its client has closed the connection."""
 
 
 class Pool:
@@ -42,6 +45,14 @@ async def in_pool(request: Request, work: Callable[[], _Result]) -> _Result:
 
     :param request: The request that it is for.
     :param work: The work.
+    :raises ClientDisconnect: The client goes before a thread is free, so that nobody waits for the work.
     """
     pool: Pool = request.app.state.pool
-    return await pool.run(work)
+    state = request.scope.setdefault("state", {})
+
+    def wanted() -> _Result:
+        if state.get(GONE):
+            raise ClientDisconnect
+        return work()
+
+    return await pool.run(wanted)

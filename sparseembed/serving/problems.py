@@ -16,13 +16,15 @@ from starlette.routing import Match
 from sparseembed.errors import ConfigError, DataError, SparseEmbedError
 from sparseembed.serving.indexes import UnknownIndexError
 from sparseembed.serving.logs import log_failure
-from sparseembed.text import one_line, shown
+from sparseembed.text import clean_text, one_line, shown
 
 MEDIA_TYPE = "application/problem+json"
 FAILED = "The server failed; its log says how."
 ALWAYS = (400, 408, 413, 421, 500, 503)
 """Statuses that any request may get."""
 
+_MOST_FAULTS = 20  # told of one request
+_LONGEST_NAME = 60  # characters of a name that a request brings
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -130,7 +132,7 @@ def add_handlers(app: FastAPI) -> None:
         if isinstance(error.body, bytes) and not is_json(request.headers.get("content-type", "")):
             error_of_type = not_json()
             return problem(error_of_type.status_code, error_of_type.detail)
-        faults = [Fault(where=_place(each["loc"]), message=each["msg"]) for each in error.errors()]
+        faults = [Fault(where=_place(each["loc"]), message=each["msg"]) for each in error.errors()[:_MOST_FAULTS]]
         malformed = any(each["type"] == "json_invalid" for each in error.errors())
         first = faults[0]
         return problem(400 if malformed else 422, f"{first.where}: {first.message}", errors=faults)
@@ -155,7 +157,7 @@ def _allowed(request: Request) -> list[str]:
 
 def _place(place: Sequence[int | str]) -> str:
     """Name a part of a request: `body.documents.3.id`."""
-    return ".".join(str(part) for part in place)
+    return clean_text(".".join(str(part)[:_LONGEST_NAME] for part in place))
 
 
 def raw_problem(status: int, detail: str) -> bytes:

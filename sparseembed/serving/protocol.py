@@ -5,6 +5,7 @@ import asyncio
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sparseembed.serving.pool import GONE
 from sparseembed.serving.problems import MEDIA_TYPE, raw_problem
 
 PATIENCE = 15.0
@@ -26,8 +27,10 @@ class PatientProtocol(H11Protocol):
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Expect nothing more, and let a request that is in hand know it."""
         self._relax()
+        if self.cycle is not None:
+            self.cycle.scope["state"][GONE] = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -22,7 +22,7 @@ class Settings:
 
     :param max_query: Characters of a query, at most.
     :param max_k: Hits that a request may ask for, at most.
-    :param max_body: Bytes of a request's body, at most.
+    :param max_body: Bytes of the body of documents to be added, at most; of other bodies, 1 MiB is the most anyway.
     :param seconds: What a request may take: its body to arrive, its work to be done, its response to be read; writes,
         which encode documents, are given as long as they need.
     :param threads: Searches that run at the same time in one process.

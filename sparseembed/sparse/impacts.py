@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from sparseembed.data.corpus import LONGEST_ID, id_problem
 from sparseembed.errors import DataError
 
 MAX_IMPACT = 65_535
@@ -24,8 +25,8 @@ def check_id(doc_id: str) -> None:
     """
     if not isinstance(doc_id, str) or not doc_id:
         raise DataError(f"{doc_id!r} is no document id: give each document a string that is not empty")
-    if len(doc_id) > 8_000:
-        raise DataError(f"the document id {doc_id[:40]!r}... has {len(doc_id):,} characters: 8,000 is the most")
+    if len(doc_id) > LONGEST_ID:
+        raise DataError(f"the document {id_problem(doc_id)}")
     if re.search("[\ud800-\udfff]", doc_id):
         raise DataError(f"the document id {doc_id!r} holds a lone surrogate: replace it with U+FFFD")
 

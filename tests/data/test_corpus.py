@@ -95,13 +95,13 @@ def test_duplicate_ids(message_of):
     assert "document number 3: id 'a' occurs twice" in message
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "a\n", "\ta", "a\u00a0b", "a\u2028b", "a\x00b", "a\x85b"])
+@pytest.mark.parametrize("bad", ["", "a b", "a\n", "\ta", "a\u00a0b", "a\u2028b", "a\x00b", "a\x85b", "x" * 8_001])
 def test_unusable_ids(bad, message_of):
     assert "document number 2: " in message_of(Corpus, [TWO[0], Document(bad, "", "")], "bad")
     assert id_problem(bad)
 
 
-@pytest.mark.parametrize("good", ["0", "a:b/c", "<dbpedia:X>", "\u00e9", "\U0001f600", "a-b_c.d", "'", '"'])
+@pytest.mark.parametrize("good", ["0", "a:b/c", "<dbpedia:X>", "\u00e9", "\U0001f600", "a-b_c.d", "'\"", "x" * 8_000])
 def test_usable_ids(good):
     assert id_problem(good) == ""
     assert Corpus([Document(good, "", "")], "good").ids == [good]

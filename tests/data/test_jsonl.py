@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.data.documents import read_documents as open_documents
+from sparseembed.data.fields import Fields
 from sparseembed.data.queries import read_queries
+from sparseembed.errors import DataError
 
 
 def read_documents(path):
@@ -55,6 +57,48 @@ def test_what_is_written_is_read(tmp_path, records, raw, ending):
     ]
     assert read_documents(path) == expected
     assert list(read_queries(path).items()) == [(document.id, document.text) for document in expected]
+
+
+def hit(identifier, source):
+    """A line as elasticdump and the bodies of searches have it."""
+    return {"_index": "books", "_id": identifier, "_score": 1, "_source": source}
+
+
+def test_hits_of_search_engines_are_taken_out_of_their_source(tmp_path):
+    path = tmp_path / "dump.jsonl"
+    records = [hit("7", {"title": "Yeast", "text": "It makes dough rise.", "year": 2019}), hit("8", {"text": ""})]
+    path.write_text("".join(json.dumps(each) + "\n" for each in records))
+    assert read_documents(path) == [
+        Document("7", "Yeast", "It makes dough rise.", {"year": 2019}),
+        Document("8", "", ""),
+    ]
+
+
+def test_fields_within_hits_can_be_named(tmp_path):
+    path = tmp_path / "dump.jsonl"
+    path.write_text(json.dumps(hit("x", {"nr": 7, "body": "It makes dough rise.", "id": "old"})) + "\n")
+    documents = open_documents(path, Fields(id="nr", text=("body",)))
+    assert list(Corpus(documents, "docs")) == [Document("7", "", "It makes dough rise.", {"_id": "x", "id": "old"})]
+
+
+def test_what_hits_lack_is_told_with_the_names_of_their_source(tmp_path):
+    path = tmp_path / "dump.jsonl"
+    path.write_text(json.dumps(hit("7", {"body": "It makes dough rise."})) + "\n")
+    with pytest.raises(DataError, match=r"there are '_id', 'body'"):
+        read_documents(path)
+
+
+def test_ids_that_occur_twice_in_hits_are_told(tmp_path):
+    path = tmp_path / "dump.jsonl"
+    path.write_text("".join(json.dumps(hit("7", {"text": text})) + "\n" for text in ("one", "two")))
+    with pytest.raises(DataError, match=r"'7'"):
+        read_documents(path)
+
+
+def test_a_source_alone_is_metadata(tmp_path):
+    path = tmp_path / "docs.jsonl"
+    path.write_text('{"_id": "1", "text": "It is.", "_source": {"text": "so"}}\n')
+    assert read_documents(path) == [Document("1", "", "It is.", {"_source.text": "so"})]
 
 
 def test_fields_by_hand(tmp_path):

@@ -87,6 +87,16 @@ def test_holds_the_embeddings_in_order(undisturbed, tiny_embedder):
     assert sorted(file.name for file in undisturbed.glob("*.npy")) == [f"{shard:05d}.npy" for shard in range(6)]
 
 
+@pytest.mark.parametrize(("asked", "applied"), [(16, 16), (4096, 128)])
+def test_the_limit_that_is_told_is_that_which_cut(asked, applied, tiny_embedder, tmp_path, monkeypatch):
+    """The tiny model has 128 positions."""
+    told = []
+    monkeypatch.setattr(store, "note", told.append)
+    texts = Texts("long", digest(["long"]), ["a", "b"], ["cat " * 500, "cat"])
+    encode_to_store(tmp_path / "store", texts, tiny_embedder(max_length=asked))
+    assert f"2 texts, 1 cut at {applied} tokens" in told[-1]
+
+
 @given(st.lists(st.integers(0, COUNT - 1), max_size=40))
 def test_takes_rows_in_any_order(undisturbed, rows):
     opened = EmbeddingStore(undisturbed)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sparseembed import progress
+from sparseembed.cli import main
 from sparseembed.engines.exact import ExactEngine
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.exports import ciff, parquet, seismic, spool
@@ -221,3 +222,19 @@ def test_a_package_that_is_missing_is_named_with_its_extra(made_index, form, mod
 
 def test_every_format_says_what_it_is():
     assert all(form.help and "\n" not in form.help and len(form.help) < 96 for form in SINKS.values())
+
+
+def test_the_help_names_each_key_once_with_all_that_take_it(capsys):
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
+    told = capsys.readouterr().out.partition("environment:")[2].partition("\n\n")[0].strip().splitlines()
+    keys = {}
+    for line in told:
+        key, names = line.split(" key for ")
+        keys[key.strip()] = names.split(" and ")
+    assert len(keys) == len(told)
+    assert keys == {
+        form.key: [name for name, other in SINKS.items() if other.key == form.key]
+        for form in SINKS.values()
+        if form.key
+    }

@@ -47,14 +47,42 @@ def test_what_conditions_stand_for(text, field, operator, value):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "year", "=3", "year=", "year==2019", "year=>2019", "a=b,", "a=b||c", 'a="b', 'a=b"c"', 'a="b"c', "a=..",
-     'a="\\x"', "a>1|2", "a>=", "!a", "a!b", '""', None, 7],
+    ["", "year", "=3", " =3", "\n<3", "year=", "year==2019", "year=>2019", "a=b,", "a=b||c", 'a="b', 'a=b"c"', 'a="b"c',
+     "a=..", 'a="\\x"', "a>1|2", "a>=", "!a", "a!b", '""', None, 7],
 )  # fmt: skip
 def test_what_cannot_be_read_is_told_in_one_line(text):
     with pytest.raises(ConfigError) as caught:
         filters_of([text])
     assert "\n" not in str(caught.value)
     assert "filter" in str(caught.value)
+
+
+_MANY = 200_000
+
+
+@pytest.mark.parametrize(
+    ("before", "repeated", "after", "read"),
+    [
+        ("a", " ", "b", False),
+        ("", " ", "!", False),
+        ("a", " ", "=b", True),
+        ("a=b", " ", "c", True),
+        ("a=b", " ", "..c", True),
+        ("a=", ".", "", True),
+        ("a", '\\"', "", False),
+        ("a=", '"', "b", False),
+        ('a="', '\\"', "", False),
+        ('a="', " ", "b", False),
+    ],
+)  # fmt: skip
+def test_a_long_condition_takes_one_look(before, repeated, after, read):
+    """With steps that grow as the square of its length, each of these would take minutes."""
+    text = before + repeated * _MANY + after
+    if read:
+        assert parse_filter(text).field == "a"
+    else:
+        with pytest.raises(ConfigError):
+            parse_filter(text)
 
 
 @pytest.mark.parametrize(

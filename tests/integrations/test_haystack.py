@@ -1,6 +1,8 @@
 """The Haystack retriever: in a pipeline, as YAML and back, filters, both policies, and the example."""
 
 import asyncio
+import copy
+import pickle
 
 import pytest
 
@@ -112,6 +114,17 @@ def test_policies(small_index):
 def test_filters_that_cannot_be_searched_with(small_index, filters, message):
     with pytest.raises(ConfigError, match=message):
         SparseEmbedRetriever(small_index).run(QUERY, filters)
+
+
+def test_it_can_be_pickled_and_copied(small_index):
+    retriever = SparseEmbedRetriever(str(small_index), top_k=3)
+
+    def found(each):
+        return [document.id for document in each.run("light")["documents"]]
+
+    assert found(retriever)
+    for other in (pickle.loads(pickle.dumps(retriever)), copy.copy(retriever), copy.deepcopy(retriever)):
+        assert found(other) == found(retriever)
 
 
 def test_no_index(tmp_path):

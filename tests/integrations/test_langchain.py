@@ -1,6 +1,8 @@
 """The LangChain retriever: LangChain's standard tests, the searcher's hits, filters, and a chain."""
 
 import asyncio
+import copy
+import pickle
 
 import pytest
 
@@ -98,6 +100,17 @@ def test_options_are_those_of_the_searcher(small_index, made_embedder):
 def test_k_can_be_configured(small_index):
     retriever = SparseEmbedRetriever(index=str(small_index)).configurable_fields(k=ConfigurableField(id="k"))
     assert len(retriever.invoke(QUERY, config={"configurable": {"k": 2}})) == 2
+
+
+def test_it_can_be_pickled_and_copied(small_index):
+    retriever = SparseEmbedRetriever(index=str(small_index), k=3, filter="year>=2000")
+
+    def found(each):
+        return [document.id for document in each.invoke("light")]
+
+    assert found(retriever)
+    for other in (pickle.loads(pickle.dumps(retriever)), copy.copy(retriever), copy.deepcopy(retriever)):
+        assert found(other) == found(retriever)
 
 
 def test_no_index(tmp_path):

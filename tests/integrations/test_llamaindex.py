@@ -1,6 +1,8 @@
 """The LlamaIndex retriever: the searcher's hits as nodes, filters, a query engine, and the example."""
 
 import asyncio
+import copy
+import pickle
 
 import pytest
 
@@ -85,6 +87,17 @@ def test_it_feeds_a_query_engine(small_index):
     response = engine.query("which animal gives milk to its young")
     assert "whale" in [node.node_id for node in response.source_nodes]
     assert "feeds its young with milk" in str(response)  # the model that repeats its prompt saw the text
+
+
+def test_it_can_be_pickled_and_copied(small_index):
+    retriever = SparseEmbedRetriever(str(small_index), 3, filters="year>=2000")
+
+    def found(each):
+        return [node.node_id for node in each.retrieve("light")]
+
+    assert found(retriever)
+    for other in (pickle.loads(pickle.dumps(retriever)), copy.copy(retriever), copy.deepcopy(retriever)):
+        assert found(other) == found(retriever)
 
 
 def test_no_index(tmp_path):

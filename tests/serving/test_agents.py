@@ -113,6 +113,33 @@ def test_nothing_but_the_protocol_reaches_standard_output(index):
     assert QUERY not in complaints
 
 
+REFUSED = [
+    (b"hello", None, -32700),
+    (b'{"jsonrpc": "2.0", "id": 3, "method": ', None, -32700),
+    (b"[" * 10_000, None, -32700),
+    (rb'{"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {"name": "\ud800"}}', "a", -32700),
+    (b"5", None, -32600),
+    (b'[{"jsonrpc": "2.0", "id": 4, "method": "ping"}]', None, -32600),
+    (b'{"id": 5, "method": "ping"}', 5, -32600),
+    (b'{"jsonrpc": "1.0", "id": "b", "method": "ping"}', "b", -32600),
+    (b'{"jsonrpc": "2.0", "id": 6, "method": 7}', 6, -32600),
+    (b'{"jsonrpc": "2.0", "id": 8, "method": "tools/call", "params": "x"}', 8, -32600),
+    (b'{"jsonrpc": "2.0", "id": true, "method": "ping", "params": 1}', None, -32600),
+]
+SILENT = [b"", b"  ", b'{"jsonrpc": "1.0", "id": 9, "result": {}}', b'{"id": 9, "error": 1}']
+
+
+def test_what_is_no_message_is_answered(index):
+    ping = b'{"jsonrpc": "2.0", "id": "last", "method": "ping"}'
+    lines = [*SILENT, *(line for line, _, _ in REFUSED), *SILENT, ping]
+    command = [sys.executable, "-m", "sparseembed", "serve", str(index), "--mcp", "-q"]
+    done = subprocess.run(command, input=b"\n".join(lines) + b"\n", capture_output=True, timeout=300, check=True)
+    *refused, last = map(json.loads, done.stdout.splitlines())
+    assert [(answer["id"], answer["error"]["code"]) for answer in refused] == [(key, code) for _, key, code in REFUSED]
+    assert all(answer["jsonrpc"] == "2.0" and answer["error"]["message"] for answer in refused)
+    assert last == {"jsonrpc": "2.0", "id": "last", "result": {}}
+
+
 @pytest.fixture(scope="module")
 def indexes(index, other):
     """Both indexes, open in this process."""
@@ -137,6 +164,8 @@ def tools(indexes):
         ("search", {"query": ""}, "search: query: String should have at least 1 character"),
         ("search", {"query": "cat", "k": 51}, "search: k: Input should be less than or equal to 50"),
         ("search", {}, "search: query: Field required"),
+        ("search", {"query": "cat", "limit": 3}, "search: there is no argument 'limit': there are query, k, filter, "),
+        ("search", {"query": "cat", "filter": ["a=" + "x|" * 4_000]}, "search: filter.0: String should have at most"),
         ("search", {"query": "cat", "filter": ["year"]}, "search: the filter 'year'"),
         ("search", {"query": "cat", "index": "none"}, "search: there is no index 'none' here"),
         ("explain", {"query": "cat", "id": "no\nbody"}, "explain: the index"),

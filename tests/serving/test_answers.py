@@ -97,6 +97,7 @@ def test_several_indexes(client, other):
     assert client.get("/documents/cat", params={"index": "other"}).status_code == 404
 
 
+MANY = {f"a{number}": 1 for number in range(20_000)}
 WRONG = [
     ("GET", "/nothing", {}, 404, "nothing at this path"),
     ("DELETE", "/search", {}, 405, "method"),
@@ -140,8 +141,20 @@ WRONG = [
     ("GET", "/assets/page.css%00", {}, 404, "nothing at this path"),
     ("POST", "/search", {"json": {"query": "x" * (10 << 20)}}, 413, "1,048,576 bytes"),
     ("POST", "/search", {"content": iter([b" " * (1 << 20)] * 10)}, 413, "1,048,576 bytes"),
+    ("POST", "/search", {"json": {"query": "x", **MANY}}, 422, "body: There are 20,001 names, and 8 known"),
+    ("GET", "/search", {"params": {"query": "x", **dict(list(MANY.items())[:99])}}, 422, "There are 100 names"),
+    ("POST", "/reload", {"json": MANY}, 422, "body: There are 20,000 names, and 1 known"),
+    ("POST", "/search", {"json": {"query": "x", "x" * 9_000: 1}}, 422, "x: Extra inputs are not permitted"),
+    ("POST", "/search", {"json": {"query": "x", "k": 10**99}}, 422, "body.k"),
+    ("POST", "/search", {"json": {"query": "x", "fields": ["text"] * 65}}, 422, "body.fields: List should have at"),
+    ("POST", "/search", {"json": {"query": "x", "fields": "," * 500_000}}, 422, "body.fields: List should have at"),
+    ("POST", "/search", {"json": {"query": "x", "fields": ["," * 60] * 64}}, 422, "body.fields: List should have at"),
+    ("POST", "/search", {"json": {"query": "x", "filter": ["year=1"] * 65}}, 422, "body.filter: List should have"),
+    ("POST", "/search", {"json": {"query": "x", "filter": "year=1" + "|1" * 4_000}}, 422, "at most 8000 characters"),
     ("POST", "/reload", {"json": {"index": "unknown"}}, 404, "no index"),
     ("GET", "/health", {"headers": {"host": "elsewhere.example"}}, 421, "--allow-host"),
+    ("GET", "/health", {"headers": {"host": "127.0.0.1:80@elsewhere.example"}}, 421, "--allow-host"),
+    ("GET", "/health", {"headers": {"host": "[::1].elsewhere.example"}}, 421, "--allow-host"),
 ]
 
 
@@ -188,6 +201,22 @@ def test_what_is_no_http(server, nonsense):
     head, _, body = raw(server, nonsense).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 4")
     assert Problem.model_validate_json(body).detail
+
+
+def test_old_clients_may_name_no_host(server):
+    assert raw(server, b"GET /health HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("length", [b"content-length: 50", b"transfer-encoding: chunked"])
+def test_a_client_that_goes_within_its_body_is_no_failure(server, length):
+    def gone():
+        return [line for line in lines_of(server) if line.get("method") == "POST" and line.get("status") == 499]
+
+    before, place = len(gone()), urlsplit(server.url)
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        connection.sendall(b"POST /search HTTP/1.1\r\nhost: 127.0.0.1\r\n" + length + b"\r\n\r\n5\r\n{")
+    until(lambda: len(gone()) > before)
+    assert not [line for line in lines_of(server) if line["level"] == "error"]
 
 
 def test_a_long_query_fits_into_a_url(client):
@@ -262,6 +291,8 @@ def test_the_schema_tells_this_servers_limits(client):
         assert (told["k"]["minimum"], told["k"]["maximum"]) == (1, 20)
         assert [each.get("enum") for each in told["expand"]["anyOf"]] == [[0], None]
         assert [each.get("enum") for each in told["encoder"]["anyOf"]] == [["none"], None]
+    assert "security" not in schema["paths"]["/reload"]["post"]
+    assert "401" not in schema["paths"]["/reload"]["post"]["responses"]
 
 
 @pytest.mark.parametrize(

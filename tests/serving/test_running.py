@@ -154,6 +154,16 @@ def test_writes_are_seen_by_all_workers(writable):
         bad = client.post("/documents", json={"documents": [{"id": "with space", "text": "x"}]})
         assert (bad.status_code, bad.headers["content-type"]) == (422, "application/problem+json")
         assert client.post("/documents", json={"documents": []}).status_code == 422
+        long = client.post("/documents", json={"documents": [{"id": "x" * 8_001, "text": "x"}]})
+        assert (long.status_code, long.json()["detail"][-40:]) == (422, " has 8,001 characters: 8,000 is the most")
+        many = client.post("/documents", json={"documents": [{}] * 100})
+        assert (many.status_code, len(many.json()["errors"])) == (422, 20)
+        more = client.post("/documents", json={"documents": [{}] * 10_001})
+        assert (more.status_code, len(more.json()["errors"])) == (422, 1)
+        big = "x" * (2 << 20)  # documents may be as large as --max-body says, and nothing else
+        assert client.post("/documents", json={"documents": [{"id": "a b", "text": big}]}).status_code == 422
+        assert client.post("/search", json={"query": big}).status_code == 413
+        assert client.get("/openapi.json").json()["paths"]["/reload"]["post"]["security"]
 
         assert client.delete("/documents/new%2F1").json()["documents"] == 32
         until(lambda: found("new/1") == {404})

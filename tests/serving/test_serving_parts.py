@@ -159,3 +159,33 @@ def test_the_example(index):
         wanted = [(str(hit.rank), str(int(hit.score)), hit.id) for hit in searcher.search("cats on a mat", 3)]
     assert [tuple(line.split("  ")[:3]) for line in ended.stdout.splitlines()] == wanted
     assert wanted
+
+
+def test_nothing_is_searched_for_a_client_that_has_gone():
+    from types import SimpleNamespace
+
+    from starlette.requests import ClientDisconnect, Request
+
+    from sparseembed.serving.pool import GONE, Pool, in_pool
+
+    pool, free, done = Pool(1), threading.Event(), []
+    app = SimpleNamespace(state=SimpleNamespace(pool=pool))
+    here, gone = ({"type": "http", "app": app, "state": {}} for _ in range(2))
+
+    async def ask():
+        first = asyncio.ensure_future(pool.run(free.wait))
+        waiting = [
+            asyncio.ensure_future(in_pool(Request(scope), lambda number=number: done.append(number)))
+            for number, scope in enumerate((here, gone))
+        ]
+        await asyncio.sleep(0)
+        gone["state"][GONE] = True
+        free.set()
+        await first
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    answered, refused = asyncio.run(ask())
+    pool.close()
+    assert answered is None
+    assert isinstance(refused, ClientDisconnect)
+    assert done == [0]

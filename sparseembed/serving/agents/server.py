@@ -11,6 +11,7 @@ from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from sparseembed import __version__
+from sparseembed.data.corpus import LONGEST_ID
 from sparseembed.data.metadata import Value
 from sparseembed.errors import SparseEmbedError
 from sparseembed.retrieval.insight import Spelled
@@ -23,8 +24,10 @@ from sparseembed.serving.agents.answers import (
     ExplainAnswer,
     SearchAnswer,
 )
+from sparseembed.serving.agents.pipes import answering_pipes
 from sparseembed.serving.found import Found, excerpt, find, title_of
 from sparseembed.serving.indexes import ServedIndexes
+from sparseembed.serving.models import LONGEST_CONDITION
 from sparseembed.serving.settings import Settings
 from sparseembed.text import one_line, shown
 
@@ -46,15 +49,26 @@ _Answer = TypeVar("_Answer")
 
 
 class AgentServer(MCPServer[Any]):
-    """A server whose tools tell every mistake in one line."""
+    """A server that answers every mistake, and whose tools tell it in one line."""
+
+    async def run_stdio_async(self) -> None:
+        """Talk through standard input and output until they are closed."""
+        async with answering_pipes() as (asked, answers):
+            server = self._lowlevel_server
+            await server.run(asked, answers, server.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: "Context[Any, Any] | None" = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool.
 
-        :raises ToolError: It fails; the message is one line.
+        :raises ToolError: It fails, or has no argument of a name; the message is one line.
         """
+        tool = self._tool_manager.get_tool(name)
+        known = tool.parameters["properties"] if tool is not None else arguments
+        unknown = next((each for each in arguments if each not in known), None)
+        if unknown is not None:
+            raise ToolError(f"{name}: there is no argument {shown(unknown)}: there are {', '.join(known)}")
         try:
             return await super().call_tool(name, arguments, context)
         except UnexpectedToolError:
@@ -84,7 +98,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         str,
         Field(min_length=1, max_length=settings.max_query, description="A question, or keywords, in plain language."),
     ]
-    Id = Annotated[str, Field(min_length=1, max_length=8_000, description="A document's id, as search gives it.")]
+    Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, description="A document's id, as search gives it.")]
     Index = Annotated[str | None, Field(description=f"The index; null for {indexes.default}. {_told(indexes)}")]
 
     @server.tool(title="Search documents", annotations=_READS)
@@ -93,7 +107,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         query: Query,
         k: Annotated[int, Field(ge=1, le=most, description="Documents wanted.")] = 8,
         filter: Annotated[
-            list[str],
+            list[Annotated[str, Field(max_length=LONGEST_CONDITION)]],
             Field(
                 max_length=20,
                 description="Conditions on metadata that all hits must meet, such as year>=2019 or lang=de|fr.",

@@ -1,14 +1,14 @@
 """`/indexes`, `/reload` and `/metrics`: what a server serves, and what it has done."""
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sparseembed.errors import SparseEmbedError
 from sparseembed.serving import metrics
 from sparseembed.serving.indexes import ServedIndex, ServedIndexes
-from sparseembed.serving.models import IndexFound, IndexList
+from sparseembed.serving.models import IndexFound, IndexList, Strict
 from sparseembed.serving.pool import in_pool
 from sparseembed.serving.problems import ALWAYS, documented, error_of
 from sparseembed.serving.routes.health import ServedCommit, commit_of
@@ -16,10 +16,8 @@ from sparseembed.serving.settings import Settings
 from sparseembed.serving.tokens import authorized
 
 
-class ReloadRequest(BaseModel):
+class ReloadRequest(Strict):
     """Which index is to be reloaded; all of them when it is left out."""
-
-    model_config = ConfigDict(extra="forbid")
 
     index: str | None = None
 
@@ -34,6 +32,9 @@ class ReloadResponse(BaseModel):
 def server_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
     """Return the routes that are about the server itself."""
     router = APIRouter(tags=["server"], responses=documented(*ALWAYS))
+    guarded = settings.token is not None
+    allowed = [Depends(authorized(settings))] if guarded else []
+    refusals = documented(*((401,) if guarded else ()), 404, 415, 422)
 
     @router.get("/indexes")
     async def listed() -> IndexList:
@@ -48,7 +49,7 @@ def server_router(indexes: ServedIndexes, settings: Settings) -> APIRouter:
             max_query=settings.max_query,
         )
 
-    @router.post("/reload", dependencies=[Depends(authorized(settings))], responses=documented(401, 404, 415, 422))
+    @router.post("/reload", dependencies=allowed, responses=refusals)
     async def reload(request: Request, wanted: ReloadRequest | None = None) -> ReloadResponse:
         """Open the last commit of one index, or of all, at once; a server does so by itself within a second."""
         names = indexes.names() if wanted is None or wanted.index is None else [indexes.index(wanted.index).name]
