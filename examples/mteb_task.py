@@ -1,6 +1,6 @@
 """MTEB's evaluator over an index, and over an embedder's sparse form, on a collection of one's own.
 
-    pip install "sparseembed[mteb]"
+    pip install "sparseembed[mteb,eval]"    # eval for our own figure beside MTEB's
     python examples/mteb_task.py [EMBEDDER]
 
 For tasks of MTEB: `mteb.evaluate(EmbedderSearch(), mteb.get_tasks(tasks=["NFCorpus"]))`.

@@ -29,8 +29,18 @@ _OF_INDEX = (
 _OF_EVAL = "faiss ir_datasets ir_measures"
 _PACKAGES = {
     "faiss": "faiss-cpu",
+    "haystack": "haystack-ai",
     "jnius": "pyjnius",
     "jnius_config": "pyjnius",
+    "langchain_core": "langchain-core",
+    "llama_index": "llama-index-core",
+    "opensearchpy": "opensearch-py",
+    "prometheus_client": "prometheus-client",
+    "pyterrier": "python-terrier",
+    "qdrant_client": "qdrant-client",
+    "qdrant_edge": "qdrant-edge-py",
+    "seismic": "pyseismic-lsr",
+    "sentence_transformers": "sentence-transformers",
 }  # of modules that are called otherwise
 
 

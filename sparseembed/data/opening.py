@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from sparseembed.errors import DataError
+from sparseembed.extras import install_line
 from sparseembed.text import one_line
 
 ENDINGS = ("", ".gz", ".bz2", ".xz", ".zst")  # of a file's name; what decides is its content
@@ -211,6 +212,6 @@ def _zstandard(source: Traversable, stream: IO[bytes], stack: ExitStack) -> IO[b
             continue
         return cast("IO[bytes]", stack.enter_context(io.BufferedReader(_Zstandard(stream, library), _BUFFER)))
     raise DataError(
-        f"{one_line(source)}: compressed by Zstandard, which needs a package: pip install zstandard, or unpack it with "
-        "zstd -d"
+        f"{one_line(source)}: compressed by Zstandard, which needs a package: {install_line('files')}, or unpack it "
+        "with zstd -d"
     )

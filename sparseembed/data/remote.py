@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import IO, Any
 
 from sparseembed.errors import DataError
+from sparseembed.extras import install_line
 from sparseembed.text import one_line, shown
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|[a-z0-9]+::")
@@ -87,7 +88,7 @@ def file_system(url: str) -> tuple[Any, str]:
     try:
         core = import_module("fsspec.core")
     except ImportError:
-        raise DataError(f"{one_line(url)}: a URL, which needs a package: pip install fsspec") from None
+        raise DataError(f"{one_line(url)}: a URL, which needs a package: {install_line('files')}") from None
     try:
         found: tuple[Any, str] = core.url_to_fs(url)
     except ImportError as error:

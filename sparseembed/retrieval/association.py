@@ -9,11 +9,14 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sparseembed.arrays import Vectors
 from sparseembed.index.segment.reader import SegmentReader
 from sparseembed.index.segment.slices import chunk_slices, read
 from sparseembed.retrieval.places import TermPlace
+
+Floats = npt.NDArray[np.float64]
 
 LITERAL, MEANING = "literal", "meaning"
 
@@ -85,8 +88,6 @@ def correlations(segment: SegmentReader, terms: Sequence[str], words: Sequence[s
     :return: float32 (t, w), from -1 to 1; 0 for a term that the segment lacks.
     :raises IndexFolderError: Postings are damaged.
     """
-    from scipy.sparse import coo_array
-
     every = list(dict.fromkeys([*terms, *words]))
     numbers = segment.lookup(every)
     segment.check(numbers[numbers >= 0])
@@ -95,13 +96,24 @@ def correlations(segment: SegmentReader, terms: Sequence[str], words: Sequence[s
     known = np.flatnonzero(numbers >= 0)
     rows, has = chunk_slices(arrays, numbers[known], 0)
     found = read(arrays, rows[has])
-    values = found.impacts.astype(np.float32)
-    matrix = coo_array((values, (known[has][found.rows], found.docs)), shape=(len(every), documents)).tocsr()
-    means = np.asarray(matrix.sum(axis=1)).ravel() / documents
-    spread = np.sqrt(np.maximum(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel() / documents - means**2, 0))
+    numbered, values = known[has][found.rows], found.impacts.astype(np.float64)
+
+    def mean(weights: Floats) -> Floats:
+        result: Floats = np.bincount(numbered, weights, minlength=len(every)) / documents
+        return result
+
+    means = mean(values)
+    spread = np.sqrt(np.maximum(mean(values**2) - means**2, 0))
     place = {term: number for number, term in enumerate(every)}
     first, second = [place[term] for term in terms], [place[word] for word in words]
-    together = (matrix[first] @ matrix[second].T).toarray() / documents - np.outer(means[first], means[second])
+    products = np.zeros((len(first), len(every)))
+    for row, term in enumerate(first):
+        own = numbered == term
+        if own.any():
+            impacts = np.zeros(documents)
+            impacts[found.docs[own]] = values[own]
+            products[row] = mean(values * impacts[found.docs])
+    together = products[:, second] - np.outer(means[first], means[second])
     scale = np.outer(spread[first], spread[second])
     result: Vectors = np.divide(together, scale, out=np.zeros_like(together), where=scale > 0).astype(np.float32)
     return result

@@ -70,14 +70,17 @@ def literal_impacts(statistics: "Statistics", texts: Sequence[str], terms: Seque
     """
     if not (statistics.config.literal and texts and terms):
         return np.zeros((len(texts), len(terms)), dtype=np.int64)
-    counted = statistics.space.count(texts)
+    found, new = statistics.space.occurrences(texts)
     first = len(statistics.space.terms)
-    unknown = {term: first + number for number, term in enumerate(counted.unknown)}
+    unknown = {term: first + number for number, term in enumerate(new)}
     columns = [statistics.space.number.get(term, unknown.get(term, -1)) for term in terms]
-    there = [place for place, column in enumerate(columns) if column >= 0]
-    weights = statistics.collection.impacts(counted.counts)[:, [columns[place] for place in there]].toarray()
-    impacts = np.zeros((len(texts), len(terms)), dtype=np.int64)
-    impacts[:, there] = statistics.quantizer.apply(weights, weights > 0)
+    distinct, column = np.unique(np.asarray(columns, dtype=np.int64), return_inverse=True)
+    place = np.full(found.shape[1] + 1, -1, dtype=np.int64)  # the last one is that of -1, which stands nowhere
+    place[distinct] = np.arange(len(distinct))
+    asked = place[found.terms] >= 0
+    weights = np.zeros((len(texts), len(distinct)), dtype=np.float32)
+    weights[found.rows[asked], place[found.terms[asked]]] = statistics.collection.impacts_of(found)[asked]
+    impacts: Ints = statistics.quantizer.apply(weights, weights > 0)[:, column].astype(np.int64)
     return impacts
 
 

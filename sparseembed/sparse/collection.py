@@ -8,7 +8,7 @@ import numpy as np
 
 from sparseembed.arrays import Ints, Vectors
 from sparseembed.sparse.bm25 import idf, saturation
-from sparseembed.sparse.counts import TermCounts
+from sparseembed.sparse.counts import Occurrences, TermCounts
 
 RARE = 1  # documents that a term stands in which the collection does not know
 
@@ -71,8 +71,7 @@ class CollectionStatistics:
 
         part = counts.matrix
         lengths = np.repeat(counts.lengths, np.diff(part.indptr))
-        values = saturation(part.data.astype(np.float64), lengths, self.mean_length)
-        values = (self.idf_of(part.shape[1])[part.indices] * values).astype(np.float32)
+        values = self._weighed(part.data, lengths, part.indices, part.shape[1])
         masked = counts.scored is not None  # then zeros are removed in place, not in the counts
         impacts = csr_array((values, part.indices, part.indptr), shape=part.shape, copy=masked)
         if counts.scored is not None:
@@ -80,3 +79,15 @@ class CollectionStatistics:
             impacts.eliminate_zeros()
         impacts.sort_indices()
         return impacts
+
+    def impacts_of(self, occurrences: Occurrences) -> Vectors:
+        """Return the impact of each of some occurrences, shape (m,), float32: those of `impacts`, without scipy."""
+        lengths = occurrences.lengths[occurrences.rows]
+        impacts = self._weighed(occurrences.often, lengths, occurrences.terms, occurrences.shape[1])
+        return impacts if occurrences.scored is None else impacts * occurrences.scored[occurrences.terms]
+
+    def _weighed(self, often: Any, lengths: Ints, numbers: Ints, terms: int) -> Vectors:
+        """Return idf times saturation of occurrences, of texts of these lengths, among `terms` terms."""
+        values = saturation(often.astype(np.float64), lengths, self.mean_length)
+        result: Vectors = (self.idf_of(terms)[numbers] * values).astype(np.float32)
+        return result

@@ -1,5 +1,6 @@
 """How often each term stands in each of some documents."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +10,34 @@ import numpy.typing as npt
 from sparseembed.arrays import Ints
 
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """The terms that stand in some documents, each once a document, as lists: for a few texts, without a matrix.
+
+    :param rows: Document of each, shape (m,), in order.
+    :param terms: Term of each, shape (m,).
+    :param often: How often it stands there, shape (m,), int32.
+    :param shape: (n, W).
+    :param scored: Which terms make a text's length and have BM25 impacts, shape (W,); None for all.
+    """
+
+    rows: Ints
+    terms: Ints
+    often: npt.NDArray[np.int32]
+    shape: tuple[int, int]
+    scored: Mask | None
+
+    @cached_property
+    def lengths(self) -> Ints:
+        """Scored terms of each document, repetitions included, shape (n,)."""
+        often = self.often if self.scored is None else self.often * self.scored[self.terms]
+        return np.bincount(self.rows, often, minlength=self.shape[0]).astype(np.int64)
+
+    def counts(self) -> "TermCounts":
+        """Return them as a matrix."""
+        return TermCounts(self.rows, self.terms, self.shape, self.scored, self.often)
 
 
 class TermCounts:

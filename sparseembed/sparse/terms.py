@@ -14,7 +14,7 @@ from sparseembed.alignment.composed import compose_rows, even_rows
 from sparseembed.alignment.decoding import DecodingRows, join_rows
 from sparseembed.analyzers.base import Analyzer
 from sparseembed.arrays import Vectors
-from sparseembed.sparse.counts import TermCounts
+from sparseembed.sparse.counts import Occurrences, TermCounts
 from sparseembed.sparse.literal import MARK, JoinedTerms, LiteralTerms, PieceTerms, WordTerms, marked
 from sparseembed.sparse.pieces import PieceSpace, piece_rows
 from sparseembed.sparse.vocabulary import Vocabulary
@@ -65,6 +65,15 @@ class TermSpace(ABC):
         :param texts: The texts, n of them.
         :return: The counts; a term that is not known gets a number after those that are.
         """
+        occurrences, unknown = self.occurrences(texts)
+        return Counted(occurrences.counts(), unknown)
+
+    def occurrences(self, texts: Sequence[str]) -> tuple[Occurrences, list[str]]:
+        """List the literal terms of texts: what `count` counts, without scipy.
+
+        :param texts: The texts, n of them.
+        :return: The terms; those that are not known are numbered after those that are, and named in that order.
+        """
         known, unknown = self.number, dict[str, int]()
         first = len(known)
         numbers: list[int] = []
@@ -79,8 +88,7 @@ class TermSpace(ABC):
         rows = np.repeat(np.arange(len(texts), dtype=np.int64), sizes)
         shape = (len(texts), first + len(unknown))
         found, occurrences = np.asarray(numbers, dtype=np.int64), np.asarray(often, dtype=np.int32)
-        counts = TermCounts(rows, found, shape, self.scored(shape[1]), occurrences)
-        return Counted(counts, list(unknown))
+        return Occurrences(rows, found, occurrences, shape, self.scored(shape[1])), list(unknown)
 
     def scored(self, terms: int) -> npt.NDArray[np.bool_] | None:
         """Return which terms make a text's length and have BM25 impacts, shape (terms,); None for all.
@@ -140,18 +148,18 @@ class PieceTermSpace(TermSpace):
         literal = PieceTerms(kind, tokenizer, term_of_piece)
         return cls(kind, pieces.terms, pieces.labels, literal, pieces.term_of_piece)
 
-    def count(self, texts: Sequence[str]) -> Counted:
-        """Count the terms of texts; every term is known."""
+    def occurrences(self, texts: Sequence[str]) -> tuple[Occurrences, list[str]]:
+        """List the terms of texts; every term is known."""
         assert isinstance(self.literal, PieceTerms)
         of = np.asarray([*self.term_of_piece, -1], dtype=np.int64)
-        pieces = often = np.zeros(0, dtype=np.int64)
+        terms = often = np.zeros(0, dtype=np.int64)
         # A piece beyond the matrix's rows is no term.
-        found = [np.unique(np.minimum(each, len(of) - 1), return_counts=True) for each in self.literal.numbers(texts)]
+        each_text = (of[np.minimum(each, len(of) - 1)] for each in self.literal.numbers(texts))
+        found = [np.unique(each[each >= 0], return_counts=True) for each in each_text]
         if found:
-            pieces, often = (np.concatenate(each) for each in zip(*found, strict=True))
+            terms, often = (np.concatenate(each) for each in zip(*found, strict=True))
         rows = np.repeat(np.arange(len(texts), dtype=np.int64), [len(each) for each, _ in found])
-        counts = TermCounts(rows, of[pieces], (len(texts), len(self.terms)), occurrences=often.astype(np.int32))
-        return Counted(counts, [])
+        return Occurrences(rows, terms, often.astype(np.int32), (len(texts), len(self.terms)), None), []
 
     def rows(self, matrix: Vectors, tokenizer: Any) -> DecodingRows:
         """Group the rows of the pieces by term."""
@@ -177,17 +185,16 @@ class JoinedSpace(TermSpace):
         literal = JoinedTerms(words.literal, pieces.literal)
         return cls(literal.kind, terms, labels, literal, words, pieces)
 
-    def count(self, texts: Sequence[str]) -> Counted:
-        """Count the words of texts, and each piece of a text once."""
-        from scipy.sparse import hstack
-
-        words, pieces = self.words.count(texts), self.pieces.count(texts)
-        first = len(self.words.terms)
-        known, unknown = words.counts.matrix[:, :first], words.counts.matrix[:, first:]
-        joined = hstack([known, pieces.counts.matrix > 0, unknown], format="coo", dtype=np.int32)
-        rows, terms = (axis.astype(np.int64) for axis in joined.coords)
-        counts = TermCounts(rows, terms, joined.shape, self.scored(joined.shape[1]), joined.data)
-        return Counted(counts, words.unknown)
+    def occurrences(self, texts: Sequence[str]) -> tuple[Occurrences, list[str]]:
+        """List the words of texts, and each piece of a text once."""
+        (words, unknown), (pieces, _) = self.words.occurrences(texts), self.pieces.occurrences(texts)
+        first, more = len(self.words.terms), len(self.pieces.terms)
+        rows = np.concatenate([words.rows, pieces.rows])
+        terms = np.concatenate([np.where(words.terms < first, words.terms, words.terms + more), first + pieces.terms])
+        often = np.concatenate([words.often, np.ones_like(pieces.often)])
+        order = np.argsort(rows, kind="stable")
+        shape = (len(texts), words.shape[1] + more)
+        return Occurrences(rows[order], terms[order], often[order], shape, self.scored(shape[1])), unknown
 
     def scored(self, terms: int) -> npt.NDArray[np.bool_] | None:
         """Leave the pieces out of lengths and impacts."""

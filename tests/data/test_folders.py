@@ -213,7 +213,8 @@ def test_urls():
 
 def test_without_fsspec(monkeypatch, message_of):
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
-    assert message_of(open_corpus, "s3://bucket/x") == "s3://bucket/x: a URL, which needs a package: pip install fsspec"
+    told = 's3://bucket/x: a URL, which needs a package: pip install "sparseembed[files]"'
+    assert message_of(open_corpus, "s3://bucket/x") == told
 
 
 def test_standard_input_that_is_closed_or_no_collection(monkeypatch, message_of):

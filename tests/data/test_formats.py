@@ -227,7 +227,7 @@ def test_odd_columns_of_parquet():
 def test_without_pyarrow(monkeypatch, message_of):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     raw = parquet()([("1", "", "x")])
-    assert message_of(documents, raw) == "docs: Parquet, which needs a package: pip install pyarrow"
+    assert message_of(documents, raw) == 'docs: Parquet, which needs a package: pip install "sparseembed[files]"'
 
 
 def test_tables_without_a_header():

@@ -83,7 +83,7 @@ def test_zstandard_without_a_library_is_one_line(tmp_path, monkeypatch, message_
     for name in ("compression", "compression.zstd", "zstandard"):
         monkeypatch.setitem(sys.modules, name, None)
     (tmp_path / "x").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(20))
-    assert "pip install zstandard, or unpack it with zstd -d" in message_of(lines_of, tmp_path / "x")
+    assert 'pip install "sparseembed[files]", or unpack it with zstd -d' in message_of(lines_of, tmp_path / "x")
 
 
 @pytest.fixture

@@ -15,6 +15,13 @@ MODULES = {
     "mteb": "mteb",
     "sentence_transformers": "sentence_transformers",
 }
+PACKAGES = {
+    "langchain": "langchain-core",
+    "haystack": "haystack-ai",
+    "llamaindex": "llama-index-core",
+    "pyterrier": "python-terrier",
+    "sentence_transformers": "sentence-transformers",
+}  # by the names that PyPI has them under
 SCRIPT = """
 import importlib, json, sys
 modules = json.loads(sys.argv[1])
@@ -54,7 +61,7 @@ def test_the_install_line(told, name):
     extra = name.replace("_", "-")
     message = told[1][name]
     assert message == (
-        f"sparseembed.integrations.{name} needs the package {MODULES[name]}, which is not installed; run: "
+        f"sparseembed.integrations.{name} needs the package {PACKAGES.get(name, name)}, which is not installed; run: "
         f'pip install "sparseembed[{extra}]"'
     )
 

@@ -1,6 +1,9 @@
 """The parts of scores, against an index of words alone and a ranking of all documents; marks, against what they say."""
 
+import json
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -152,3 +155,32 @@ def test_unknown_documents_are_told(opened):
         opened().insight.show("whale", ["nobody"])
     with pytest.raises(DataError, match="no document 'nobody'"):
         opened().insight.held("nobody")
+
+
+ALONE = """
+import json, sys
+for name in "scipy torch transformers tokenizers jnius pyserini".split():
+    sys.modules[name] = None
+from sparseembed import Searcher
+from sparseembed.index.snapshot import open_snapshot
+from sparseembed.retrieval.association import correlations
+with Searcher.open(sys.argv[1]) as searcher:
+    insight, query = searcher.insight, sys.argv[2]
+    ids = [hit.id for hit in searcher.search(query, 10)]
+    shown = [insight.show(query, ids), insight.compare(query, 5), insight.held(ids[0])]
+    shown.append(correlations(open_snapshot(searcher.path).segments[0], ["sea"], ["sand", "light"]).tolist())
+    print(json.dumps(shown))
+"""
+
+
+def test_the_small_distribution_shows_the_same(opened):
+    """Marks, parts and rankings without what only indexing needs: at a terminal, on the page, for agents."""
+    searcher, query = opened(), "river sand light zorblax mountain"
+    ids = [hit.id for hit in searcher.search(query, 10)]
+    insight = searcher.insight
+    shown = [insight.show(query, ids), insight.compare(query, 5), insight.held(ids[0])]
+    segment = open_snapshot(searcher.path).segments[0]
+    shown.append(correlations(segment, ["sea"], ["sand", "light"]).tolist())
+    command = [sys.executable, "-c", ALONE, str(searcher.path), query]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == json.loads(json.dumps(shown))

@@ -13,6 +13,7 @@ from sparseembed.data.opening import Spool, open_bytes
 from sparseembed.data.records.base import Place, Record, Wants
 from sparseembed.data.records.head import Head
 from sparseembed.errors import DataError
+from sparseembed.extras import install_line
 from sparseembed.text import one_line
 
 ROWS = 1024  # rows that are held at once
@@ -133,7 +134,7 @@ def _library(source: Traversable, kind: str) -> Any:
             import_module(module)
         return import_module("pyarrow")
     except ImportError:
-        raise DataError(f"{one_line(source)}: {kind}, which needs a package: pip install pyarrow") from None
+        raise DataError(f"{one_line(source)}: {kind}, which needs a package: {install_line('files')}") from None
 
 
 def _others(pyarrow: Any, schema: Any) -> set[str]:
