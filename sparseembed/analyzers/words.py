@@ -51,7 +51,7 @@ def _parts(text: str) -> Iterator[str]:
     start, place, classes = 0, _PART, _classes()
     while found := _EDGE.search(text, place):
         place = found.end()
-        if classes[ord(text[place])] not in _MARK_CLASSES:
+        if text[place].translate(classes) not in _MARK_CLASSES:
             yield text[start:place]
             start, place = place, place + _PART
     yield text[start:]

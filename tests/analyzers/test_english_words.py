@@ -113,6 +113,12 @@ def test_words_of_a_long_text_are_those_that_it_has_as_a_whole(text):
         assert find_words(text) == whole
 
 
+@pytest.mark.parametrize("code", [0xD800, 0xE000, 0xFFFF, 0xE0001, 0xF0000, 0x10FFFF])
+def test_a_long_text_may_hold_any_character_at_its_edges(code):
+    text = "word " * 20_000 + chr(code) + " end"
+    assert find_words(text)[-2:] == ["word", "end"]
+
+
 @pytest.mark.parametrize(
     "row", ["_", "_\u0301", "\u200d", "a", "a.", "é", "😀", "😀\ufe0f\u200d", 'א"', "🇫", "#\u20e3", "Ⓜ"]
 )

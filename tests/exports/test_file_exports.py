@@ -201,22 +201,24 @@ def test_an_export_is_replaced_when_asked_and_nothing_else(made_index, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("form", "module", "line"),
+    ("form", "module", "package", "line"),
     [
-        ("huggingface", "pyarrow", "files"),
-        ("qdrant", "qdrant_client", "qdrant"),
-        ("qdrant-edge", "qdrant_edge", "qdrant-edge"),
-        ("milvus", "pymilvus", "milvus"),
-        ("seismic", "seismic", "seismic"),
-        ("pgvector", "psycopg", "pgvector"),
+        ("huggingface", "pyarrow", "pyarrow", "files"),
+        ("qdrant", "qdrant_client", "qdrant-client", "qdrant"),
+        ("qdrant-edge", "qdrant_edge", "qdrant-edge-py", "qdrant-edge"),
+        ("milvus", "pymilvus", "pymilvus", "milvus"),
+        ("seismic", "seismic", "pyseismic-lsr", "seismic"),
+        ("pgvector", "psycopg", "psycopg", "pgvector"),
     ],
 )
-def test_a_package_that_is_missing_is_named_with_its_extra(made_index, form, module, line, tmp_path, monkeypatch):
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    made_index, form, module, package, line, tmp_path, monkeypatch
+):
     import sys
 
     monkeypatch.setitem(sys.modules, module, None)
     where = {"url": "postgresql://localhost"} if form == "pgvector" else {"out": tmp_path / "out"}
-    with pytest.raises(ConfigError, match=rf'needs the package {module}.*pip install "sparseembed\[{line}\]"'):
+    with pytest.raises(ConfigError, match=rf'needs the package {package}[, ].*pip install "sparseembed\[{line}\]"'):
         export_index(made_index, form, **where)
 
 
