@@ -39,6 +39,24 @@ def test_terms_whose_hashes_are_alike_get_others(monkeypatch):
     assert made.find(others).passages.tolist() == [-1] * 5
 
 
+def test_of_very_many_terms_those_that_share_a_hash_have_no_passage(monkeypatch):
+    whole, tried = stored.hashes, set()
+
+    def few(terms, salt):
+        tried.add(salt)
+        return whole(terms, salt) % 997
+
+    monkeypatch.setattr(stored, "hashes", few)
+    aligned = {f"term{n}": (n % 5, n) for n in range(300)}
+    others = [f"other{n}" for n in range(300)]
+    made = Passages.of(SPANS, aligned, [*aligned, *others])
+    assert len(tried) < 32  # looking on and on would find nothing
+    assert made.find(others).passages.tolist() == [-1] * 300
+    found = made.find(list(aligned)).passages
+    assert all(number in (-1, n % 5) for n, number in enumerate(found.tolist()))
+    assert (found >= 0).sum() > 100
+
+
 @given(TERMS, st.data())
 def test_a_record_that_is_cut_or_changed_raises_nothing_else(aligned, data):
     record = Passages.of(SPANS, aligned, []).packed()

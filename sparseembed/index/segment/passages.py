@@ -1,8 +1,8 @@
 """The passages of a segment's long documents: where each begins and ends, and which of them brought each aligned term.
 
 A document's passages are one record, with a crc32 that reading compares. A record does not depend on the numbers of
-terms in its segment, so that merging copies it: a term goes by four bytes of its hash, with a salt under which all
-terms of the document differ. So what is found of a term that the document has is exact.
+terms in its segment, so that merging copies it: a term goes by four bytes of its hash, with a salt under which no
+aligned term of the document is like another term of it. So what is found of a term that the document has is exact.
 """
 
 import struct
@@ -24,6 +24,7 @@ from sparseembed.index.segment.tables import read_tables, write_tables
 if TYPE_CHECKING:
     from sparseembed.index.segment.columns import Column
 
+_TRIALS = 16  # salts that are tried for keys that tell the aligned terms from all others
 _HEAD = struct.Struct("<IIII")  # passages, terms, salt, length of an embedding
 
 
@@ -72,18 +73,22 @@ class Passages(NamedTuple):
         :param embeddings: int8 (m, d).
         """
         terms = list(aligned)
-        every = [*terms, *(term for term in others if term not in aligned)]
-        for salt in range(1 << 16):
-            keys = hashes(every, salt)
-            if len(np.unique(keys)) == len(keys):
+        rest = [term for term in others if term not in aligned]
+        for salt in range(_TRIALS):
+            keys = hashes(terms, salt)
+            found, often = np.unique(keys, return_counts=True)
+            alone = found[(often == 1) & ~np.isin(found, hashes(rest, salt))]
+            if len(alone) == len(terms):
                 break
-        order = np.argsort(keys[: len(terms)])
+        # Of hundreds of thousands of terms some always share a key: these few are left without a passage.
+        order = np.argsort(keys)
+        order = order[np.isin(keys[order], alone)]
         pairs = np.array([aligned[term] for term in terms], dtype=np.int64).reshape(-1, 2)[order]
         rows = np.zeros((len(spans), 0), dtype=np.int8) if embeddings is None else embeddings
         return cls(
             np.asarray(spans, dtype=np.uint32),
             salt,
-            keys[: len(terms)][order],
+            keys[order],
             pairs[:, 0].astype(np.uint32),
             pairs[:, 1].astype(np.uint16),
             rows,
