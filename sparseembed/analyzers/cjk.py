@@ -10,7 +10,7 @@ from itertools import pairwise
 from sparseembed.analyzers.base import ContextAnalyzer, Token
 from sparseembed.analyzers.languages import CJK
 from sparseembed.analyzers.stops import stop_words
-from sparseembed.analyzers.words import Spans, find_spans
+from sparseembed.analyzers.words import MARKS, Spans, find_spans
 from sparseembed.analyzers.wordwise import lowered
 
 _HANGUL = (
@@ -18,7 +18,6 @@ _HANGUL = (
     "\uffca-\uffcf\uffd2-\uffd7\uffda-\uffdc"
 )
 _KOREAN = re.compile(f"[{_HANGUL}]+")
-_MARKS = "xtzkvVMgG"
 # Kana for those of half the width, from U+FF65 on.
 _WIDE_KANA = (
     "・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテト"
@@ -83,7 +82,7 @@ def is_cjk(word: str, classes: str) -> bool:
     return bare in ("I", "K") or not bare.strip("K") or (not bare.strip("L") and _all_hangul(word, classes))
 
 
-_NO_MARKS = dict.fromkeys(map(ord, _MARKS))
+_NO_MARKS = dict.fromkeys(map(ord, MARKS))
 
 
 def _all_hangul(word: str, classes: str) -> bool:

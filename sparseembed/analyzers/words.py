@@ -28,8 +28,10 @@ LONGEST = 255
 
 _PART = 1 << 16  # characters of a text that are looked through at once: a place costs some 130 bytes
 _EDGE = re.compile(r"[ \t\r\n](?=\S)|[\u3041-\u3096\u4e00-\u9fff](?=[\u3041-\u3096\u4e00-\u9fff])")
-_MARK_CLASSES = "xtzkvVMgG"
-_MARKS = "[xtzkvVMgG]*+"  # what may follow any character of a word
+MARKS = "xtzkvVMgG"
+"""Classes of what follows a character and is no word by itself."""
+
+_MARKS = f"[{MARKS}]*+"  # what may follow any character of a word
 _EMOJI_MARKS = "[xtzkMgG]*+"  # the same within emoji, where the selectors have places of their own
 _AT_MOST = f"{{0,{LONGEST}}}+"  # for what may open a word, lest a long row be read again from each of its characters
 
@@ -51,7 +53,7 @@ def _parts(text: str) -> Iterator[str]:
     start, place, classes = 0, _PART, _classes()
     while found := _EDGE.search(text, place):
         place = found.end()
-        if text[place].translate(classes) not in _MARK_CLASSES:
+        if text[place].translate(classes) not in MARKS:
             yield text[start:place]
             start, place = place, place + _PART
     yield text[start:]
