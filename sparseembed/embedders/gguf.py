@@ -1,15 +1,21 @@
-"""GGUF files to model folders, once, in the user's cache: a GGUF file takes 20 seconds to load, its copy two."""
+"""GGUF files to model folders, once, in the user's cache: a GGUF file takes 12 seconds to load, its copy two."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from sparseembed.embedders.hashes import file_sha256
 from sparseembed.embedders.hub import quiet_hub
 from sparseembed.errors import EmbedderError
+from sparseembed.extras import INDEX, extra
 from sparseembed.files import atomic_folder, cache_folder
 from sparseembed.progress import note
 
 MAGIC = b"GGUF"
+_CONVERTING = Lock()  # `_read_once` changes what all threads see
 
 
 def is_gguf(path: Path) -> bool:
@@ -34,11 +40,23 @@ def convert_gguf(path: Path) -> Path:
     folder = cache_folder("models", f"{path.stem}-{file_sha256(path)[:16]}")
     if (folder / "config.json").is_file():
         return folder
-    note(f"converting {path.name} to safetensors, once (about 20 s)")
-    with atomic_folder(folder) as part:
+    note(f"converting {path.name} to safetensors, once (about 12 s)")
+    with atomic_folder(folder) as part, _CONVERTING, _read_once():
         _convert(path, part)
     note(f"wrote {folder}")
     return folder
+
+
+@contextmanager
+def _read_once() -> Iterator[None]:
+    """Have transformers read a file once, and not three times, and name its tensors once, and not for each module."""
+    names = vars(extra("gguf", INDEX, "a GGUF file"))
+    kept = {name: names[name] for name in ("GGUFReader", "get_tensor_name_map")}
+    names.update({name: lru_cache(each) for name, each in kept.items()})
+    try:
+        yield
+    finally:
+        names.update(kept)
 
 
 def _convert(path: Path, into: Path) -> None:

@@ -1,5 +1,6 @@
 """What people at a terminal see, through a real pseudo-terminal; and what a pipe gets, which is as plain as ever."""
 
+import io
 import json
 import os
 import pty
@@ -9,9 +10,12 @@ import sys
 
 import pytest
 
-from sparseembed.cli import main
+from sparseembed.cli import demo, main
 from sparseembed.cli.terminal import marked
+from sparseembed.data.corpus import Corpus, Document
 from sparseembed.evaluation.table import format_table
+from sparseembed.files import cache_folder
+from sparseembed.index.manifest import read_manifest
 from sparseembed.retrieval.association import LITERAL, MEANING, Mark
 
 ROWS = [
@@ -24,8 +28,8 @@ ROWS = [
 @pytest.fixture(scope="module")
 def index(tiny_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("terminal")
-    (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     model = ["--embedder", str(tiny_model("tied")), "--dtype", "float32", "--device", "cpu"]
+    (folder / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     assert main(["index", str(folder / "d.jsonl"), "--out", str(folder / "i"), "-q", *model]) == 0
     return folder / "i"
 
@@ -98,15 +102,29 @@ def test_a_pipe_gets_one_line_a_hit(index, capsys, silence):
 
 @pytest.mark.jvm
 def test_demo_answers_until_an_empty_line(index, monkeypatch, capsys, silence):
-    import io
-
-    from sparseembed.indexing import build
-
-    monkeypatch.setattr(build, "build_index", lambda corpus, out: build.BuiltIndex(index, None, True))
+    monkeypatch.setattr(demo, "_indexed", lambda out: index)
     monkeypatch.setattr("sys.stdin", io.StringIO("whale\n\n  \nfox\n"))
     capsys.readouterr()
     assert main(["demo", "-k", "1"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["rank", "1", "rank", "1"]
+
+
+@pytest.mark.jvm
+def test_demo_reads_beginnings_and_replaces_its_own_index(index, tiny_model, tmp_path, monkeypatch, capsys, silence):
+    monkeypatch.setattr(demo, "_TOKENS", 100)  # more than a tiny model's pieces of the prompt
+    monkeypatch.setattr("sparseembed.embedders.load.DEFAULT", str(tiny_model("tied")))
+    monkeypatch.setattr("sparseembed.data.resolve.open_corpus", lambda name: Corpus(documents, name))
+    for last, words in (("walrus", []), ("ermine", []), ("otter", ["--out", str(tmp_path / "new")])):
+        # each time another version of the collection
+        documents = [Document("w", "", "A whale is no fish. " * 40 + last), Document("f", "", "A fox.")]
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{last}\n"))
+        capsys.readouterr()
+        assert main(["demo", *words]) == 0
+        assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:2]] == ["w"]
+    manifest = read_manifest(cache_folder("demo", "pydocs"))
+    assert (manifest.counts["documents"], manifest.counts["cut"]) == (2, 1)
+    assert main(["demo", "--out", str(index)]) == 2  # an index of somebody's own is left alone
+    assert read_manifest(index).counts["documents"] == len(ROWS)
 
 
 def test_marks_where_there_are_no_styles():

@@ -1,6 +1,7 @@
 """GGUF files, by a tiny one that is written here."""
 
 import io
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -122,6 +123,21 @@ def test_is_converted_once(gguf_file, monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")  # no bar or warning of a library's
     monkeypatch.setattr(gguf, "_convert", lambda path, into: pytest.fail("converted twice"))
     assert convert_gguf(gguf_file) == folder
+
+
+def test_the_file_is_read_once(gguf_file, monkeypatch):
+    library = import_module("gguf")
+    plain, read = library.GGUFReader, []
+    counting = lambda path, *rest: read.append(path) or plain(path, *rest)  # noqa: E731
+    monkeypatch.setattr(library, "GGUFReader", counting)
+    convert_gguf(gguf_file)
+    assert len(read) == 1
+    assert library.GGUFReader is counting  # what was changed for it is put back
+    copy = gguf_file.with_name("damaged.gguf")
+    copy.write_bytes(gguf_file.read_bytes()[:-100])
+    with pytest.raises(EmbedderError):
+        convert_gguf(copy)
+    assert library.GGUFReader is counting
 
 
 def test_a_copy_elsewhere_is_the_same_and_other_contents_are_not(gguf_file, tmp_path, monkeypatch):
