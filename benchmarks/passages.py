@@ -12,7 +12,6 @@ follow each other. The page goes to benchmarks/results/passages/NAME.md, the fig
 are kept in the user's cache, so a run that was stopped goes on.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from apart.sampled import Judged, embed, units
 from apart.stored import tuning_split
-from script import RESULTS, called, publish, status
+from apart.tuned import tuning_parser
+from script import called, publish, status
 
 from sparseembed.alignment.adjustment import fit_adjustment
 from sparseembed.arrays import Vectors
@@ -265,16 +265,12 @@ def run() -> None:
 
     :raises SparseEmbedError: A user's mistake.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("collection", help="collection whose train or dev split is searched")
-    parser.add_argument("--split", help="split to measure on (default: train, else dev); never test")
-    parser.add_argument("--embedder", help="a preset, model folder, GGUF file or Hugging Face id")
+    parser = tuning_parser(__doc__, "passages")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every Nth document (default: 1, all)")
     parser.add_argument("--join", type=int, default=1, metavar="N", help="make one document of N (default: 1)")
     parser.add_argument(
         "--ways", nargs="+", default=list(WAYS), help=f"of these: {', '.join(WAYS)}; the first is whole"
     )
-    parser.add_argument("--out", type=Path, default=RESULTS / "passages", metavar="DIR")
     options = parser.parse_args()
     set_reporter(ConsoleReporter())
     collection = open_collection(options.collection)

@@ -11,7 +11,6 @@ all together, and under each alone. The page goes to benchmarks/results/prompts/
 beside it.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -23,8 +22,9 @@ from typing import Any
 import numpy as np
 from apart.sampled import Judged, judged_part
 from apart.stored import tuning_split
+from apart.tuned import tuning_parser
 from passages import COLUMNS, DEPTH, MIX, NDCG, Row
-from script import RESULTS, called, publish, status
+from script import called, publish, status
 
 from sparseembed.arrays import Vectors
 from sparseembed.data.passages import OFF
@@ -156,14 +156,10 @@ def run() -> None:
 
     :raises SparseEmbedError: A user's mistake.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("collection", help="collection whose train or dev split is searched")
-    parser.add_argument("--split", help="split to measure on (default: train, else dev); never test")
-    parser.add_argument("--embedder", help="a preset, model folder, GGUF file or Hugging Face id")
+    parser = tuning_parser(__doc__, "prompts")
     parser.add_argument("--documents", type=int, default=1000, help="documents searched, at most (default: 1000)")
     parser.add_argument("--timed", type=int, default=200, metavar="N", help="documents that are timed (default: 200)")
     parser.add_argument("--prompts", nargs="+", default=list(MORE_PROMPTS), help="further prompts, by name or as texts")
-    parser.add_argument("--out", type=Path, default=RESULTS / "prompts", metavar="DIR")
     options = parser.parse_args()
     set_reporter(ConsoleReporter())
     collection = open_collection(options.collection)

@@ -8,10 +8,8 @@ split judges and an even sample of others. The table goes to benchmarks/results/
 beside it. Embeddings are kept in the user's cache, so a run that was stopped goes on.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +19,8 @@ from apart.exact import impact_matrix, query_matrix
 from apart.passages import best_of, cut
 from apart.sampled import Judged, embed, judged_part, ndcg_of, units
 from apart.stored import tuning_split
-from script import RESULTS, called, publish, status
+from apart.tuned import tuning_parser
+from script import called, publish, status
 
 from sparseembed.alignment.adjustment import Adjustment, Vectors, fit_adjustment
 from sparseembed.alignment.decoding import Aligned, Decoder
@@ -168,12 +167,8 @@ def run() -> None:
 
     :raises SparseEmbedError: A user's mistake.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("collection", help="collection whose train split is searched")
-    parser.add_argument("--split", help="split to measure on (default: train, else dev); never test")
-    parser.add_argument("--embedder", help="a preset, model folder, GGUF file or Hugging Face id")
+    parser = tuning_parser(__doc__, "texts")
     parser.add_argument("--documents", type=int, default=1000, help="documents searched, at most (default: 1000)")
-    parser.add_argument("--out", type=Path, default=RESULTS / "texts", metavar="DIR")
     options = parser.parse_args()
     set_reporter(ConsoleReporter())
     collection = open_collection(options.collection)

@@ -10,6 +10,11 @@ _SHOWN_CHARACTERS = 60
 _SHOWN_NAMES = 20
 PART = 1 << 18
 """Characters of a text that are taken apart at once."""
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Scripts without spaces between words, as inside brackets of a regular expression: each of their characters counts as
+a word (Thai to Burmese, Khmer, kana, Han)."""
 
 
 def clean_text(text: str) -> str:

@@ -8,16 +8,13 @@ from itertools import chain, islice, pairwise
 from typing import Self
 
 from sparseembed.errors import ConfigError
+from sparseembed.text import UNSPACED
 
 AUTO, OFF, SENTENCES = "auto", "off", "sentences"
 LONGEST_WORD = 64
 """Characters that count as one word at most: a line of base64 is many."""
 
-# Of scripts that are written without spaces each character counts as a word.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]{{1,{LONGEST_WORD}}}")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]{{1,{LONGEST_WORD}}}")
 # Each alternative begins where a run of white space does, or ends at once: no character is looked at twice.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n[^\S\n]*\n")
 _FORM = re.compile(r"(?:(sentences):)?([1-9]\d{0,5})(?:/([1-9]\d{0,5}))?")

@@ -9,13 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Ints
-from sparseembed.text import stream_safe
+from sparseembed.text import UNSPACED, stream_safe
 
-# Scripts without spaces between words: each character is a word (Thai to Burmese, Khmer, kana, Han).
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}_]+")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}_]+")
 
 
 def words_of(text: str) -> list[str]:

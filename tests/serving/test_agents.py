@@ -129,6 +129,31 @@ REFUSED = [
 SILENT = [b"", b"  ", b'{"jsonrpc": "1.0", "id": 9, "result": {}}', b'{"id": 9, "error": 1}']
 
 
+def test_requests_of_a_pipe_that_ends_are_answered(index):
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    lines = [
+        {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        *(
+            {
+                "jsonrpc": "2.0",
+                "id": f"call {number}",
+                "method": "tools/call",
+                "params": {"name": "search", "arguments": {"query": QUERY}},
+            }
+            for number in range(20)
+        ),
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "call 5"}},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "never asked"}},
+    ]
+    command = [sys.executable, "-m", "sparseembed", "serve", str(index), "--mcp", "-q"]
+    asked = "".join(json.dumps(line) + "\n" for line in lines)
+    done = subprocess.run(command, input=asked, capture_output=True, timeout=300, check=True, text=True)
+    answers = {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    assert set(answers) >= {0, *(f"call {number}" for number in range(20) if number != 5)}
+    assert all("result" in answer for key, answer in answers.items() if key != "call 5")
+
+
 def test_what_is_no_message_is_answered(index):
     ping = b'{"jsonrpc": "2.0", "id": "last", "method": "ping"}'
     lines = [*SILENT, *(line for line, _, _ in REFUSED), *SILENT, ping]

@@ -1,5 +1,5 @@
-"""Standard input and output, where also what is no message of the protocol is answered: the SDK alone drops it, and
-whoever has sent a request that cannot be read would wait for ever."""
+"""Standard input and output, where every request is answered. The SDK alone drops what is no message of the protocol,
+and what it has not answered when the input ends: whoever asked would wait for ever, or get nothing through a pipe."""
 
 import json
 from collections.abc import AsyncIterator
@@ -10,47 +10,117 @@ from typing import Any, Self
 import anyio
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
-from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError
+from mcp_types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+    JSONRPCResponse,
+)
 from pydantic import ValidationError
 
 from sparseembed.text import one_line
 
+LAST_ANSWERS = 60.0
+"""Seconds that a server whose input has ended waits for answers that are still to come."""
+
 
 @asynccontextmanager
-async def answering_pipes() -> AsyncIterator[tuple["AnsweringStream", Any]]:
+async def answering_pipes() -> AsyncIterator[tuple["AskedStream", "AnswersStream"]]:
     """Give the two streams of a server that talks through standard input and output."""
     async with stdio_server() as (asked, answers):
-        yield AnsweringStream(asked, answers), answers
+        answered = AnswersStream(answers)
+        yield AskedStream(asked, answered), answered
 
 
-class AnsweringStream:
-    """A stream of messages. What could not be read as one is answered here, and not given on."""
+class _Stream:
+    """A stream of the SDK's with something of our own."""
 
-    def __init__(self, asked: Any, answers: Any) -> None:
-        """Take the SDK's streams of what comes and of what goes."""
-        self._asked, self._answers = asked, answers
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        await self._stream.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class AnswersStream(_Stream):
+    """The stream of what goes, which knows the requests that are still to be answered."""
+
+    def __init__(self, stream: Any) -> None:
+        """Take the SDK's stream."""
+        super().__init__(stream)
+        self._open: set[str | int] = set()
+        self._done = anyio.Event()
+
+    async def send(self, item: SessionMessage) -> None:
+        """Send a message."""
+        await self._stream.send(item)
+        if isinstance(item.message, JSONRPCResponse | JSONRPCError):
+            self._close(item.message.id)
+
+    def expect(self, item: SessionMessage | Exception) -> None:
+        """Look at a message that came: a request is to be answered, and one that is cancelled is not."""
+        message = item.message if isinstance(item, SessionMessage) else None
+        if isinstance(message, JSONRPCRequest):
+            self._open.add(message.id)
+        elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
+            self._close((message.params or {}).get("requestId"))
+
+    async def finish(self) -> None:
+        """Wait until every request is answered, but not for ever."""
+        if self._open:
+            self._done = anyio.Event()
+            with anyio.move_on_after(LAST_ANSWERS):
+                await self._done.wait()
+
+    def _close(self, request: Any) -> None:
+        if isinstance(request, str | int):
+            self._open.discard(request)
+        if not self._open:
+            self._done.set()
+
+
+class AskedStream(_Stream):
+    """The stream of what comes. What could not be read as a message is answered here, and not given on."""
+
+    def __init__(self, stream: Any, answers: AnswersStream) -> None:
+        """Take the SDK's stream, and that of what goes."""
+        super().__init__(stream)
+        self._answers = answers
 
     @property
     def last_context(self) -> Any:
         """The context of the last message's sender."""
-        return self._asked.last_context
+        return self._stream.last_context
 
     async def receive(self) -> SessionMessage | Exception:
         """Return the next message.
 
-        :raises anyio.EndOfStream: There is none.
+        :raises anyio.EndOfStream: There is none, and all were answered.
         """
         while True:
-            item: SessionMessage | Exception = await self._asked.receive()
+            try:
+                item: SessionMessage | Exception = await self._stream.receive()
+            except anyio.EndOfStream:
+                await self._answers.finish()
+                raise
             if not isinstance(item, ValidationError):
+                self._answers.expect(item)
                 return item
             refusal = refusal_of(item)
             if refusal is not None:
                 await self._answers.send(SessionMessage(refusal))
-
-    async def aclose(self) -> None:
-        """Take nothing more."""
-        await self._asked.aclose()
 
     def __aiter__(self) -> Self:
         return self
@@ -60,14 +130,6 @@ class AnsweringStream:
             return await self.receive()
         except anyio.EndOfStream:
             raise StopAsyncIteration from None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def refusal_of(error: ValidationError) -> JSONRPCError | None:

@@ -1,7 +1,7 @@
 """The tools of an index, on the official SDK of the Model Context Protocol."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -12,29 +12,18 @@ from pydantic import Field, ValidationError
 
 from sparseembed import __version__
 from sparseembed.data.corpus import LONGEST_ID
-from sparseembed.data.metadata import Value
 from sparseembed.errors import SparseEmbedError
-from sparseembed.retrieval.insight import Spelled
 from sparseembed.retrieval.searcher import Searcher
-from sparseembed.serving.agents.answers import (
-    AgentHit,
-    AgentRescoring,
-    AgentTerm,
-    DocumentAnswer,
-    ExplainAnswer,
-    SearchAnswer,
-)
+from sparseembed.serving.agents.answering import document_answer, explain_answer, search_answer
+from sparseembed.serving.agents.answers import DocumentAnswer, ExplainAnswer, SearchAnswer
 from sparseembed.serving.agents.pipes import answering_pipes
-from sparseembed.serving.found import Found, excerpt, find, title_of
 from sparseembed.serving.indexes import ServedIndexes
 from sparseembed.serving.models import LONGEST_CONDITION
 from sparseembed.serving.settings import Settings
 from sparseembed.text import one_line, shown
 
 MOST_HITS = 50
-PASSAGE = 600  # characters of a hit's passage, about
 LONGEST_PART = 20_000  # characters of a document at once, at most
-_LONGEST_VALUE = 300  # characters of a text in metadata
 
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
@@ -121,7 +110,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         what the documents would say; one topic a query works best. For another aspect, search again with other words.
         """
         with _searcher(indexes, index) as searcher:
-            return _search(searcher, index or indexes.default, query, k, filter)
+            return search_answer(searcher, index or indexes.default, query, k, filter)
 
     @server.tool(title="Explain a score", annotations=_READS)
     @_told_in_one_line
@@ -130,7 +119,7 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
         each adds; and which terms of the query the document lacks. Use it to judge a doubtful hit or to mend a query.
         """
         with _searcher(indexes, index) as searcher:
-            return _explain(searcher, query, id)
+            return explain_answer(searcher, query, id)
 
     @server.tool(title="Read a document", annotations=_READS)
     @_told_in_one_line
@@ -142,54 +131,9 @@ def agent_server(indexes: ServedIndexes, settings: Settings) -> MCPServer[Any]:
     ) -> DocumentAnswer:
         """Read a document whose id a search gave, a long one part by part."""
         with _searcher(indexes, index) as searcher:
-            return _part(searcher, id, start, length)
+            return document_answer(searcher, id, start, length)
 
     return server
-
-
-def _search(searcher: Searcher, index: str, query: str, k: int, filter: list[str]) -> SearchAnswer:
-    spelled = searcher.insight.spelled(query)
-    hits = [_hit(each, spelled) for each in find(searcher, query, k, filter or None)]
-    among = " that meets the filter" if filter else ""
-    advice = None if hits else f"No document{among} shares a term with the query: use other or more words."
-    return SearchAnswer(index=index, hits=hits, advice=advice)
-
-
-def _explain(searcher: Searcher, query: str, doc_id: str) -> ExplainAnswer:
-    [each] = searcher.insight.show(query, [doc_id])
-    spelled, told = searcher.insight.spelled(query), each.explanation
-    parts = told.rescored
-    terms = [
-        AgentTerm(
-            term=spelled(term.term),
-            stands_in_document=term.origin == "literal",
-            score=term.score,
-            from_words=each.words[term.term],
-            from_meaning=term.score - each.words[term.term],
-        )
-        for term in told.terms
-    ]
-    rescored = parts and AgentRescoring(
-        from_terms=parts.from_terms, from_embedding=parts.from_embedding, from_neighbours=parts.from_neighbours
-    )
-    missing = [*map(spelled, told.unmatched)]
-    return ExplainAnswer(id=doc_id, score=told.score, terms=terms, missing=missing, rescored=rescored)
-
-
-def _part(searcher: Searcher, doc_id: str, start: int, length: int) -> DocumentAnswer:
-    text, metadata = searcher.text(doc_id), searcher.metadata(doc_id)
-    if start > len(text):
-        raise ToolError(f"start is {start:,}, and the document {shown(doc_id)} has {len(text):,} characters")
-    end = min(start + length, len(text))
-    return DocumentAnswer(
-        id=doc_id,
-        title=title_of(doc_id, text, metadata),
-        text=text[start:end],
-        start=start,
-        total_characters=len(text),
-        next_start=end if end < len(text) else None,
-        metadata=_cut(metadata),
-    )
 
 
 def _told_in_one_line(tool: Callable[_Asked, _Answer]) -> Callable[_Asked, _Answer]:
@@ -216,28 +160,6 @@ def _searcher(indexes: ServedIndexes, name: str | None) -> Iterator[Searcher]:
 def _told(indexes: ServedIndexes) -> str:
     names = [f"{name} ({indexes.index(name).manifest.counts['documents']:,} documents)" for name in indexes.names()]
     return f"Indexes: {', '.join(names)}."
-
-
-def _hit(found: Found, spelled: Spelled) -> AgentHit:
-    told = found.shown.explanation
-    part = excerpt(found.shown.passage, found.shown.marks, PASSAGE)
-    return AgentHit(
-        rank=found.rank,
-        id=found.id,
-        title=found.title,
-        score=found.score,
-        passage="…" * part.cut_before + part.text + "…" * part.cut_after,
-        matched_words=[spelled(term.term) for term in told.terms if term.origin == "literal"],
-        matched_by_meaning=[spelled(term.term) for term in told.terms if term.origin != "literal"],
-        metadata=_cut(found.metadata),
-    )
-
-
-def _cut(metadata: Mapping[str, Value]) -> dict[str, Value]:
-    return {
-        name: value[:_LONGEST_VALUE] + "…" if isinstance(value, str) and len(value) > _LONGEST_VALUE else value
-        for name, value in metadata.items()
-    }
 
 
 def _invalid(error: ValidationError) -> str:
