@@ -103,7 +103,7 @@ class Guard:
             await problem(413, detail, _CLOSE)(scope, receive, send)
         except TimeoutError:
             if begun():
-                raise
+                return  # the connection is closed, for the answer is not whole
             await problem(408, f"{doing} within {settings.seconds:g} seconds.", _CLOSE)(scope, receive, send)
         except ClientDisconnect:
             return  # there is nobody to answer

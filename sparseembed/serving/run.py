@@ -144,6 +144,8 @@ def _config(app: Any, quiet: bool, workers: int = 1, factory: bool = False) -> "
 @contextmanager
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
     """Take a port, before anything is opened that takes long."""
+    if not host:
+        raise ConfigError("--host is empty: name an address, such as 127.0.0.1, or 0.0.0.0 for every one that there is")
     if not 0 <= port <= _LAST_PORT:  # the system would take another one
         raise ConfigError(f"--port must be from 0 to {_LAST_PORT}, not {port}")
     try:

@@ -80,6 +80,7 @@ def test_a_port_in_use_is_told_in_one_line(copied):
         (["INDEX", "--seconds", "0"], "seconds must be more than 0"),
         (["INDEX", "--port", "99999"], "--port must be from 0 to 65535"),
         (["INDEX", "--host", "no host"], "cannot be listened at"),
+        (["INDEX", "--host", ""], "--host is empty"),
         (["INDEX", "--encoder", "best"], "unknown query encoder"),
         (["INDEX", "--engine", "none"], "none"),
     ],

@@ -98,6 +98,24 @@ def test_an_answer_that_takes_too_long(index, monkeypatch):
     assert "could not be answered within 0.1 seconds" in late.json()["detail"]
 
 
+def test_an_answer_that_takes_too_long_once_it_has_begun():
+    from sparseembed.serving.guard import Guard
+    from sparseembed.serving.metrics import Metrics
+
+    said = []
+
+    async def halting(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(600)
+
+    async def send(message):
+        said.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": "/mcp", "headers": [], "state": {}, "client": None}
+    asyncio.run(Guard(halting, Settings(seconds=0.1), Metrics())(scope, None, send))
+    assert said == ["http.response.start"]  # so the server closes the connection: no second answer, and no failure
+
+
 def test_more_requests_than_a_server_may_have_in_hand(index, monkeypatch):
     found = answers(index, Settings(max_waiting=2), 5, monkeypatch)
     assert sorted(each.status_code for each in found) == [200, 200, 503, 503, 503]
