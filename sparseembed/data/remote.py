@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import IO, Any
 
 from sparseembed.errors import DataError
-from sparseembed.extras import install_line
+from sparseembed.extras import install_line, pip_line
 from sparseembed.text import one_line, shown
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|[a-z0-9]+::")
@@ -92,8 +92,17 @@ def file_system(url: str) -> tuple[Any, str]:
     try:
         found: tuple[Any, str] = core.url_to_fs(url)
     except ImportError as error:
-        raise DataError(f"{one_line(url)}: {one_line(error)}: install that package with pip") from None
+        raise DataError(f"{one_line(url)}: {one_line(error)}: {_remedy(url)}") from None
     except Exception as error:  # an unknown protocol, no credentials: each file system has errors of its own
         problem = one_line(error)[:300] or type(error).__name__
         raise DataError(f"{shown(url)}: cannot be opened ({problem}): check the URL and how you log in there") from None
     return found
+
+
+def _remedy(url: str) -> str:
+    """Return what to do where a protocol's package is missing: fsspec knows its module, which is called as it is."""
+    known = import_module("fsspec.registry").known_implementations
+    module = known.get(re.split("://|::", url)[0], {}).get("class", "").partition(".")[0]
+    if module in ("", "fsspec"):  # fsspec's own: what `files` brings lets it read http
+        return install_line("files") if re.search("https?://", url) else "install that package with pip"
+    return pip_line(module)

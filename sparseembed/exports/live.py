@@ -50,6 +50,9 @@ class LiveSink(Sink):
     def check_name(cls, name: str) -> None:
         """Raise a ConfigError unless a collection may have that name."""
 
+    def check_packages(self) -> None:
+        """Raise a MissingPackageError where the engine's client is not installed."""
+
     @abstractmethod
     def open(self) -> None:
         """Connect."""
@@ -103,6 +106,7 @@ class LiveSink(Sink):
 
     def __enter__(self) -> Self:
         try:
+            self.check_packages()  # before anything is written
             place = self.target.place
             if place is not None and not (place / FILE).exists():  # the engine's files alone would not be known as ours
                 self._write_kit(place)

@@ -13,7 +13,7 @@ from sparseembed.exports.asking import refuse, settled
 from sparseembed.exports.live import TIMEOUT, LiveSink, told
 from sparseembed.exports.sink import Exported, Facts, Target
 from sparseembed.exports.terms import Terms
-from sparseembed.extras import extra
+from sparseembed.extras import extra, need
 from sparseembed.progress import note
 from sparseembed.text import shown
 
@@ -87,6 +87,11 @@ class MilvusSink(LiveSink):
                 f"Milvus takes no collection named {shown(name)}: give --name up to 255 letters, digits and "
                 "underscores of ASCII, no digit first"
             )
+
+    def check_packages(self) -> None:
+        """Raise where Milvus's client is not installed, or for a folder Milvus Lite."""
+        modules = ("pymilvus",) if self.target.url else ("pymilvus", "milvus_lite")
+        need(modules, "milvus", "exporting to Milvus")
 
     def open(self) -> None:
         """Connect."""

@@ -12,7 +12,7 @@ from sparseembed.exports.kit import without_password
 from sparseembed.exports.live import TIMEOUT, LiveSink, told
 from sparseembed.exports.sink import Exported, Target
 from sparseembed.exports.terms import Terms
-from sparseembed.extras import extra
+from sparseembed.extras import extra, need
 from sparseembed.text import shown
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class PgvectorSink(LiveSink):
             raise ConfigError(
                 f"PostgreSQL takes no tables named {shown(name)}: give --name 1 to {LONGEST_NAME} bytes without U+0000"
             )
+
+    def check_packages(self) -> None:
+        """Raise where what speaks to PostgreSQL is not installed."""
+        need(("psycopg",), "pgvector", "exporting to PostgreSQL")
 
     def open(self) -> None:
         """Connect."""

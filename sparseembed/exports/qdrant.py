@@ -12,7 +12,7 @@ from sparseembed.exports.asking import refuse, settled
 from sparseembed.exports.live import TIMEOUT, LiveSink, told
 from sparseembed.exports.sink import Exported, Target
 from sparseembed.exports.terms import Terms
-from sparseembed.extras import extra
+from sparseembed.extras import extra, need
 from sparseembed.text import shown
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class QdrantSink(LiveSink):
                 f"Qdrant takes no collection named {shown(name)}: give --name 1 to 255 bytes, without any of "
                 '< > : " / \\ | ? * and control characters'
             )
+
+    def check_packages(self) -> None:
+        """Raise where Qdrant's client is not installed."""
+        need(("qdrant_client",), "qdrant", "exporting to Qdrant")
 
     def open(self) -> None:
         """Connect."""

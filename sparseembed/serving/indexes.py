@@ -170,6 +170,15 @@ class ServedIndexes:
         for index in self._indexes.values():
             named_spec(index.manifest, self.embedder or Named())
 
+    def warm_up(self) -> None:
+        """Load the models that queries go through, so that no request waits for it.
+
+        :raises SparseEmbedError: A model cannot be loaded, as the first search would say.
+        """
+        if self.searching.by_model:
+            for index in self._indexes.values():
+                index.pinned().search("a query", 1)
+
     def reload(self) -> list[str]:
         """Open the last commit of each index, for the requests that come from now on.
 

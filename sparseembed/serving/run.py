@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HEAD = 64 << 10  # bytes of a request's head: a query in a URL takes up to twelve a character
 _LAST_PORT = 2**16 - 1
+_BACKLOG = 2048  # clients that wait to be accepted, as uvicorn has it
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -43,7 +44,9 @@ class AppFactory:
         """Open the indexes and make the application."""
         from sparseembed.serving.app import create_app
 
-        return create_app(self.opened(), self.settings)
+        indexes = self.opened()
+        indexes.warm_up()
+        return create_app(indexes, self.settings)
 
     def opened(self) -> ServedIndexes:
         """Open the indexes.
@@ -82,12 +85,22 @@ def serve(
         url = _url(host, listener.getsockname()[1])
         if workers == 1:
             app = factory()  # an index that cannot be opened is told here, in one line
+            _listen(listener, host, port)
             note(f"serving {', '.join(_names(folders))} at {url}")
             _serve_here(_config(app, quiet), listener, host, port)
         else:
             factory.opened().close()
+            _listen(listener, host, port)
             note(f"serving {', '.join(_names(folders))} at {url}, by {workers} processes")
             _serve_by_workers(factory, quiet, workers, listener)
+
+
+def _listen(listener: socket.socket, host: str, port: int) -> None:
+    """Let clients connect from now on: they wait for the first process that answers."""
+    try:
+        listener.listen(_BACKLOG)
+    except OSError as error:  # another has begun to listen there meanwhile
+        raise _unusable(host, port, error) from None
 
 
 def _serve_here(config: "Config", listener: socket.socket, host: str, port: int) -> None:

@@ -83,6 +83,11 @@ class Searching:
     embedder: "Named | None" = field(default=None, compare=False)
     engine: str = DEFAULT_ENGINE
 
+    @property
+    def by_model(self) -> bool:
+        """Whether queries go through a model."""
+        return self.expand > 0 or self.encoder not in (None, "none")
+
     def open(self, path: Path) -> "Searcher":
         """Open a searcher of an index.
 

@@ -217,6 +217,26 @@ def test_without_fsspec(monkeypatch, message_of):
     assert message_of(open_corpus, "s3://bucket/x") == told
 
 
+@pytest.mark.parametrize(
+    ("url", "error", "remedy"),
+    [
+        ("https://there/x.jsonl", 'HTTPFileSystem requires "aiohttp"', 'pip install "sparseembed[files]"'),
+        ("gzip::http://there/x", 'HTTPFileSystem requires "aiohttp"', 'pip install "sparseembed[files]"'),
+        ("s3://bucket/x", "Install s3fs to access S3", "pip install s3fs"),
+        ("abfs://there/x", "Install adlfs", "pip install adlfs"),
+        ("sftp://there/x", 'SFTPFileSystem requires "paramiko"', "install that package with pip"),
+    ],
+)
+def test_without_the_package_of_a_protocol(url, error, remedy, monkeypatch, message_of):
+    core = pytest.importorskip("fsspec.core")
+
+    def lacking(url):
+        raise ImportError(error)
+
+    monkeypatch.setattr(core, "url_to_fs", lacking)
+    assert message_of(open_corpus, url) == f"{url}: {error}: {remedy}"
+
+
 def test_standard_input_that_is_closed_or_no_collection(monkeypatch, message_of):
     monkeypatch.setattr("sys.stdin", None)
     assert message_of(open_corpus, "-").startswith("-: standard input is closed: ")

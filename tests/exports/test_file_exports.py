@@ -220,6 +220,7 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
     where = {"url": "postgresql://localhost"} if form == "pgvector" else {"out": tmp_path / "out"}
     with pytest.raises(ConfigError, match=rf'needs the package {package}[, ].*pip install "sparseembed\[{line}\]"'):
         export_index(made_index, form, **where)
+    assert list(tmp_path.iterdir()) == []  # nothing that would pass for an export
 
 
 def test_every_format_says_what_it_is():

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 TOKEN = "a-token-of-some-length-0123456789"
 LONGEST_WAIT = 12_000  # turns of .05 seconds: what is waited for comes on a machine that is busy with other work too
@@ -67,6 +69,7 @@ def running(log: Path, *words: str | Path, **environment: str) -> Iterator[Runni
         process = subprocess.Popen(command, stderr=errors, text=True, env=os.environ | cache | environment)
     try:
         url = _url(process, log)
+        socket.create_connection((urlsplit(url).hostname, urlsplit(url).port)).close()  # what is told is so
         _wait_for(url, process, log)
         yield Running(process, url, log)
     finally:

@@ -15,6 +15,7 @@ from sparseembed import Searcher
 from sparseembed.errors import ConfigError
 from sparseembed.index.manifest import read_manifest
 from sparseembed.indexing.update import Index
+from sparseembed.retrieval.embedder import Named
 from sparseembed.serving.indexes import ServedIndexes, UnknownIndexError
 from sparseembed.serving.settings import Searching, Settings
 
@@ -64,6 +65,22 @@ def test_a_request_may_do_without_what_the_server_was_started_with():
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(ConfigError):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("choices", "searches"), [({}, 0), ({"feedback": True}, 0), ({"encoder": "full"}, 1), ({"expand": 5}, 1)]
+)
+def test_models_are_loaded_before_the_first_request(index, tiny_model, monkeypatch, choices, searches):
+    search, asked = Searcher.search, []
+
+    def counted(self, *given):
+        asked.append(given)
+        return search(self, *given)
+
+    monkeypatch.setattr(Searcher, "search", counted)
+    with ServedIndexes([index], Searching(**choices, embedder=Named(str(tiny_model("tied"))))) as indexes:
+        indexes.warm_up()
+    assert len(asked) == searches
 
 
 def test_a_token_is_not_shown():
