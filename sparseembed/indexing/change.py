@@ -30,7 +30,7 @@ from sparseembed.indexing.passages import PassagedStore, encode_passages
 from sparseembed.indexing.recall import Recalling
 from sparseembed.indexing.stores import store_names
 from sparseembed.indexing.write import DocumentWriter, Source, Written, new_segment
-from sparseembed.progress import track
+from sparseembed.progress import note, track
 from sparseembed.sparse.config import SparseConfig
 
 GROWTH = 4  # the last segment is merged with the one before while that is not so many times as large
@@ -213,8 +213,10 @@ class Change:
         manifest, corpus = self.manifest, self.corpus()
         recalling = Recalling.of(manifest, embedder)
         config = SparseConfig(**manifest.sparse)
+        note(f"{recalling.known(corpus.ids):,} of {len(corpus):,} documents have their embeddings in the cache")
         kept = encode_added(corpus, recalling, config.passages)
-        encoded = EncodedCorpus(kept, encode_query_like(corpus, embedder))
+        # The place is the index's, whose documents are others each time.
+        encoded = EncodedCorpus(kept, encode_query_like(corpus, embedder, redo=True))
         statistics = fit(corpus, encoded, embedder, config)
         source = Source(corpus, encoded.documents)
         return write_index(self._transaction, source, embedder, config, statistics)

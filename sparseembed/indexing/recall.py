@@ -1,6 +1,6 @@
 """Embeddings that are known already, by document id."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,13 @@ class Recalling:
             except SparseEmbedError as error:
                 note(f"encoding again what was kept there: {error}")
         return cls(embedder, stores)
+
+    def known(self, ids: Iterable[str]) -> int:
+        """Return how many documents are in a store.
+
+        :param ids: The documents' ids.
+        """
+        return sum(each in self._place for each in ids)
 
     def encode_counted(
         self, texts: Sequence[str], side: str = "document", names: Sequence[str] | None = None

@@ -123,6 +123,21 @@ def test_compacting_changes_no_hit(index):
     assert index.compact().generation == manifest.generation  # nothing is left to do
 
 
+def test_an_index_is_fitted_anew_again_and_again(embedder, tmp_path):
+    whole = texts(30)
+    for place in ("first", "second"):  # two indexes of the same documents, one after the other
+        build_index(Corpus(whole[:10], "grown"), tmp_path / place, embedder, k=20)
+        index = Index(tmp_path / place, embedder)
+        index.compact(refit=True)
+        index.add(whole[10:25] if place == "first" else whole[20:])
+        index.compact(refit=True)
+        index.delete([each.id for each in (whole[5:25] if place == "first" else whole[5:10])])
+        index.compact(refit=True)
+        left = whole[:5] if place == "first" else [*whole[:5], *whole[20:]]
+        build_index(Corpus(left, place), tmp_path / f"{place} anew", embedder, k=20)
+        assert answers(tmp_path / place) == answers(tmp_path / f"{place} anew")
+
+
 def test_fitting_anew_is_building_anew(index, embedder, tmp_path):
     index.add(texts(6, first=60))
     index.delete(["d04"])
