@@ -16,6 +16,7 @@ from sparseembed.text import one_line, shown
 TRIES = 5
 WAIT = 0.5  # seconds before the second try; twice as long before each further one
 TIMEOUT = 30  # seconds that an engine has for an answer
+LOOK = "see that it runs and takes the key"
 
 _Result = TypeVar("_Result")
 
@@ -185,17 +186,28 @@ class LiveSink(Sink):
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        with told(self.where, lambda: self.errors, "run the same command again, which goes on from there"):
+        remedy = "run the same command again, which goes on from there"
+        with told(self.where, lambda: self.errors, remedy, self.advice):
             yield
+
+    def advice(self, said: str) -> str:
+        """Return what to look at where the engine's client said something."""
+        return LOOK
 
 
 @contextmanager
-def told(where: str, errors: Callable[[], tuple[type[Exception], ...]], remedy: str) -> Iterator[None]:
+def told(
+    where: str,
+    errors: Callable[[], tuple[type[Exception], ...]],
+    remedy: str,
+    advice: Callable[[str], str] = lambda said: LOOK,
+) -> Iterator[None]:
     """Say in one line what an engine's client raised.
 
     :param where: The engine and where it is.
     :param errors: Gives the classes that the client raises, once it is loaded.
-    :param remedy: What to do.
+    :param remedy: What to do then.
+    :param advice: Gives what to look at first, by what was raised.
     :raises EngineError: One of them was raised.
     """
     try:
@@ -205,9 +217,8 @@ def told(where: str, errors: Callable[[], tuple[type[Exception], ...]], remedy: 
     except Exception as error:
         if not isinstance(error, errors()):
             raise
-        raise EngineError(
-            f"{where} failed ({reason(error)}): see that it runs and takes the key, then {remedy}"
-        ) from None
+        said = reason(error)
+        raise EngineError(f"{where} failed ({said}): {advice(said)}, then {remedy}") from None
 
 
 def reason(error: Any) -> str:

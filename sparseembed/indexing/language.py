@@ -53,11 +53,12 @@ def with_language(config: SparseConfig, corpus: Corpus, language: str | None, em
         chosen = _usable(found.language) if found.language is not None else UNICODE
         note(f"language: {_reason(found)}; words are found by the analyzer {chosen}")
         config = config.with_changes(analyzer=chosen)
+        _tell_embedder(_mostly(found), embedder)
+    elif language is not None:
+        config = config.with_changes(analyzer=_usable(language))
+        _tell_embedder(language, embedder)
     else:
-        if language is not None:
-            config = config.with_changes(analyzer=_usable(language))
-        found = guess(document.contents for document in islice(corpus, FIRST))
-    _tell_embedder(found, embedder)
+        _tell_embedder(_mostly(guess(document.contents for document in islice(corpus, FIRST))), embedder)
     return config
 
 
@@ -84,14 +85,19 @@ def _reason(found: Guess) -> str:
     return f"none that is known for sure ({found.known:.0%} {sample} has words that tell)"
 
 
-def _tell_embedder(found: Guess, embedder: str) -> None:
-    """Say it where most texts are in a language that the embedder is not known to embed."""
-    languages = languages_of(embedder)
+def _mostly(found: Guess) -> str | None:
+    """Return the language of most texts; None where that is not known."""
     first = next(iter(found.shares), None)
-    if languages is None or first is None or first in languages or found.known < 0.5 or found.shares[first] < 0.5:
+    return first if first is not None and found.known >= 0.5 and found.shares[first] >= 0.5 else None
+
+
+def _tell_embedder(language: str | None, embedder: str) -> None:
+    """Say it where texts are in a language that the embedder is not known to embed."""
+    languages = languages_of(embedder)
+    if languages is None or language is None or language in languages:
         return
-    told = " and ".join(name_of(language) for language in languages)
+    told = " and ".join(name_of(each) for each in languages)
     note(
-        f"the embedder {embedder} knows {told} alone and the texts seem to be {name_of(first)}: aligned words will "
+        f"the embedder {embedder} knows {told} alone and the texts seem to be {name_of(language)}: aligned words will "
         "mean little, literal ones count as always; `sparseembed embedders` says which presets know more languages"
     )

@@ -1,6 +1,9 @@
 """Exports to a running OpenSearch or Elasticsearch, against a server that injects what goes wrong there."""
 
 import runpy
+import shutil
+import ssl
+import subprocess
 import sys
 from pathlib import Path
 
@@ -172,6 +175,23 @@ def test_an_engine_that_is_not_there(index, to):
         url = stub.url
     with pytest.raises(EngineError, match=r"127\.0\.0\.1"):
         export_index(index, to, url=url, name="mine")
+
+
+def test_a_certificate_of_ones_own_is_told_how_to_trust(index, to, tmp_path, monkeypatch):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    made = ["openssl", *words.split(), "-keyout", "key.pem", "-out", "own.pem"]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem", tmp_path / "key.pem")
+    with Stub(to) as stub:
+        stub.socket = context.wrap_socket(stub.socket, server_side=True)
+        url = stub.url.replace("http:", "https:")
+        with pytest.raises(EngineError, match=rf"name the file of its .* {to.upper()}_CA_CERTS, then run the same"):
+            export_index(index, to, url=url, name="mine")
+        monkeypatch.setenv(f"{to.upper()}_CA_CERTS", str(tmp_path / "own.pem"))
+        assert export_index(index, to, url=url, name="mine") == 60
 
 
 def test_another_engine_is_told(index, to):

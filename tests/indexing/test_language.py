@@ -138,6 +138,11 @@ def test_an_embedder_of_many_languages_is_not_warned_of(notes):
     assert chosen(GERMAN, notes, "de", "qwen3-embedding-0.6b") == ("lucene-german", [])
 
 
+def test_a_language_that_is_named_is_not_guessed(notes):
+    assert chosen(ENGLISH, notes, "de")[0] == "lucene-german"
+    assert "texts seem to be German" in notes[0]
+
+
 def test_an_embedder_of_english_meets_other_texts_without_being_told(notes):
     assert chosen(GERMAN, notes, None) == ("lucene-english", notes)
     assert "texts seem to be German" in notes[0]

@@ -42,6 +42,12 @@ class SearchEngineSink(LiveSink):
         """Refuse what is no name of an index."""
         check_index_name(name)
 
+    def advice(self, said: str) -> str:
+        """Name the variable that certificates of one's own need; else as all engines do."""
+        if "CERTIFICATE_VERIFY_FAILED" in said or "TLS error" in said:  # OpenSearch's client; Elasticsearch's
+            return f"name the file of its certificate's authority in {self._client.variables}_CA_CERTS"
+        return super().advice(said)
+
     def open(self) -> None:
         """See who answers."""
         self._client.check_product()
