@@ -139,10 +139,12 @@ class Rescorer:
         self.candidates, self.encoder, self._warm = candidates, encoder, warm
         from sparseembed.index.statistics import load_rescoring
 
+        if not all(segment.dimension for segment in snapshot.segments):
+            raise without_embeddings(snapshot.path)
         self._snapshot = snapshot
         self._encoder = self._query_encoder(encoder, embedder)
         fitted = load_rescoring(snapshot.statistics_files, encoder)
-        if fitted is None or not all(segment.dimension for segment in snapshot.segments):
+        if fitted is None:
             raise without_embeddings(snapshot.path)
         self.weight = fitted.weight if self._encoder is not None else 0.0
         self.feedback = fitted.feedback if feedback else 0.0

@@ -431,7 +431,7 @@ def test_an_index_without_embeddings_is_smaller_and_says_so(embedder, tmp_path):
     assert not list(path.rglob("centres.f32"))
     with pytest.raises(IndexFolderError, match=r"carries no embeddings .* without --no-embeddings"):
         Searcher.open(path, rescore=10, embedder=embedder)
-    for asked in ({"feedback": True}, {"encoder": "auto"}):
+    for asked in ({"feedback": True}, {"encoder": "auto"}, {"encoder": "small", "embedder": embedder}):
         with pytest.raises(IndexFolderError, match=r"carries no embeddings .* without --no-embeddings"):
             Searcher.open(path, **asked)
     Index(path, embedder).add(documents(3, first=50))
