@@ -94,11 +94,11 @@ class _LineBar:
         self._said = now = time.monotonic()
         rate = (self._done - self._first) / max(now - self._start, 1e-9)
         left = f", {duration((self._total - self._done) / rate)} left" if rate > 0 and self._done < self._total else ""
+        pace = f"{1 / rate:,.1f} s each" if 0 < rate < 1 else f"{rate:,.1f} {self._unit}/s"
         share = f"{100 * self._done / max(self._total, 1):.0f}%"
         detail = f", {self._detail}" if self._detail else ""
         self._stream.write(
-            f"{self._label}: {self._done:,} of {self._total:,} {self._unit} ({share}), "
-            f"{rate:,.1f} {self._unit}/s{left}{detail}\n"
+            f"{self._label}: {self._done:,} of {self._total:,} {self._unit} ({share}), {pace}{left}{detail}\n"
         )
         self._stream.flush()
 

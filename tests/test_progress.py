@@ -59,6 +59,14 @@ def test_work_done_by_an_earlier_run_is_not_in_the_rate(console, clock):
         assert stream.getvalue() == "encoding: 920 of 1,000 texts (92%), 2.0 texts/s, 40 s left, 3 cut\n"
 
 
+def test_slow_work_is_told_by_the_seconds_that_one_takes(console, clock):
+    stream = console(io.StringIO(), every=10)
+    with track("training", 100, "steps") as bar:
+        clock.now += 40
+        bar.update(4, "loss 0.9")
+        assert stream.getvalue() == "training: 4 of 100 steps (4%), 10.0 s each, 16 min 0 s left, loss 0.9\n"
+
+
 def test_short_work_says_nothing(console, clock):
     stream = console(io.StringIO())
     with track("indexing", 3, "documents") as bar:
