@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from sparseembed import Searcher
+from sparseembed.errors import SparseEmbedError
 from sparseembed.sharing.pull import pull
 from sparseembed.sharing.push import push
 
@@ -26,4 +27,9 @@ def main(index: str, url: str, query: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except SparseEmbedError as error:
+        sys.exit(f"error: {error}")

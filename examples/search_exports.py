@@ -1,6 +1,6 @@
 """Search any export that can be asked (qdrant, qdrant-edge, milvus, pgvector, seismic) in the same way.
 
-    python examples/search_exports.py INDEX FOLDER "a query"
+    python examples/search_exports.py INDEX FOLDER "a query" [URL]
 
 `open_export` reads from the folder which engine it is, and gives our hits in our order.
 """
@@ -8,6 +8,7 @@
 import sys
 
 from sparseembed import Searcher
+from sparseembed.errors import SparseEmbedError
 from sparseembed.exports.registry import open_export
 
 
@@ -19,4 +20,9 @@ def main(index: str, folder: str, text: str, url: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) not in (4, 5):
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except SparseEmbedError as error:
+        sys.exit(f"error: {error}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from pymilvus import MilvusClient
 
 from sparseembed import Searcher
+from sparseembed.errors import SparseEmbedError
 from sparseembed.exports.kit import Kit, read_kit
 from sparseembed.exports.terms import FILE, Terms
 
@@ -46,4 +47,9 @@ def main(index: str, folder: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except SparseEmbedError as error:
+        sys.exit(f"error: {error}")

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from sparseembed import Searcher
+from sparseembed.errors import SparseEmbedError
 
 SEARCH = """
 WITH query AS (
@@ -46,4 +47,9 @@ def main(index: str, url: str, name: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 5:
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except SparseEmbedError as error:
+        sys.exit(f"error: {error}")

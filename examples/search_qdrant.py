@@ -13,6 +13,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.models import SparseVector
 
 from sparseembed import Searcher
+from sparseembed.errors import SparseEmbedError
 from sparseembed.exports.kit import Kit, read_kit
 from sparseembed.exports.terms import FILE, Terms
 
@@ -43,4 +44,9 @@ def main(index: str, folder: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except SparseEmbedError as error:
+        sys.exit(f"error: {error}")

@@ -10,6 +10,7 @@ import sys
 import httpx
 from fastapi import FastAPI
 
+from sparseembed.errors import SparseEmbedError
 from sparseembed.serving.app import create_app
 from sparseembed.serving.indexes import ServedIndexes
 from sparseembed.serving.settings import Settings
@@ -27,4 +28,9 @@ async def main(folder: str, query: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except SparseEmbedError as error:
+        sys.exit(f"error: {error}")
