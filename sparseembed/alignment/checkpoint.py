@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.alignment.tensor_file import read_header, read_tensor
+from sparseembed.alignment.tensor_file import TensorRows, read_header, read_tensor
 from sparseembed.embedders.hub import quiet_hub
 from sparseembed.embedders.sources import weight_files
 from sparseembed.errors import EmbedderError
@@ -57,6 +57,18 @@ class Checkpoint:
             raise EmbedderError(f"{what} {name} in {file} holds NaN or infinity")
         return result
 
+    def rows(self, name: str, what: str) -> "TensorRows | WholeRows":
+        """Return what reads some rows of a matrix: of a safetensors file only those, of another the whole matrix once.
+
+        :param name: One of the checkpoint's tensors.
+        :param what: What it is to the user.
+        :raises EmbedderError: The file is damaged, or the tensor no matrix.
+        """
+        file = self.files[name]
+        if file.suffix == ".safetensors":
+            return TensorRows(file, name)
+        return WholeRows(self.read(name, what))
+
     @property
     def is_tied(self) -> bool:
         """Whether the output matrix is the input one.
@@ -87,6 +99,23 @@ class Checkpoint:
             except Exception as error:  # an unknown architecture shows as one of several types
                 reason = " ".join(str(error).split())[:160]
                 raise EmbedderError(f"cannot read {self.folder}/config.json: {reason}") from None
+
+
+class WholeRows:
+    """A matrix in memory, of which rows are taken as of one in a file."""
+
+    def __init__(self, matrix: npt.NDArray[np.float32]) -> None:
+        """Take the matrix.
+
+        :param matrix: Shape (V, d).
+        """
+        self._matrix = matrix
+        self.shape: tuple[int, int] = (len(matrix), matrix.shape[1])
+
+    def take(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return rows, shape (n, d), of their numbers, shape (n,)."""
+        rows: npt.NDArray[np.float32] = self._matrix[numbers]
+        return rows
 
 
 def _names_in(file: Path) -> list[str]:

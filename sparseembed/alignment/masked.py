@@ -151,6 +151,15 @@ def read_masked_head(checkpoint: Checkpoint, layout: Layout) -> tuple[Vectors, T
     return np.concatenate([matrix, bias[:, None]], axis=1), Transform(weight, **read, activation=activation, eps=eps)
 
 
+def find_masked_matrix(checkpoint: Checkpoint, layout: Layout) -> str:
+    """Return the name of an MLM head's matrix, which is the input one where it is tied.
+
+    :param checkpoint: A checkpoint that has such a head.
+    :param layout: Where.
+    """
+    return checkpoint.first([layout.matrix]) or _tied_matrix(checkpoint)
+
+
 def _parts(layout: Layout) -> dict[str, tuple[str, ...]]:
     """Return the names that each part may have; the first TensorFlow conversions named a LayerNorm's gamma and beta."""
     return {

@@ -7,7 +7,7 @@ float32 copy. The format: 8 bytes, the header's length; the header, JSON; the te
 import json
 import math
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,41 @@ def _entry(about: dict[str, Any], base: int, size: int) -> Entry:
     return Entry(about["dtype"], tuple(int(length) for length in about["shape"]), base + first, last - first)
 
 
+class TensorRows:
+    """Rows of a matrix in a safetensors file, each read where it is asked for."""
+
+    def __init__(self, file: Path, name: str) -> None:
+        """Find the matrix.
+
+        :param file: A safetensors file.
+        :param name: One of its tensors, of two dimensions.
+        :raises EmbedderError: The file is damaged, or the tensor is of a type that is no floating-point number's.
+        """
+        entry = read_header(file)[name]
+        self._file, self._place, self._stored = file, entry.place, _stored(file, name, entry)
+        if len(entry.shape) != 2:
+            raise EmbedderError(f"{name} in {file} is no matrix (its shape is {entry.shape}): fetch the model again")
+        self.shape: tuple[int, int] = (entry.shape[0], entry.shape[1])
+
+    def take(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Read rows.
+
+        :param numbers: Their numbers, each in range, shape (n,).
+        :return: Shape (n, d).
+        :raises EmbedderError: The file ends early, or cannot be opened.
+        """
+        width = self.shape[1]
+        rows = np.empty((len(numbers), width), dtype=np.float32)
+        try:
+            with self._file.open("rb", buffering=0) as handle:
+                for row, number in enumerate(numbers.tolist()):
+                    handle.seek(self._place + number * width * self._stored.itemsize)
+                    _read_block(handle, rows[row], self._stored, self._file)
+        except OSError as error:
+            raise EmbedderError(f"{self._file} cannot be read ({error.strerror}): fetch the model again") from None
+        return rows
+
+
 def read_tensor(file: Path, name: str) -> npt.NDArray[np.float32]:
     """Read one tensor as float32, touching no other of the file.
 
@@ -66,15 +101,8 @@ def read_tensor(file: Path, name: str) -> npt.NDArray[np.float32]:
     :raises EmbedderError: The file is damaged, or the tensor is of a type that is no floating-point number's.
     """
     entry = read_header(file)[name]
-    if entry.dtype not in _STORED:
-        raise EmbedderError(
-            f"{name} in {file} is stored as {entry.dtype}, not as {', '.join(_STORED)}: "
-            "give a checkpoint that is not quantised"
-        )
-    stored = np.dtype(_STORED[entry.dtype])
+    stored = _stored(file, name, entry)
     count = math.prod(entry.shape)
-    if count * stored.itemsize != entry.size:
-        raise EmbedderError(f"{file} is damaged ({name} is not of its size): fetch the model again")
     flat = np.empty(count, dtype=np.float32)
     with file.open("rb") as handle:
         handle.seek(entry.place)
@@ -83,7 +111,20 @@ def read_tensor(file: Path, name: str) -> npt.NDArray[np.float32]:
     return flat.reshape(entry.shape)
 
 
-def _read_block(handle: BinaryIO, into: npt.NDArray[np.float32], stored: "np.dtype[Any]", file: Path) -> None:
+def _stored(file: Path, name: str, entry: Entry) -> "np.dtype[Any]":
+    """Return the type of a tensor's numbers, bfloat16 as whole numbers of 16 bits."""
+    if entry.dtype not in _STORED:
+        raise EmbedderError(
+            f"{name} in {file} is stored as {entry.dtype}, not as {', '.join(_STORED)}: "
+            "give a checkpoint that is not quantised"
+        )
+    stored = np.dtype(_STORED[entry.dtype])
+    if math.prod(entry.shape) * stored.itemsize != entry.size:
+        raise EmbedderError(f"{file} is damaged ({name} is not of its size): fetch the model again")
+    return stored
+
+
+def _read_block(handle: IO[bytes], into: npt.NDArray[np.float32], stored: "np.dtype[Any]", file: Path) -> None:
     block = np.frombuffer(handle.read(len(into) * stored.itemsize), dtype=stored)
     if len(block) < len(into):
         raise EmbedderError(f"{file} is damaged (it ends early): fetch the model again")

@@ -34,7 +34,7 @@ HELD_OUT = 8
 class EarlyHead(NamedTuple):
     """The map: (features - mean) / scale @ weights + offset.
 
-    :param depth: Layers that make the features.
+    :param depth: Layers that make the features; 0 where none is run.
     :param mean: Shape (f,).
     :param scale: Shape (f,).
     :param weights: Shape (f, d), float32.
@@ -54,6 +54,17 @@ class EarlyHead(NamedTuple):
         few = len(inputs) <= _FEW
         found = (np.einsum("nf,fd->nd", inputs, self.weights) if few else inputs @ self.weights) + self.offset
         return found.astype(np.float32)
+
+
+class StaticHead(NamedTuple):
+    """The head of a static query encoder (`alignment.static`), whose features are sums of vectors of tokens.
+
+    :param idf: Of each token, shape (V,), float32: ln(1 + N / (1 + df)) with N texts, of which df hold the token.
+    :param head: The map of the sums, of depth 0: no layer makes them.
+    """
+
+    idf: Vectors
+    head: EarlyHead
 
 
 class Fidelity(NamedTuple):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sparseembed.alignment.adjustment import Adjustment
 from sparseembed.analyzers.registry import DEFAULT, open_analyzer
 from sparseembed.arrays import Vectors
-from sparseembed.embedders.early import EarlyHead
+from sparseembed.embedders.early import EarlyHead, StaticHead
 from sparseembed.embedders.tokenizer import tokenizer_from
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.files import write_json
@@ -33,7 +33,7 @@ ABOUT, TERMS, SURFACES, PIECES, FREQUENCY, MEAN, CENTRES = (
     "mean.f32",
     "centres.f32",
 )
-EARLY = "early.f32"
+EARLY, STATIC, IDF = "early.f32", "static.f32", "idf.f16"
 LAYERS = 10_000
 """Layers that a small query encoder may run, at most: more are taken for damage."""
 
@@ -58,9 +58,10 @@ class Statistics:
     :param mix: How the mix was chosen; None where it was given.
     :param centres: Mean embeddings of the collection's documents and of texts like queries, shape (2, d): cosines that
         rescore hits are seen from there. Shape (2, 0) where the index carries no embeddings.
-    :param rescoring: For each query encoder, `none`, `full` and perhaps `small`, the cosine's weight beside the sparse
-        score, the neighbours' weight, and how they were chosen; None without embeddings.
+    :param rescoring: For each query encoder, `none`, `full` and perhaps `static` and `small`, the cosine's weight
+        beside the sparse score, the neighbours' weight, and how they were chosen; None without embeddings.
     :param early: The small query encoder; None where there is none.
+    :param static: The static query encoder; None where there is none.
     """
 
     config: SparseConfig
@@ -75,6 +76,7 @@ class Statistics:
     centres: Vectors = field(default_factory=lambda: _NO_CENTRES)
     rescoring: dict[str, Any] | None = field(default=None)
     early: EarlyHead | None = field(default=None)
+    static: StaticHead | None = field(default=None)
 
     def save(self, folder: Path) -> Records:
         """Store it.
@@ -107,9 +109,10 @@ class Statistics:
         (folder / FREQUENCY).write_bytes(self.collection.frequency.astype("<i8").tobytes())
         (folder / MEAN).write_bytes(self.mean.astype("<f4").tobytes())
         if self.early is not None:
-            head = self.early
-            parts = [np.array([head.depth]), head.mean, head.scale, head.offset, head.weights.ravel()]
-            (folder / EARLY).write_bytes(np.concatenate(parts).astype("<f4").tobytes())
+            _write_map(folder / EARLY, self.early)
+        if self.static is not None:
+            _write_map(folder / STATIC, self.static.head)
+            (folder / IDF).write_bytes(self.static.idf.astype("<f2").tobytes())
         if self.rescoring is not None:
             (folder / CENTRES).write_bytes(self.centres.astype("<f4").tobytes())
         for side, adjustment in self.adjustments.items():
@@ -144,6 +147,7 @@ def load_statistics(files: CheckedFiles) -> Statistics:
             centres=_NO_CENTRES if about["rescoring"] is None else _array(files, CENTRES, "<f4").reshape(2, -1),
             rescoring=about["rescoring"],
             early=load_early(files),
+            static=load_static(files),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
         raise IndexFolderError(f"the statistics in {files.folder} are damaged: {REPAIR}") from None
@@ -170,13 +174,47 @@ def load_early(files: CheckedFiles) -> EarlyHead | None:
     """
     if EARLY not in files:
         return None
-    stored = _array(files, EARLY, "<f4").astype(np.float32)
-    size = _array(files, MEAN, "<f4").size
-    features = 2 * size
-    if len(stored) != 1 + 2 * features + size + features * size or not 1 <= stored[0] <= LAYERS:
-        raise IndexFolderError(f"{files.folder / EARLY} is damaged (it holds {len(stored):,} numbers): {REPAIR}")
+    head = _read_map(files, EARLY)
+    if not 1 <= head.depth <= LAYERS or len(head.mean) != 2 * len(head.offset):
+        raise _damaged_map(files, EARLY)
+    return head
+
+
+def load_static(files: CheckedFiles) -> StaticHead | None:
+    """Read the static query encoder; None where there is none.
+
+    :param files: As in `load_statistics`.
+    :raises IndexFolderError: It is damaged.
+    """
+    if STATIC not in files:
+        return None
+    head, idf = _read_map(files, STATIC), _array(files, IDF, "<f2").astype(np.float32)
+    if head.depth or not len(idf) or idf.min() < 0:
+        raise _damaged_map(files, STATIC)
+    return StaticHead(idf, head)
+
+
+def _write_map(file: Path, head: EarlyHead) -> None:
+    parts = [np.array([head.depth]), head.mean, head.scale, head.offset, head.weights.ravel()]
+    file.write_bytes(np.concatenate(parts).astype("<f4").tobytes())
+
+
+def _read_map(files: CheckedFiles, name: str) -> EarlyHead:
+    """Read a map to embeddings; its features are as many as its size tells.
+
+    :raises IndexFolderError: It is damaged.
+    """
+    stored, size = _array(files, name, "<f4").astype(np.float32), _array(files, MEAN, "<f4").size
+    features, rest = divmod(len(stored) - 1 - size, 2 + size)
+    if features < 1 or rest:
+        raise _damaged_map(files, name)
     depth, mean, scale, offset, weights = np.split(stored, np.cumsum([1, features, features, size]))
     return EarlyHead(int(depth[0]), mean, scale, weights.reshape(features, size), offset)
+
+
+def _damaged_map(files: CheckedFiles, name: str) -> IndexFolderError:
+    size = len(files.read(name))
+    return IndexFolderError(f"{files.folder / name} is damaged (it holds {size:,} bytes of no query encoder): {REPAIR}")
 
 
 class Rescoring(NamedTuple):
@@ -196,7 +234,7 @@ def load_rescoring(files: CheckedFiles, encoder: str) -> Rescoring | None:
     """Read what rescoring takes; None where the index carries no embeddings.
 
     :param files: As in `load_statistics`.
-    :param encoder: What encodes queries: `none`, `small` or `full`.
+    :param encoder: What encodes queries: `none`, `static`, `small` or `full`.
     :raises IndexFolderError: A file is missing or damaged.
     """
     try:

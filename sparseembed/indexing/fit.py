@@ -12,11 +12,10 @@ from sparseembed.arrays import Ints, Vectors
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.sampling import stepped_places
 from sparseembed.embedders.adapters import held_out_documents
-from sparseembed.embedders.early import EarlyEncoder
 from sparseembed.embedders.store import EmbeddingStore
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.index.statistics import SIDES, Statistics, further_sides, of_documents
-from sparseembed.indexing.early import FittedEarly, fit_to_sample
+from sparseembed.indexing.encoders import Fitted, fit_to_sample
 from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.indexing.mixing import Asked, ask, choose_mix
 from sparseembed.indexing.passages import PassagedStore
@@ -24,7 +23,7 @@ from sparseembed.indexing.refusal import choices_told
 from sparseembed.indexing.rescoring import choose_rescoring, sentence_embeddings, usual
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
 from sparseembed.progress import track
-from sparseembed.retrieval.rescoring import ENCODERS, FULL, SMALL
+from sparseembed.retrieval.rescoring import ENCODERS, FITTED, FULL
 from sparseembed.sparse.config import AUTO, SparseConfig
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
 from sparseembed.sparse.spaces import SPACES, Backbone, FittedSpace
@@ -78,7 +77,7 @@ def fit(
     sparsifier = Sparsifier(config, fitted.collection, decoder, of_documents(adjustments, head.inputs))
     sample = Sample.of(corpus, filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier)
-    early = fit_to_sample(corpus.name, sample, encoded.documents, embedder) if config.carried else None
+    encoders = fit_to_sample(corpus.name, sample, encoded.documents, embedder) if config.carried else Fitted()
     mix, asked = None, None
     if config.literal and (config.mix == AUTO or config.carried):
         asked = ask(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
@@ -87,7 +86,7 @@ def fit(
             config, mix = config.with_changes(mix=choice.mix), choice.as_dict()
             sparsifier = sparsifier.but(config)
     rescoring = (
-        _rescoring(asked, config, sample, encoded.documents, embedder, centres, early) if config.carried else None
+        _rescoring(asked, config, sample, encoded.documents, embedder, centres, encoders) if config.carried else None
     )
     return Statistics(
         config=config,
@@ -101,7 +100,8 @@ def fit(
         mix=mix,
         centres=centres if config.carried else centres[:, :0],
         rescoring=rescoring,
-        early=early.head if early is not None else None,
+        early=encoders.small,
+        static=encoders.static,
     )
 
 
@@ -112,18 +112,17 @@ def _rescoring(
     store: PassagedStore,
     embedder: TransformerEmbedder,
     centres: Vectors,
-    early: FittedEarly | None,
+    fitted: Fitted,
 ) -> dict[str, Any]:
     """Choose how hits are rescored with each query encoder, as plain values."""
+    encoders = fitted.encoders(embedder)
     if asked is None:  # without literal terms no sentence is searched
-        chosen = {encoder: usual(encoder) for encoder in ENCODERS if encoder != SMALL or early is not None}
+        chosen = {encoder: usual(encoder) for encoder in ENCODERS if encoder not in FITTED or encoder in encoders}
     else:
         queries = {FULL: sentence_embeddings(asked, sample, store, embedder)}
-        if early is not None:
-            queries[SMALL] = EarlyEncoder(embedder, early.head).encode(asked.sentences)
-        fidelity = early.fidelity.cosine if early is not None else 1.0
-        chosen = choose_rescoring(asked, queries, config.weight, sample, store, centres, max(fidelity, 0.0))
-    return choices_told(chosen, asked.sentences if asked is not None else [], early)
+        queries |= {name: encoder.encode(asked.sentences) for name, encoder in encoders.items()}
+        chosen = choose_rescoring(asked, queries, config.weight, sample, store, centres, fitted.fidelity)
+    return choices_told(chosen, asked.sentences if asked is not None else [], fitted)
 
 
 def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Sparsifier:

@@ -1,4 +1,4 @@
-"""Whether a small query encoder may be taken where its user names none: what the manifest says of it.
+"""Whether a fitted query encoder may be taken where its user names none: what the manifest says of it.
 
 It is refused where its embeddings have too little in common with the whole model's, where its first ten hits are less
 like the whole model's than those of words alone are, or where it finds fewer of the collection's own sentences than
@@ -11,37 +11,37 @@ from typing import Any
 import numpy as np
 
 from sparseembed.arrays import Floats
-from sparseembed.indexing.early import FittedEarly
+from sparseembed.indexing.encoders import Fitted
 from sparseembed.indexing.rescoring import RescoringChoice, behind
-from sparseembed.retrieval.rescoring import FULL, NONE, SMALL
+from sparseembed.retrieval.rescoring import FULL, NONE
 
 LEAST_COSINE = 0.5
 """Of its embeddings with the whole model's: below it, less than a quarter of what it says is the whole model's."""
 
 
 def choices_told(
-    chosen: Mapping[str, RescoringChoice], sentences: list[str], early: FittedEarly | None
+    chosen: Mapping[str, RescoringChoice], sentences: list[str], fitted: Fitted
 ) -> dict[str, dict[str, Any]]:
     """Return what a manifest says of query encoders, as plain values.
 
     :param chosen: Query encoder -> what was chosen for it.
     :param sentences: The sentences that it was chosen on.
-    :param early: The small encoder; None where there is none.
+    :param fitted: The encoders that were fitted to the collection.
     """
     short = behind(chosen)
     told = {encoder: choice.as_dict() | {"behind": short[encoder]} for encoder, choice in chosen.items()}
-    if early is None:
-        return told
-    fitted_to = set(early.texts)
+    fitted_to = set(fitted.texts)
     common = set.intersection(*(set(choice.firsts) for choice in chosen.values()))
     fresh = [number for number in sorted(common) if sentences[number] not in fitted_to]
-    small, words = (shared(chosen[encoder], chosen[FULL], fresh) for encoder in (SMALL, NONE))
-    told[SMALL] |= {"depth": early.head.depth, "cosine": early.fidelity.cosine, "texts": len(early.texts)}
-    if len(small):
-        told[SMALL]["overlap"] = {"small": float(small.mean()), "none": float(words.mean()), "sentences": len(small)}
-    refused = refusal(early.fidelity.cosine, small - words, short[NONE].get(SMALL))
-    if refused is not None:
-        told[SMALL]["refused"] = refused
+    for encoder, fidelity in fitted.fidelity.items():
+        own, words = (shared(chosen[each], chosen[FULL], fresh) for each in (encoder, NONE))
+        about = told[encoder]
+        about |= {"depth": fitted.depth(encoder), "cosine": fidelity.cosine, "texts": len(fitted.texts)}
+        if len(own):
+            about["overlap"] = {encoder: float(own.mean()), "none": float(words.mean()), "sentences": len(own)}
+        refused = refusal(fidelity.cosine, own - words, short[NONE].get(encoder))
+        if refused is not None:
+            about["refused"] = refused
     return told
 
 
@@ -58,7 +58,7 @@ def shared(one: RescoringChoice, other: RescoringChoice, sentences: list[int]) -
 
 
 def refusal(cosine: float, nearer: Floats, against_words: Mapping[str, float] | None) -> str | None:
-    """Say why a small query encoder is refused as a default; None where it is not.
+    """Say why a fitted query encoder is refused as a default; None where it is not.
 
     :param cosine: Its embeddings' mean cosine with the whole model's.
     :param nearer: By how much more of the whole model's first ten hits it has than words alone have, for each of some

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparseembed.arrays import Floats, Vectors
+from sparseembed.embedders.early import Fidelity
 from sparseembed.embedders.store import EmbeddingStore, Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.files import digest
@@ -35,7 +36,7 @@ from sparseembed.indexing.mixing import DEPTH, Asked
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
 from sparseembed.retrieval.feedback import neighbour_weights
-from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, SMALL, shares, unit
+from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, shares, unit
 
 WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
 FEEDBACK = WEIGHTS[:7]
@@ -110,7 +111,7 @@ def choose_rescoring(
     sample: Sample,
     store: EmbeddingStore,
     centres: Vectors,
-    fidelity: float = 1.0,
+    fidelity: Mapping[str, Fidelity] = MappingProxyType({}),
 ) -> dict[str, RescoringChoice]:
     """Choose the weights of a collection.
 
@@ -120,7 +121,7 @@ def choose_rescoring(
     :param sample: The documents that were searched.
     :param store: The collection's embeddings.
     :param centres: As in `Statistics`.
-    :param fidelity: Cosine of the small encoder's embeddings with the full one's.
+    :param fidelity: Encoder that was fitted to the collection -> how near its embeddings come to the full one's.
     :return: Query encoder, also `none` -> the choice, the same each time.
     """
     given = {
@@ -137,7 +138,7 @@ def choose_on(
     whose: str,
     queries: Mapping[str, Vectors],
     centre: Vectors,
-    fidelity: float,
+    fidelity: Mapping[str, Fidelity],
     known: Mapping[str, Rescoring] = MappingProxyType({}),
 ) -> dict[str, RescoringChoice]:
     """Choose the weights of a collection on what was found.
@@ -156,14 +157,15 @@ def choose_on(
         note(f"feedback is off: too few of {whose} have several sentences to choose its weight on")
         return {encoder: usual(encoder) for encoder in encoders}
     found: dict[str, RescoringChoice] = {}
-    for encoder in reversed(encoders):  # the small one after the full one
+    for encoder in reversed(encoders):  # those that are fitted after the full one
         stays, each_given = known.get(encoder), given[encoder]
-        weights = [neighbour_weights(each.rows) for each in each_given]
+        weights = [neighbour_weights(each.rows, int((each.scores > 0).sum())) for each in each_given]
         if encoder == NONE:
             cosine, scores = Chosen(0.0, {}), [unit(each.scores) for each in each_given]
         else:
-            set_to = round(found[FULL].cosine.weight * fidelity, 2) if encoder == SMALL and FULL in found else None
-            set_to = stays.weight if stays is not None else set_to
+            set_to = stays.weight if stays is not None else None
+            if set_to is None and encoder in fidelity and FULL in found:
+                set_to = round(found[FULL].cosine.weight * max(fidelity[encoder].cosine, 0.0), 2)
             cosine, scores = _choose_cosine(each_given, queries[encoder], centre, sentences, set_to)
         mixed = partial(_fed_back, scores, weights)
         gains = _gains(each_given, sentences, mixed(FEEDBACK), len(FEEDBACK))

@@ -14,7 +14,6 @@ from sparseembed.arrays import Vectors
 from sparseembed.data.corpus import Corpus
 from sparseembed.data.sampling import even_places
 from sparseembed.embedders.adapters import held_out_documents
-from sparseembed.embedders.early import EarlyEncoder
 from sparseembed.embedders.store import Texts, encode_to_store
 from sparseembed.embedders.transformer import TransformerEmbedder
 from sparseembed.errors import ConfigError, DataError
@@ -22,7 +21,7 @@ from sparseembed.files import cache_folder, digest
 from sparseembed.index.snapshot import Snapshot
 from sparseembed.index.statistics import LAYERS, Rescoring, Statistics, load_rescoring
 from sparseembed.indexing.candidates import candidates_in_index
-from sparseembed.indexing.early import LEAST_TEXTS, TEXTS, FittedEarly, fit_query_encoder, sample_texts
+from sparseembed.indexing.encoders import LEAST_TEXTS, TEXTS, Fitted, fit_query_encoders, sample_texts
 from sparseembed.indexing.fit import sparsifier_of
 from sparseembed.indexing.mixing import LEAST_SENTENCES, SENTENCES, asked_of
 from sparseembed.indexing.refusal import choices_told
@@ -30,7 +29,7 @@ from sparseembed.indexing.rescoring import RescoringChoice, choose_on, usual
 from sparseembed.indexing.sample import Sample
 from sparseembed.pseudo.pairs import Pair
 from sparseembed.pseudo.queries import sentence_pairs
-from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, SMALL, without_embeddings
+from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, without_embeddings
 
 
 def check_layers(layers: int) -> None:
@@ -67,27 +66,26 @@ def fit_small_encoder(
             f"{snapshot.path} has too few texts to fit a query encoder to, {len(texts):,} of at least {LEAST_TEXTS}: "
             "give more with --queries"
         )
-    early = fit_query_encoder(
-        corpus.name, texts, embedder.early(texts, layers), layers, place.folder("query", "titles"), embedder
-    )
-    chosen, sentences = _chosen(snapshot, statistics, sample, early, stay, embedder, place)
-    told = choices_told(chosen, sentences, early)
+    folder = place.folder("query", "titles")
+    fitted = fit_query_encoders(corpus.name, texts, embedder.early(texts, layers), layers, folder, sample, embedder)
+    chosen, sentences = _chosen(snapshot, statistics, sample, fitted, stay, embedder, place)
+    told = choices_told(chosen, sentences, fitted)
     before = statistics.rescoring or {}
-    kept = {encoder: before[encoder] | {"behind": told[encoder]["behind"]} for encoder in (NONE, FULL)}
-    rescoring = {encoder: kept.get(encoder, told[SMALL]) for encoder in ENCODERS}
-    return replace(statistics, early=early.head, rescoring=rescoring)
+    for encoder in (NONE, FULL):
+        told[encoder] = before[encoder] | {"behind": told[encoder]["behind"]}
+    return replace(statistics, early=fitted.small, static=fitted.static, rescoring=told)
 
 
 def _chosen(
     snapshot: Snapshot,
     statistics: Statistics,
     sample: Sample,
-    early: FittedEarly,
+    fitted: Fitted,
     stay: dict[str, Rescoring],
     embedder: TransformerEmbedder,
     place: "_Place",
 ) -> tuple[dict[str, RescoringChoice], list[str]]:
-    """Choose how the small encoder rescores, the others staying as they are; also return the sentences."""
+    """Choose how the fitted encoders rescore, the others staying as they are; also return the sentences."""
     pairs: dict[int, Pair] = {}
     if statistics.config.literal:  # without literal terms no sentence is searched
         pairs = sentence_pairs(sample.documents, SENTENCES, sample.asked)
@@ -97,7 +95,7 @@ def _chosen(
     sentences = [pair.query for pair in taken.values()]
     rests = place.encode("rests", [pair.positive for pair in taken.values()], "document")
     queries = {
-        SMALL: EarlyEncoder(embedder, early.head).encode(sentences),
+        **{name: encoder.encode(sentences) for name, encoder in fitted.encoders(embedder).items()},
         FULL: place.encode("sentences", sentences, "query"),
     }
     sparsifier = sparsifier_of(statistics, embedder)
@@ -106,8 +104,7 @@ def _chosen(
         for encoder in ENCODERS
     }
     whose = asked_of(snapshot.manifest.corpus["name"], sample)
-    fidelity = max(early.fidelity.cosine, 0.0)
-    chosen = choose_on(given, len(sentences), whose, queries, statistics.centres[1], fidelity, stay)
+    chosen = choose_on(given, len(sentences), whose, queries, statistics.centres[1], fitted.fidelity, stay)
     return chosen, sentences
 
 

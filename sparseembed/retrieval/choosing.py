@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparseembed.errors import ConfigError
 from sparseembed.index.snapshot import Snapshot
-from sparseembed.retrieval.rescoring import ENCODERS, NONE, SMALL, Rescorer, without_embeddings
+from sparseembed.retrieval.rescoring import ENCODERS, FITTED, NONE, Rescorer, without_embeddings
 
 if TYPE_CHECKING:
     from sparseembed.embedders.transformer import TransformerEmbedder
@@ -19,7 +19,7 @@ TIMES = 5  # encodings that a time is the least of
 class Choice(NamedTuple):
     """A query encoder and what speaks for it.
 
-    :param encoder: `none`, `small` or `full`.
+    :param encoder: `none`, `static`, `small` or `full`.
     :param milliseconds: What a query took, for each encoder that was timed here.
     :param why: A reason for people.
     """
@@ -32,7 +32,7 @@ class Choice(NamedTuple):
 class Measured(NamedTuple):
     """What a query encoder brings in an index, and what it costs here.
 
-    :param encoder: `none`, `small` or `full`.
+    :param encoder: `none`, `static`, `small` or `full`.
     :param found: nDCG@10, with feedback, on the collection's own sentences, each of which asks for the document that it
         was taken out of; None where there were too few.
     :param milliseconds: What encoding a query takes on this machine.
@@ -54,7 +54,7 @@ def measured_encoders(snapshot: Snapshot, embedder: Callable[[], "TransformerEmb
     :raises IndexFolderError: The index carries no embeddings.
     """
     told = _told(snapshot)
-    known = [encoder for encoder in ENCODERS if encoder in told and (encoder != SMALL or "depth" in told[encoder])]
+    known = [encoder for encoder in ENCODERS if encoder in told and (encoder not in FITTED or "depth" in told[encoder])]
     times = {NONE: 0.0}
     for encoder in known:
         if encoder != NONE:
@@ -95,9 +95,8 @@ def choose_encoder(
     chosen = next((encoder for encoder in within if _enough(told, encoder, within)), within[-1])
     times = ", ".join(f"{encoder} {time:.1f} ms" for encoder, time in took.items())
     limit = "" if budget is None else f" within {budget:g} ms"
-    why, reason = refused(told, SMALL), ""
-    if why is not None:
-        reason = f"; the small one is refused, for {why}"
+    reasons = {encoder: why for encoder in FITTED if (why := refused(told, encoder)) is not None}
+    reason = "".join(f"; the {encoder} one is refused, for {why}" for encoder, why in reasons.items())
     return Choice(
         chosen, took, f"the cheapest that finds as many of the collection's sentences as any{limit} ({times}){reason}"
     )

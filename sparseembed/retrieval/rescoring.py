@@ -23,12 +23,16 @@ from sparseembed.retrieval.feedback import load, neighbour_weights
 from sparseembed.retrieval.nearest import Nearest
 
 if TYPE_CHECKING:
+    from sparseembed.alignment.static import StaticEncoder
     from sparseembed.embedders.transformer import TransformerEmbedder
     from sparseembed.index.selection import Selection
 
-NONE, SMALL, FULL = "none", "small", "full"
-ENCODERS = (NONE, SMALL, FULL)
+NONE, STATIC, SMALL, FULL = "none", "static", "small", "full"
+ENCODERS = (NONE, STATIC, SMALL, FULL)
 """What encodes queries, by what it costs."""
+
+FITTED = (STATIC, SMALL)
+"""Those that are fitted to a collection."""
 
 CANDIDATES = 100
 """Hits that are rescored where the user names no number."""
@@ -124,13 +128,13 @@ class Rescorer:
 
         :param snapshot: The commit.
         :param candidates: Hits that are rescored.
-        :param encoder: What encodes queries: `none`; `full`, the whole embedder; or `small`, its first layers and a map
-            that was fitted to the collection.
+        :param encoder: What encodes queries: `none`; `full`, the whole embedder; `small`, its first layers and a map
+            that was fitted to the collection; or `static`, vectors of its tokens and such a map.
         :param feedback: Whether the candidates most like a candidate count for it.
         :param embedder: The index's embedder, which reads queries; not needed without an encoder.
         :param warm: Whether the first query begins to load, in the background, what makes later feedback fast.
         :raises ConfigError: There are to be fewer than one candidates; unknown encoder.
-        :raises IndexFolderError: The index carries no embeddings, or no small query encoder.
+        :raises IndexFolderError: The index carries no embeddings, or no such query encoder.
         """
         if encoder not in ENCODERS:
             raise ConfigError(f"unknown query encoder {encoder!r}: query encoders are {', '.join(ENCODERS)}")
@@ -153,20 +157,23 @@ class Rescorer:
 
     def _query_encoder(
         self, encoder: str, embedder: "TransformerEmbedder | None"
-    ) -> "TransformerEmbedder | EarlyEncoder | None":
+    ) -> "TransformerEmbedder | EarlyEncoder | StaticEncoder | None":
         if encoder == NONE or embedder is None:
             return None
         if encoder == FULL:
             return embedder
-        from sparseembed.index.statistics import load_early
+        from sparseembed.alignment.static import StaticEncoder
+        from sparseembed.index.statistics import load_early, load_static
 
-        head = load_early(self._snapshot.statistics_files)
-        if head is None:
-            raise IndexFolderError(
-                f"{self._snapshot.path} has no small query encoder, which takes some dozens of texts to be fitted to: "
-                "take the full one, or fit it with sparseembed fit-query-encoder"
-            )
-        return EarlyEncoder(embedder, head)
+        files = self._snapshot.statistics_files
+        if encoder == STATIC and (static := load_static(files)) is not None:
+            return StaticEncoder(embedder, static)
+        if encoder == SMALL and (early := load_early(files)) is not None:
+            return EarlyEncoder(embedder, early)
+        raise IndexFolderError(
+            f"{self._snapshot.path} has no {encoder} query encoder, which takes some dozens of texts to be fitted to: "
+            "take the full one, or fit it with sparseembed fit-query-encoder"
+        )
 
     def encode(self, texts: Sequence[str]) -> list[Vectors | None]:
         """Embed queries: one call for all of them.
@@ -280,5 +287,5 @@ class Rescorer:
         terms, embedding = (unit(sparse), nothing) if cosine is None else shares(sparse, cosine, self.weight)
         if not self.feedback:
             return _Parts(terms, embedding, nothing, cosine, None)
-        weights, kept = neighbour_weights(rows, self._warm), 1 - self.feedback
+        weights, kept = neighbour_weights(rows, int((sparse > 0).sum()), self._warm), 1 - self.feedback
         return _Parts(kept * terms, kept * embedding, self.feedback * (weights @ (terms + embedding)), cosine, weights)

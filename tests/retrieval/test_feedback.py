@@ -30,45 +30,52 @@ def some_rows(count, dimension, seed):
     return rows
 
 
-def plain_means(rows, scores):
-    """Return the mean score of each row's five nearest others, by a softmax of their cosines at temperature .1."""
+def plain_means(rows, scores, among):
+    """Return the mean score of each row's five nearest others of the first ones, by a softmax of their cosines."""
     means = []
     for place, row in enumerate(rows):
         near = {
             other: row @ rows[other] / max(np.linalg.norm(row) * np.linalg.norm(rows[other]), 1e-30)
-            for other in range(len(rows))
+            for other in range(among)
             if other != place
         }
-        least = sorted(near.values(), reverse=True)[:5][-1]
+        least = sorted(near.values(), reverse=True)[: min(5, among - 1)][-1]
         weights = {other: np.exp(10 * value) for other, value in near.items() if value >= least - 1e-12}
         means.append(sum(weight * scores[other] for other, weight in weights.items()) / sum(weights.values()))
     return np.array(means)
 
 
 @pytest.mark.usefixtures("way")
-@given(st.integers(0, 12), st.integers(2, 40), st.integers(0, 10**6))
-def test_neighbour_weights_are_those_of_plain_loops_in_any_order(count, dimension, seed):
-    rows = some_rows(count, dimension, seed)
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(2, 40), st.integers(0, 10**6))
+@example(7, 2, 3, 0)  # one neighbour for each hit, two for the others
+def test_neighbour_weights_are_those_of_plain_loops_in_any_order(count, hits, dimension, seed):
+    rows, hits = some_rows(count, dimension, seed), min(hits, count)
+    among = hits if hits > 1 else count  # one hit has no neighbour: then all may be
     chance = np.random.default_rng(seed + 1)
-    weights = neighbour_weights(rows)
+    weights = neighbour_weights(rows, hits)
     scores = chance.random(count)
     if count > 1:
         assert not np.diagonal(weights).any()
+        assert not weights[:, among:].any()
         np.testing.assert_allclose(weights.sum(axis=1), 1)
-        np.testing.assert_allclose(weights @ scores, plain_means(rows.astype(np.float64), scores), atol=1e-6)
-    order = chance.permutation(count)
-    np.testing.assert_allclose(neighbour_weights(rows[order]), weights[np.ix_(order, order)], rtol=1e-12)
+        means = plain_means(rows.astype(np.float64), scores, among)
+        np.testing.assert_allclose(weights @ scores, means, atol=1e-6)
+    order = np.concatenate([chance.permutation(among), among + chance.permutation(count - among)]).astype(int)
+    np.testing.assert_allclose(neighbour_weights(rows[order], hits), weights[np.ix_(order, order)], rtol=1e-12)
+    np.testing.assert_array_equal(neighbour_weights(rows), neighbour_weights(rows, count))
     assert neighbour_weights(rows[:1]).tolist() == [[1.0]] * min(count, 1)
 
 
-@given(st.integers(2, 130), st.integers(1, 700), st.integers(1, 127), st.integers(0, 10**6))
-@example(2, 1, 1, 0)
-@example(100, 576, 127, 0)
-@example(12, 2, 1, 3)  # few directions: ties everywhere
-def test_the_kernel_finds_what_numpy_finds_to_the_last_bit(count, dimension, largest, seed):
+@given(st.integers(2, 130), st.integers(0, 130), st.integers(1, 700), st.integers(1, 127), st.integers(0, 10**6))
+@example(2, 0, 1, 1, 0)
+@example(200, 100, 576, 127, 0)
+@example(12, 0, 2, 1, 3)  # few directions: ties everywhere
+@example(12, 9, 2, 1, 3)
+def test_the_kernel_finds_what_numpy_finds_to_the_last_bit(count, others, dimension, largest, seed):
+    among = max(2, count - others)
     rows = np.clip(some_rows(count, dimension, seed), -largest, largest)
     for given_rows in (rows, rows[::-1], np.asfortranarray(rows), rows[:, ::2]):
-        for wanted, found in zip(neighbours(given_rows), compiled_neighbours(given_rows), strict=True):
+        for wanted, found in zip(neighbours(given_rows, among), compiled_neighbours(given_rows, among), strict=True):
             assert wanted.dtype == found.dtype
             np.testing.assert_array_equal(found, wanted)
 
@@ -76,9 +83,10 @@ def test_the_kernel_finds_what_numpy_finds_to_the_last_bit(count, dimension, lar
 def test_all_that_are_just_as_near_count():
     for rows in (np.zeros((9, 4), np.int8), np.full((9, 4), -127, np.int8)):
         for find in (neighbours, compiled_neighbours):
-            places, gaps = find(rows)
+            places, gaps = find(rows, 9)
             assert places.tolist() == [place for place in range(81) if place % 10]
             assert not gaps.any()
+            assert find(rows, 2)[0].tolist() == [1, 9] + [place for row in range(18, 81, 9) for place in (row, row + 1)]
 
 
 @pytest.mark.parametrize(("count", "length"), [(0, 8), (1, 576), (100, 576), (181, 100), (400, 64), (7, 5000)])
