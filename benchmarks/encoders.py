@@ -37,10 +37,12 @@ SYSTEMS = {
     "fusion weighted-feedback": ("fusion + feedback", 0, True),
     "sparse one-index": ("one index", 1, False),
     "sparse one-index-feedback": ("+ feedback", 1, False),
+    "sparse one-index-static": ("+ static encoder", 1, False),
     "sparse one-index-small": ("+ small encoder", 1, True),
     "sparse one-index-full": ("+ full encoder", 1, True),
     "sparse one-index-pieces": ("pieces", 2, False),
     "sparse one-index-pieces-feedback": ("pieces + feedback", 2, False),
+    "sparse one-index-pieces-static": ("pieces + static encoder", 2, False),
     "sparse one-index-pieces-small": ("pieces + small encoder", 2, True),
     "sparse one-index-pieces-full": ("pieces + full encoder", 2, True),
 }

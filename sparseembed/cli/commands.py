@@ -30,9 +30,7 @@ COMMANDS = {
     "pull": Command("pull", "copy an index or an adapter from s3://, gs://, hf:// or another URL"),
     "serve": Command("serve", "answer searches over HTTP, on a page, and as tools for agents"),
     "demo": Command("demo", "try it on a built-in collection: type queries, see hits"),
-    "fit-query-encoder": Command(
-        "fit_query_encoder", "fit an index's small query encoder anew, also to queries of yours"
-    ),
+    "fit-query-encoder": Command("fit_query_encoder", "fit an index's query encoders anew, also to queries of yours"),
     "query-encoders": Command(
         "query_encoders", "show what each query encoder of an index brings, and how long it takes here"
     ),

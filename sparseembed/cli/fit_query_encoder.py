@@ -1,4 +1,4 @@
-"""`sparseembed fit-query-encoder`: the small query encoder of an index, fitted anew."""
+"""`sparseembed fit-query-encoder`: the static and the small query encoder of an index, fitted anew."""
 
 import argparse
 import sys
@@ -10,15 +10,16 @@ from sparseembed.cli.options import add_naming_options, named_embedder
 from sparseembed.errors import DataError
 
 DESCRIPTION = """\
-Fit the small query encoder of an index, which `search --encoder small` uses: the first layers of the index's embedder,
-and a map to what the whole of it makes of a query. It is fitted to titles and sentences of the index's own texts, and
-to further queries where there are any; no judgement is needed, and no document is encoded again. Who opens the index
-sees the new encoder or the former one. Words, impacts and the weights of other encoders stay.
+Fit the query encoders of an index that stand for the whole embedder: static (vectors of a query's tokens, no layer is
+run) and small (the embedder's first layers), each with a map to what the whole of it makes of a query. They are fitted
+to titles and sentences of the index's own texts, and to further queries where there are any; no judgement is needed,
+and no document is encoded again. Who opens the index sees the new encoders or the former ones. Words, impacts and the
+weights of other encoders stay.
 
-What is told: its embeddings' mean cosine with the whole embedder's, on texts that it was not fitted to; how many of the
-first ten hits it has in common with the whole embedder, after rescoring, for sentences of the documents; and how well
-each encoder finds the documents of these sentences. Where it is too far from the whole embedder, it is refused: `auto`
-does not take it, and `--encoder small` says so.
+What is told of each: its embeddings' mean cosine with the whole embedder's, on texts that it was not fitted to; how
+many of the first ten hits it has in common with the whole embedder, after rescoring, for sentences of the documents;
+and how well it finds the documents of these sentences. Where it is too far from the whole embedder, it is refused:
+`auto` does not take it, and `--encoder` with its name says so.
 """
 EPILOG = """\
 examples:
@@ -37,44 +38,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queries",
         metavar="FILE",
-        help="queries to fit it to beside the index's texts: one a line, or BEIR's queries.jsonl; of many an even "
+        help="queries to fit them to beside the index's texts: one a line, or BEIR's queries.jsonl; of many an even "
         "sample of 2,048 is taken",
     )
     parser.add_argument(
-        "--layers", type=int, default=DEPTH, metavar="N", help=f"layers of the embedder that it runs (default: {DEPTH})"
+        "--layers", type=int, default=DEPTH, metavar="N", help=f"layers that small runs (default: {DEPTH})"
     )
     add_naming_options(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Fit the encoder, and say what came of it."""
+    """Fit the encoders, and say what came of them."""
     from sparseembed.indexing.update import Index
+    from sparseembed.retrieval.rescoring import FITTED
 
     queries = _read(Path(options.queries)) if options.queries else []
-    manifest = Index(options.index, named_embedder(options)).fit_query_encoder(queries, options.layers)
-    sys.stdout.write("".join(f"{name:<34}{value}\n" for name, value in _told(manifest.rescoring or {})))
+    rescoring = Index(options.index, named_embedder(options)).fit_query_encoder(queries, options.layers).rescoring or {}
+    for encoder in FITTED:
+        sys.stdout.write(f"{encoder}\n")
+        sys.stdout.write("".join(f"  {name:<34}{value}\n" for name, value in _told(rescoring, encoder)))
 
 
-def _told(rescoring: Mapping[str, Any]) -> list[tuple[str, str]]:
-    small = rescoring["small"]
+def _told(rescoring: Mapping[str, Any], encoder: str) -> list[tuple[str, str]]:
+    own = rescoring[encoder]
     rows = [
-        ("layers", str(small["depth"])),
-        ("texts that it was fitted to", f"{small['texts']:,}"),
-        ("cosine with the whole embedder", f"{small['cosine']:.3f}"),
+        ("layers", str(own["depth"])),
+        ("texts that it was fitted to", f"{own['texts']:,}"),
+        ("cosine with the whole embedder", f"{own['cosine']:.3f}"),
     ]
-    overlap = small.get("overlap")
+    overlap = own.get("overlap")
     if overlap:
         of = f"on {overlap['sentences']:,} sentences"
-        shares = f"{10 * overlap['small']:.1f} of 10; of words alone {10 * overlap['none']:.1f}"
+        shares = f"{10 * overlap[encoder]:.1f} of 10; of words alone {10 * overlap['none']:.1f}"
         rows.append(("first hits in common with it", f"{shares} ({of})"))
     ahead = rescoring["none"]["behind"]
-    if "small" in ahead and "full" in ahead:
+    if encoder in ahead and "full" in ahead:
         gains = ", ".join(
-            f"{name} {ahead[name]['by']:+.3f} (± {ahead[name]['error']:.3f})" for name in ("small", "full")
+            f"{name} {ahead[name]['by']:+.3f} (± {ahead[name]['error']:.3f})" for name in (encoder, "full")
         )
         rows.append(("nDCG@10 of sentences over words", gains))
-    rows.append(("weight beside words", f"{small['weight']:g}"))
-    refused = small.get("refused")
+    rows.append(("weight beside words", f"{own['weight']:g}"))
+    refused = own.get("refused")
     rows.append(("refused as a default", f"yes, for {refused}" if refused else "no"))
     return rows
 

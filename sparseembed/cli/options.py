@@ -209,8 +209,9 @@ def add_rescoring_options(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         metavar="E",
         help="what encodes queries: none; full, the whole embedder; small, its first layers and a map fitted to the "
-        "collection (see fit-query-encoder), in a sixth of the time; or auto, the cheapest that the collection's own "
-        "sentences say is enough, with feedback (default: full with --rescore, else none)",
+        "collection (see fit-query-encoder), in a sixth of the time; static, vectors of the query's words and such a "
+        "map, without running the model; or auto, the cheapest that the collection's own sentences say is enough, with "
+        "feedback (default: full with --rescore, else none)",
     )
     group.add_argument(
         "--budget", type=float, metavar="MS", help="milliseconds that encoding a query may take, for --encoder auto"

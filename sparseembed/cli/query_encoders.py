@@ -7,11 +7,11 @@ import sys
 from sparseembed.cli.options import add_naming_options, named_embedder
 
 DESCRIPTION = """\
-Show what may read the queries of an index: none, which leaves them words; small, the first layers of the index's
-embedder; full, the whole of it. For each: how well it finds the documents that some of the collection's own sentences
-were taken out of, with feedback, measured when the index was fitted; and how long a query takes on this machine,
-measured now. The last line is what `--encoder auto` takes. No judgement is behind these figures: they compare encoders,
-and say nothing of your users' queries.
+Show what may read the queries of an index: none, which leaves them words; static, vectors of their tokens, for which no
+layer of the model is run; small, the first layers of the index's embedder; full, the whole of it. For each: how well it
+finds the documents that some of the collection's own sentences were taken out of, with feedback, measured when the
+index was fitted; and how long a query takes on this machine, measured now. The last line is what `--encoder auto`
+takes. No judgement is behind these figures: they compare encoders, and say nothing of your users' queries.
 """
 EPILOG = """\
 examples:
@@ -52,6 +52,6 @@ def run(options: argparse.Namespace) -> None:
     for each in encoders:
         found = "unknown" if each.found is None else f"{each.found:.3f}"
         told = f"  refused as a default, for {each.refused}" if each.refused else ""
-        lines.append(f"{each.encoder:<15}{found:>20}{each.milliseconds:>12.1f}{told}")
+        lines.append(f"{each.encoder:<15}{found:>20}{each.milliseconds:>12.2f}{told}")
     lines.append(f"auto takes {choice.encoder}: {choice.why}")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -21,7 +21,7 @@ from sparseembed.indexing.build import BuiltIndex, build_index
 from sparseembed.progress import note
 from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded
-from sparseembed.retrieval.rescoring import CANDIDATES, FULL, NONE, SMALL, unit
+from sparseembed.retrieval.rescoring import CANDIDATES, FULL, NONE, SMALL, STATIC, unit
 from sparseembed.retrieval.searcher import Searcher
 from sparseembed.sparse.bm25 import K1, B
 
@@ -261,10 +261,14 @@ SYSTEMS: dict[tuple[str, str], Callable[[Bench], Row | None]] = {
     ("sparse", "one-index"): lambda bench: sparse(bench, "one-index", "word"),
     ("sparse", "one-index-pieces"): lambda bench: sparse(bench, "one-index-pieces", "word+folded"),
     ("sparse", "one-index-feedback"): lambda bench: rescored(bench, "one-index-feedback", "word", NONE),
+    ("sparse", "one-index-static"): lambda bench: rescored(bench, "one-index-static", "word", STATIC),
     ("sparse", "one-index-small"): lambda bench: rescored(bench, "one-index-small", "word", SMALL),
     ("sparse", "one-index-full"): lambda bench: rescored(bench, "one-index-full", "word", FULL),
     ("sparse", "one-index-pieces-feedback"): lambda bench: rescored(
         bench, "one-index-pieces-feedback", "word+folded", NONE
+    ),
+    ("sparse", "one-index-pieces-static"): lambda bench: rescored(
+        bench, "one-index-pieces-static", "word+folded", STATIC
     ),
     ("sparse", "one-index-pieces-small"): lambda bench: rescored(bench, "one-index-pieces-small", "word+folded", SMALL),
     ("sparse", "one-index-pieces-full"): lambda bench: rescored(bench, "one-index-pieces-full", "word+folded", FULL),

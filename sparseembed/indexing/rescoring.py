@@ -165,7 +165,7 @@ def choose_on(
         else:
             set_to = stays.weight if stays is not None else None
             if set_to is None and encoder in fidelity and FULL in found:
-                set_to = round(found[FULL].cosine.weight * max(fidelity[encoder].cosine, 0.0), 2)
+                set_to = round(found[FULL].cosine.weight * max(fidelity[encoder].cosine, 0.0) ** 2, 2)
             cosine, scores = _choose_cosine(each_given, queries[encoder], centre, sentences, set_to)
         mixed = partial(_fed_back, scores, weights)
         gains = _gains(each_given, sentences, mixed(FEEDBACK), len(FEEDBACK))

@@ -15,7 +15,7 @@ from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.snapshot import Snapshot
 from sparseembed.indexing.change import Change, encode_added
 from sparseembed.indexing.drift import Drift
-from sparseembed.indexing.small import check_layers, fit_small_encoder
+from sparseembed.indexing.refitting import check_layers, fit_index_encoders
 from sparseembed.progress import note
 from sparseembed.retrieval.embedder import Named, matching_embedder
 from sparseembed.retrieval.rescoring import without_embeddings
@@ -136,13 +136,13 @@ class Index:
         return manifest
 
     def fit_query_encoder(self, queries: Sequence[str] = (), layers: int = DEPTH) -> Manifest:
-        """Fit the small query encoder to what the index holds now, in the place of the one that it has, if any.
+        """Fit the static and the small query encoder to what the index holds now, in the place of those that it has.
 
-        Nothing else changes: words, impacts and the weights of other query encoders stay. `manifest.rescoring["small"]`
-        says how near it comes to the whole embedder, and whether it is refused where no encoder is named.
+        Nothing else changes: words, impacts and the weights of other query encoders stay. `manifest.rescoring` says of
+        each how near it comes to the whole embedder, and whether it is refused where no encoder is named.
 
-        :param queries: Further texts to fit it to, such as queries that users asked; an even sample of 2,048 at most.
-        :param layers: Layers of the embedder that it runs.
+        :param queries: Further texts to fit them to, such as queries that users asked; an even sample of 2,048 at most.
+        :param layers: Layers of the embedder that the small one runs.
         :return: The manifest of the new commit.
         :raises ConfigError: `layers` is out of range.
         :raises DataError: The texts are too few.
@@ -151,13 +151,13 @@ class Index:
             writes to the index.
         """
         check_layers(layers)
-        with Change(self.path, "a query encoder") as change:
+        with Change(self.path, "query encoders") as change:
             if change.manifest.rescoring is None:
                 raise without_embeddings(self.path)
             embedder = matching_embedder(change.manifest, self._embedder)
-            statistics = fit_small_encoder(change.snapshot, change.corpus(), embedder, queries, layers)
+            statistics = fit_index_encoders(change.snapshot, change.corpus(), embedder, queries, layers)
             manifest = change.publish_statistics(statistics)
-        note(f"fitted the small query encoder of {self.path}")
+        note(f"fitted the query encoders of {self.path}")
         return manifest
 
     def __enter__(self) -> Self:

@@ -46,7 +46,7 @@ class Reading(NamedTuple):
 
         :param snapshot: The commit.
         :param warm: Whether the first query begins to load, in the background, what makes later ones fast.
-        :raises IndexFolderError: The commit carries no embeddings, or no small query encoder.
+        :raises IndexFolderError: The commit carries no embeddings, or no such query encoder.
         """
         if not self.rescore:
             return None

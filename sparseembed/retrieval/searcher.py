@@ -179,7 +179,8 @@ class Searcher:
             documents nearest to the query beside them; 0 for none, or where an encoder or feedback is asked for 100,
             which is a good number.
         :param encoder: What encodes queries for it: `none`; `full`, the whole embedder; `small`, its first layers and a
-            map that was fitted to the collection, in a sixth of the time; or `auto`, the cheapest of them that the
+            map that was fitted to the collection, in a sixth of the time; `static`, vectors of the query's tokens and
+            such a map, for which neither torch nor the model is loaded; or `auto`, the cheapest of them that the
             collection's own sentences say is enough, with feedback. None is `full` with `rescore`, else `none`.
         :param feedback: Whether the hits most like a hit count for it, by the embeddings of documents: no model call.
             As much as was chosen for the collection, which may be not at all (`manifest.rescoring` says why).

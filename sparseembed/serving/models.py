@@ -68,7 +68,7 @@ class Asked(Strict):
     expand: int | None = Field(
         None, ge=0, description="Aligned terms added to the query: 0, or as many as the server was started with."
     )
-    encoder: Literal["none", "small", "full", "auto"] | None = Field(
+    encoder: Literal["none", "static", "small", "full", "auto"] | None = Field(
         None, description="What encodes the query to rescore hits: `none`, or what the server was started with."
     )
     feedback: bool | None = Field(None, description="Whether hits like a hit count for it. Needs no model.")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_mixing import corpus_of, parts_of
 
+from sparseembed.embedders.early import Fidelity
 from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.indexing import candidates as candidates_module
@@ -72,25 +73,26 @@ def plain_curves(asked, mix, sample, store, embedder, centres, candidates, chose
 
         for weight, each in gains.items():
             each.append(gain(mixed(weight)))
-        own, near = mixed(chosen), neighbours_of(rows, best)
+        own, near = mixed(chosen), neighbours_of(rows, best, list(scores))
         for weight, each in fed.items():
             each.append(gain({row: (1 - weight) * own[row] + weight * near(row, own) for row in best}))
     return [{weight: sum(each) / len(each) for weight, each in curve.items()} for curve in (gains, fed)]
 
 
-def neighbours_of(rows, best):
-    """Return what gives a candidate the weighted mean of its five nearest candidates' scores."""
+def neighbours_of(rows, best, hits):
+    """Return what gives a candidate the weighted mean of the scores of the five hits by terms nearest to it."""
+    hits = hits if len(hits) > 1 else best
 
     def cosine(one, other):
         return rows[one] @ rows[other] / np.linalg.norm(rows[one]) / np.linalg.norm(rows[other])
 
     def near(row, scores):
-        found = sorted((cosine(row, other) for other in best if other != row), reverse=True)[:5]
+        found = sorted((cosine(row, other) for other in hits if other != row), reverse=True)[: min(5, len(hits) - 1)]
         if not found:
             return scores[row]
         weights = {
             other: math.exp(10 * cosine(row, other))
-            for other in best
+            for other in hits
             if other != row and cosine(row, other) >= found[-1] - 1e-12
         }
         return sum(weight * scores[other] for other, weight in weights.items()) / sum(weights.values())
@@ -191,17 +193,20 @@ def test_sentences_whose_documents_are_no_candidates_choose_nothing(tiny_embedde
     assert found["full"].cosine.weight == 0.5  # the usual one
 
 
-def test_a_small_encoder_has_the_weight_of_the_full_one_times_its_fidelity(tiny_embedder):
+def test_fitted_encoders_have_the_weight_of_the_full_one_times_the_square_of_their_cosine(tiny_embedder):
     embedder = tiny_embedder(pooling="mean")
     parts = parts_of(corpus_of(60), embedder, SparseConfig(k=20))
     _, sample, _, store, *_ = parts
     asked = ask(*parts)
     queries = sentence_embeddings(asked, sample, store, embedder)
     centres = np.stack([store.matrix().mean(axis=0)] * 2)
-    found = choose_rescoring(asked, {"small": queries, "full": queries}, 0.5, sample, store, centres, 0.5)
-    assert list(found) == ["none", "small", "full"]
-    assert found["small"].cosine.curve == found["full"].cosine.curve
-    assert found["small"].cosine.weight == round(found["full"].cosine.weight / 2, 2) > 0
+    near = {"static": Fidelity(9, -0.5), "small": Fidelity(9, 0.5)}
+    given = {"static": queries, "small": queries, "full": queries}
+    found = choose_rescoring(asked, given, 0.5, sample, store, centres, near)
+    assert list(found) == ["none", "static", "small", "full"]
+    assert found["static"].cosine.curve == found["small"].cosine.curve == found["full"].cosine.curve
+    assert found["small"].cosine.weight == round(found["full"].cosine.weight / 4, 2) > 0
+    assert found["static"].cosine.weight == 0
 
 
 def test_agreement_is_large_where_like_texts_score_alike():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from sparseembed import Searcher, build_index
+from sparseembed.alignment.head import decoding_head
 from sparseembed.cli import main
 from sparseembed.data.corpus import Corpus, Document
 from sparseembed.engines.base import Hit
@@ -18,9 +19,9 @@ from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines, eight_bits
 from sparseembed.index.segment.format import EMBEDDINGS, ROWS
 from sparseembed.index.snapshot import open_snapshot
-from sparseembed.index.statistics import load_early, load_rescoring
+from sparseembed.index.statistics import load_early, load_rescoring, load_static
 from sparseembed.index.verify import verify_index
-from sparseembed.indexing import early, fit, rescoring
+from sparseembed.indexing import encoders, fit, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval import choosing
@@ -71,12 +72,14 @@ def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False
         hits = searcher.search(query, max(candidates, k))
     snapshot = open_snapshot(path)
     fitted = load_rescoring(snapshot.statistics_files, encoder)
-    head = load_early(snapshot.statistics_files)
+    head, static = load_early(snapshot.statistics_files), load_static(snapshot.statistics_files)
     snapshot.close()
     best, rest = hits[:candidates], hits[candidates:]
     if encoder != "none" and query:
         if encoder == "full":
             vector = embedder.encode([query], "query")[0]
+        elif encoder == "static":
+            vector = plain_static(embedder, query, static)
         else:
             features = embedder.early([query], head.depth)[0].astype(np.float64)
             vector = (features - head.mean) / head.scale @ head.weights + head.offset
@@ -91,9 +94,20 @@ def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False
         total = np.array([hit.score for hit in best]) / max(1, *(hit.score for hit in best))
         total = (1 - fitted.weight) * total + fitted.weight * unit([cosine(row, asked) for row in rows])
     if feedback and fitted.feedback and len(best) > 1:
-        total = (1 - fitted.feedback) * total + fitted.feedback * neighbours(rows, total)
+        hits = sum(hit.score > 0 for hit in best)
+        total = (1 - fitted.feedback) * total + fitted.feedback * neighbours(rows, total, hits)
     order = sorted(range(len(best)), key=lambda row: (-round(total[row], 6), best[row].id))
     return [(best[row].id, total[row]) for row in order][:k] + [(hit.id, None) for hit in rest][: max(0, k - len(best))]
+
+
+def plain_static(embedder, query, static):
+    """Embed a query by the rows of its tokens, one token at a time."""
+    tokens = embedder.tokenizer.encode(f" {query.strip()}", add_special_tokens=False).ids
+    matrix, head = decoding_head(embedder).matrix.astype(np.float64), static.head
+    total = (
+        sum(static.idf[token] * matrix[token] for token in tokens) / sum(static.idf[token] for token in tokens) ** 0.5
+    )
+    return (total - head.mean) / head.scale @ head.weights + head.offset
 
 
 def nearest(path, asked, count):
@@ -125,12 +139,13 @@ def unit(scores):
     return (scores - scores.min()) / spread if spread else scores * 0
 
 
-def neighbours(rows, scores):
-    """Return the mean score of each row's five nearest others, by a softmax of their cosines at temperature .1."""
+def neighbours(rows, scores, hits):
+    """Return the mean score of each row's five nearest hits by terms, by a softmax of their cosines."""
+    hits = hits if hits > 1 else len(rows)
     means = []
     for place, row in enumerate(rows):
-        near = {other: cosine(row, rows[other]) for other in range(len(rows)) if other != place}
-        least = sorted(near.values(), reverse=True)[:5][-1]
+        near = {other: cosine(row, rows[other]) for other in range(hits) if other != place}
+        least = sorted(near.values(), reverse=True)[: min(5, hits - 1)][-1]
         weights = {other: np.exp(10 * value) for other, value in near.items() if value >= least - 1e-12}
         means.append(sum(weight * scores[other] for other, weight in weights.items()) / sum(weights.values()))
     return np.array(means)
@@ -202,32 +217,34 @@ def test_hits_are_those_of_plain_cosines_in_every_engine(embedder, tmp_path, ter
 @JVM
 @silent
 @pytest.mark.parametrize(("terms", "dtype"), [("word", "int8"), ("folded", "int8"), ("word", "float32")])
-def test_a_small_encoder_reads_queries_with_the_first_layers(tiny_embedder, tmp_path, monkeypatch, terms, dtype):
-    monkeypatch.setattr(early, "DEPTH", 1)
+def test_fitted_encoders_read_queries_without_the_whole_model(tiny_embedder, tmp_path, monkeypatch, terms, dtype):
+    monkeypatch.setattr(encoders, "DEPTH", 1)
     embedder = tiny_embedder(dtype=dtype)
     built = build_index(Corpus(documents(80), "eighty"), tmp_path / "index", embedder, terms, k=20)
-    assert built.manifest.rescoring.keys() == {"none", "full", "small"}
-    assert built.manifest.rescoring["small"]["depth"] == 1
-    assert -1 <= built.manifest.rescoring["small"]["cosine"] <= 1
-    with Searcher.open(built.path, rescore=30, encoder="small", embedder=embedder) as searcher:
-        calls = embedder.model_calls
-        for query in QUERIES:
-            found = searcher.search(query, 40)
-            wanted = plainly(built.path, embedder, query, 30, 40, "small")
-            assert [hit.id for hit in found] == [doc_id for doc_id, _ in wanted]
-            for hit in found[:3]:
-                assert searcher.explain(query, hit.id).score == hit.score
-        assert embedder.model_calls == calls  # the whole model was never called
+    assert list(built.manifest.rescoring) == ["none", "static", "small", "full"]
+    assert {name: built.manifest.rescoring[name]["depth"] for name in ("static", "small")} == {"static": 0, "small": 1}
+    for encoder in ("static", "small"):
+        assert -1 <= built.manifest.rescoring[encoder]["cosine"] <= 1
+        with Searcher.open(built.path, rescore=30, encoder=encoder, embedder=embedder) as searcher:
+            calls = embedder.model_calls
+            for query in QUERIES:
+                found = searcher.search(query, 40)
+                wanted = plainly(built.path, embedder, query, 30, 40, encoder)
+                assert [hit.id for hit in found] == [doc_id for doc_id, _ in wanted]
+                for hit in found[:3]:
+                    assert searcher.explain(query, hit.id).score == hit.score
+            assert embedder.model_calls == calls  # the whole model was never called
     Index(built.path, embedder).add(documents(3, first=90))
-    assert Index(built.path, embedder).compact(refit=True).rescoring.keys() == {"none", "full", "small"}
+    assert list(Index(built.path, embedder).compact(refit=True).rescoring) == ["none", "static", "small", "full"]
     assert verify_index(built.path) == []
 
 
 @JVM
 @silent
-def test_an_index_without_a_small_encoder_says_so(path, embedder):
-    with pytest.raises(IndexFolderError, match="has no small query encoder"):
-        Searcher.open(path, rescore=10, encoder="small", embedder=embedder)
+def test_an_index_without_a_fitted_encoder_says_so(path, embedder):
+    for encoder in ("static", "small"):
+        with pytest.raises(IndexFolderError, match=f"has no {encoder} query encoder"):
+            Searcher.open(path, rescore=10, encoder=encoder, embedder=embedder)
 
 
 @JVM
@@ -235,7 +252,7 @@ def test_an_index_without_a_small_encoder_says_so(path, embedder):
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"encoder": "tiny"}, "unknown query encoder 'tiny': query encoders are none, small, full, auto"),
+        ({"encoder": "tiny"}, "unknown query encoder 'tiny': query encoders are none, static, small, full, auto"),
         (
             {"encoder": "none", "rescore": 9},
             "there is nothing to rescore hits by: ask for a query encoder, or for feedback",

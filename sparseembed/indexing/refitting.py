@@ -1,4 +1,4 @@
-"""The small query encoder of an index that stands, fitted anew: from the index's own texts, without its embeddings.
+"""The query encoders of an index that stands, fitted anew: from the index's own texts, without its embeddings.
 
 The collection's embeddings may be gone from the cache, and are not needed: the index is searched for the sentences, and
 carries each document's embedding in 8 bits. Some hundred texts are encoded.
@@ -41,17 +41,17 @@ def check_layers(layers: int) -> None:
         raise ConfigError(f"the layers of a small query encoder must be from 1 to {LAYERS:,}, not {layers}")
 
 
-def fit_small_encoder(
+def fit_index_encoders(
     snapshot: Snapshot, corpus: Corpus, embedder: TransformerEmbedder, queries: Sequence[str], layers: int
 ) -> Statistics:
-    """Fit a small query encoder to an index, and choose how it rescores there.
+    """Fit the static and the small query encoder to an index, and choose how they rescore there.
 
     :param snapshot: The index; it carries embeddings.
     :param corpus: Its documents.
     :param embedder: Its embedder.
-    :param queries: Further texts to fit it to; blank ones do not count.
-    :param layers: Layers of the embedder that it runs.
-    :return: The index's statistics, with the encoder and what is told of it; all else as it was.
+    :param queries: Further texts to fit them to; blank ones do not count.
+    :param layers: Layers of the embedder that the small one runs.
+    :return: The index's statistics, with the encoders and what is told of them; all else as it was.
     :raises DataError: The texts are too few.
     :raises EmbedderError: The embedder cannot be run in part.
     :raises IndexFolderError: The index carries no embeddings, or is damaged.

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from test_mixing import corpus_of
 
 from sparseembed import Searcher
+from sparseembed.alignment.static import StaticEncoder
 from sparseembed.cli import main
 from sparseembed.data.corpus import Document
 from sparseembed.engines.registry import open_engine
 from sparseembed.errors import ConfigError, DataError, EmbedderError, IndexFolderError
 from sparseembed.index.snapshot import open_snapshot
-from sparseembed.index.statistics import EARLY, load_early
+from sparseembed.index.statistics import EARLY, STATIC, load_early, load_static
 from sparseembed.index.transaction import Transaction
 from sparseembed.index.verify import verify_index
-from sparseembed.indexing import small
+from sparseembed.indexing import refitting
 from sparseembed.indexing.build import build_index
 from sparseembed.indexing.candidates import Candidates, candidates_in_index
 from sparseembed.indexing.fit import sparsifier_of
@@ -66,19 +67,29 @@ def head_of(path):
         snapshot.close()
 
 
+def static_of(path):
+    snapshot = open_snapshot(path)
+    try:
+        return load_static(snapshot.statistics_files)
+    finally:
+        snapshot.close()
+
+
 def hits_of(path, embedder, **how):
     with Searcher.open(path, embedder=embedder, **how) as searcher:
         return [searcher.search(query, 50) for query in QUERIES]
 
 
-def test_the_encoder_alone_changes(path, embedder):
+def test_the_encoders_alone_change(path, embedder):
     before, manifest = files_of(path), Index(path).manifest
     others = [{}, {"encoder": "full"}, {"encoder": "none", "feedback": True}]
     found = [hits_of(path, embedder, **how) for how in others]
     told = Index(path, embedder).fit_query_encoder(layers=1)
     after = files_of(path)
     assert verify_index(path) == []
-    assert {name for name in before if before[name] != after[name]} == {("fit", EARLY), ("fit", "about.json")}
+    assert {name for name in before if before[name] != after[name]} == {
+        ("fit", each) for each in (EARLY, STATIC, "about.json")
+    }
     assert before.keys() == after.keys()
     assert told.generation == manifest.generation + 1
     assert head_of(path).depth == told.rescoring["small"]["depth"] == 1
@@ -103,6 +114,7 @@ def test_what_is_told_is_that_of_plain_loops(path, embedder):
     sentences = [pair.query for pair in taken.values()]
     vectors = {
         "none": None,
+        "static": StaticEncoder(embedder, static_of(path)).encode(sentences),
         "small": EarlyEncoder(embedder, head).encode(sentences),
         "full": embedder.encode(sentences, "query"),
     }
@@ -121,7 +133,7 @@ def test_what_is_told_is_that_of_plain_loops(path, embedder):
                 scores = each.scores / max(1, each.scores.max())
                 scores = (1 - weight) * scores + weight * unit(rows @ query / np.maximum(norms, 1e-9))
             if feedback:
-                scores = (1 - feedback) * scores + feedback * means_near(rows, scores)
+                scores = (1 - feedback) * scores + feedback * means_near(rows, scores, int((each.scores > 0).sum()))
             order = sorted(range(len(scores)), key=lambda place: (-round(scores[place], 7), place))
             tens[encoder, each.sentence] = set(each.documents[order[:10]].tolist())
             rank = int((scores >= scores[each.own] - 1e-7).sum())
@@ -130,13 +142,14 @@ def test_what_is_told_is_that_of_plain_loops(path, embedder):
     fitted_to = set(texts_fitted_to(path))
     common = {number for number in range(len(sentences)) if all((encoder, number) in tens for encoder in vectors)}
     fresh = {number for number in common if sentences[number] not in fitted_to}
-    overlap = told["small"]["overlap"]
-    assert overlap["sentences"] == len(fresh) > 0
-    for encoder in ("small", "none"):
-        parts = [len(tens[encoder, n] & tens["full", n]) / len(tens["full", n]) for n in fresh]
-        assert overlap[encoder] == pytest.approx(sum(parts) / len(parts), abs=0.01)
-    by = np.mean(gains["small"]) - np.mean(gains["none"])
-    assert told["none"]["behind"]["small"]["by"] == pytest.approx(by, abs=0.005)
+    for fitted in ("static", "small"):
+        overlap = told[fitted]["overlap"]
+        assert overlap["sentences"] == len(fresh) > 0
+        for encoder in (fitted, "none"):
+            parts = [len(tens[encoder, n] & tens["full", n]) / len(tens["full", n]) for n in fresh]
+            assert overlap[encoder] == pytest.approx(sum(parts) / len(parts), abs=0.01)
+        by = np.mean(gains[fitted]) - np.mean(gains["none"])
+        assert told["none"]["behind"][fitted]["by"] == pytest.approx(by, abs=0.005)
 
 
 def unit(scores):
@@ -144,15 +157,16 @@ def unit(scores):
     return (np.asarray(scores) - low) / ((high - low) or 1)
 
 
-def means_near(rows, scores):
+def means_near(rows, scores, hits):
+    hits = hits if hits > 1 else len(rows)
     means = []
     for place, row in enumerate(rows):
         near = {
             other: row @ rows[other] / max(np.linalg.norm(row) * np.linalg.norm(rows[other]), 1e-9)
-            for other in range(len(rows))
+            for other in range(hits)
             if other != place
         }
-        least = sorted(near.values(), reverse=True)[:5][-1]
+        least = sorted(near.values(), reverse=True)[: min(5, hits - 1)][-1]
         weights = {other: math.exp(10 * value) for other, value in near.items() if value >= least - 1e-12}
         means.append(sum(weight * scores[other] for other, weight in weights.items()) / sum(weights.values()))
     return np.array(means)
@@ -232,16 +246,18 @@ def test_queries_of_the_user_are_fitted_to_and_make_up_for_few_texts(embedder, t
     with pytest.raises(DataError, match=r"too few texts to fit a query encoder to, 26 of at least 64: .*--queries"):
         Index(path, embedder).fit_query_encoder()
     asked = [f"query of words number {number}" for number in range(40)]
-    with pytest.raises(IndexFolderError, match="fit it with sparseembed fit-query-encoder"):
-        Searcher.open(path, encoder="small", embedder=embedder)
+    for encoder in ("static", "small"):
+        with pytest.raises(IndexFolderError, match=f"no {encoder} query .* fit it with sparseembed fit-query-encoder"):
+            Searcher.open(path, encoder=encoder, embedder=embedder)
     told = Index(path, embedder).fit_query_encoder([*asked, "", "  ", *asked], layers=1)
     assert told.rescoring["small"]["texts"] == 66
-    assert list(told.rescoring) == ["none", "small", "full"]
+    assert list(told.rescoring) == ["none", "static", "small", "full"]
     assert verify_index(path) == []
     # With too few sentences to choose on, the weights are the usual ones.
     assert told.rescoring["small"]["weight"] == 0.5
     assert "overlap" not in told.rescoring["small"]
     assert hits_of(path, embedder, encoder="small")[0]
+    assert hits_of(path, embedder, encoder="static")[0]
 
 
 def test_an_index_of_pieces_has_the_usual_weights(embedder, tmp_path):
@@ -278,7 +294,7 @@ def test_a_failure_or_another_writer_leaves_the_index_as_it_is(path, embedder, m
     with pytest.raises(EmbedderError, match="has no list of layers"):
         Index(path, embedder).fit_query_encoder()
     monkeypatch.undo()
-    monkeypatch.setattr(small, "choices_told", lambda *_: 1 / 0)
+    monkeypatch.setattr(refitting, "choices_told", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         Index(path, embedder).fit_query_encoder()
     assert ((path / "manifest.json").read_bytes(), sorted(path.iterdir())) == before
@@ -417,12 +433,12 @@ def test_the_command_line_tells_what_encoders_bring_and_take(path, embedder, cap
     assert main(["query-encoders", str(path), *named, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     manifest = open_snapshot(path).manifest.rescoring
-    assert [each["encoder"] for each in told["encoders"]] == ["none", "small", "full"]
+    assert [each["encoder"] for each in told["encoders"]] == ["none", "static", "small", "full"]
     for each in told["encoders"]:
         assert each["found"] == manifest[each["encoder"]]["nDCG@10"]
         assert each["refused"] == manifest[each["encoder"]].get("refused")
         assert (each["milliseconds"] > 0) == (each["encoder"] != "none")
     assert main(["query-encoders", str(path), *named, "--budget", "1e-9"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:4]] == ["none", "small", "full"]
-    assert lines[4].startswith("auto takes none: ")
+    assert [line.split()[0] for line in lines[1:5]] == ["none", "static", "small", "full"]
+    assert lines[5].startswith("auto takes none: ")
