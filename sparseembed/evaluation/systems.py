@@ -258,6 +258,7 @@ SYSTEMS: dict[tuple[str, str], Callable[[Bench], Row | None]] = {
     ("fusion", "weighted-feedback"): fusion_feedback,
     ("sparse", "aligned-inference-free"): lambda bench: sparse(bench, "aligned-inference-free", "folded"),
     ("sparse", "aligned-expanded"): lambda bench: sparse(bench, "aligned-expanded", "folded", DEFAULT_M),
+    ("sparse", "aligned-static"): lambda bench: rescored(bench, "aligned-static", "folded", STATIC),
     ("sparse", "one-index"): lambda bench: sparse(bench, "one-index", "word"),
     ("sparse", "one-index-pieces"): lambda bench: sparse(bench, "one-index-pieces", "word+folded"),
     ("sparse", "one-index-feedback"): lambda bench: rescored(bench, "one-index-feedback", "word", NONE),
