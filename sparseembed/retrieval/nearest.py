@@ -1,7 +1,8 @@
 """The documents nearest to a query by embedding: all are gone through, so that none is missed.
 
 Rows of 8-bit numbers are compared with a query in whole numbers, 2 ms of one core for 100,000 documents of 576 numbers:
-beside the model call that a query's embedding takes, no index of neighbours would save anything.
+beside the model call that a query's embedding takes, no index of neighbours would save anything. That is by kernels,
+whose loading takes longer than a search: until they are loaded numpy finds the same, to the last bit.
 """
 
 from typing import TYPE_CHECKING
@@ -10,12 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseembed.arrays import Vectors
+from sparseembed.engines import native_loading
+from sparseembed.engines.native_loading import has, load_soon
 from sparseembed.index.snapshot import Snapshot
 from sparseembed.index.tombstones import Flags
 
 if TYPE_CHECKING:
     from sparseembed.index.selection import Selection
 
+KERNEL = "nearest"
+"""What is loaded by `engines.native_loading`."""
+
+_ROWS = 4096  # gone through at once by numpy
 _STEPS = 2047  # of the query's largest number: the finest whose products with 8 bits fit int32 for any usual length
 _MOST = 2**31 - 1
 
@@ -23,13 +30,14 @@ _MOST = 2**31 - 1
 class Nearest:
     """Finds the nearest documents of one commit of an index."""
 
-    def __init__(self, snapshot: Snapshot, centre: Vectors) -> None:
+    def __init__(self, snapshot: Snapshot, centre: Vectors, warm: bool = False) -> None:
         """Take the parts; embeddings are read at the first query.
 
         :param snapshot: The commit.
         :param centre: Mean embedding of texts like queries, shape (d,).
+        :param warm: Whether the first query begins to load, in the background, what makes later ones fast.
         """
-        self._snapshot, self.centre = snapshot, centre
+        self._snapshot, self.centre, self._warm = snapshot, centre, warm
         self._lengths: dict[int, npt.NDArray[np.float32]] = {}
 
     def find(self, vector: Vectors, count: int, selection: "Selection | None" = None) -> list[str]:
@@ -43,6 +51,8 @@ class Nearest:
         """
         if not vector.any():
             return []
+        if self._warm and not has(KERNEL):
+            load_soon(KERNEL, _call)
         segments, apart = self._snapshot.segments, vector - self.centre
         hidden = self._snapshot.deleted if selection is None else selection.hidden
         scores = np.concatenate([self._closeness(place, apart, flags) for place, flags in enumerate(hidden)])
@@ -52,7 +62,7 @@ class Nearest:
         ids: dict[int, str] = {}
         for place in np.unique(places).tolist():
             own = found[places == place]
-            ids.update(zip(own.tolist(), segments[place].ids(own - firsts[place], True), strict=True))
+            ids.update(zip(own.tolist(), segments[place].ids(own - firsts[place], has(KERNEL)), strict=True))
         return [ids[number] for number in found.tolist()]
 
     def _closeness(self, place: int, apart: Vectors, hidden: Flags | None) -> npt.NDArray[np.float32]:
@@ -69,10 +79,15 @@ class Nearest:
 
 def row_lengths(rows: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
     """Return the Euclidean lengths of rows, shape (n,), of shape (n, d)."""
-    from sparseembed.retrieval.nearest_kernels import lengths_of
-
     lengths = np.empty(len(rows), dtype=np.float32)
-    lengths_of(np.ascontiguousarray(rows), lengths)
+    if has(KERNEL):
+        from sparseembed.retrieval.nearest_kernels import lengths_of
+
+        lengths_of(np.ascontiguousarray(rows), lengths)
+        return lengths
+    for start in range(0, len(rows), _ROWS):
+        block = rows[start : start + _ROWS]
+        lengths[start : start + _ROWS] = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.int64))
     return lengths
 
 
@@ -86,11 +101,37 @@ def closeness_to(
     :param apart: The query's embedding, seen from the mean of texts like queries, shape (d,).
     :return: Shape (n,); -inf for a row of zeros. The same for a row wherever it stands.
     """
-    from sparseembed.retrieval.nearest_kernels import closeness
+    scores, query = np.empty(len(rows), dtype=np.float32), whole_numbers(apart)
+    if has(KERNEL):
+        from sparseembed.retrieval.nearest_kernels import closeness
 
-    scores = np.empty(len(rows), dtype=np.float32)
-    closeness(rows, lengths, whole_numbers(apart), scores)
+        closeness(rows, lengths, query, scores)
+        return scores
+    wide = query.astype(np.float64)  # whole numbers far below 2^53: exact
+    for start in range(0, len(rows), _ROWS):
+        scores[start : start + _ROWS] = rows[start : start + _ROWS].astype(np.float64) @ wide
+    filled = lengths > 0
+    scores[filled] /= lengths[filled]
+    scores[~filled] = -np.inf
     return scores
+
+
+def load() -> bool:
+    """Load the kernels now, unless they are: importing numba takes most of a second.
+
+    :return: Whether they are loaded; False without numba, where numpy goes on.
+    """
+    return native_loading.load(KERNEL, _call)
+
+
+def _call() -> None:
+    from sparseembed.retrieval.nearest_kernels import closeness, lengths_of
+
+    rows, query, numbers = np.zeros((1, 1), np.int8), np.zeros(1, np.int16), np.zeros(1, np.float32)
+    rows.flags.writeable = False  # as those of a segment's file are
+    for each in (rows, rows.copy()):
+        lengths_of(each, numbers)
+        closeness(each, numbers, query, numbers)
 
 
 def whole_numbers(query: Vectors) -> npt.NDArray[np.int16]:

@@ -19,7 +19,8 @@ from sparseembed.engines.base import Hit
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines
 from sparseembed.index.snapshot import Snapshot
-from sparseembed.retrieval.feedback import load, neighbour_weights
+from sparseembed.retrieval import feedback, nearest
+from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.retrieval.nearest import Nearest
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Rescorer:
         self.weight = fitted.weight if self._encoder is not None else 0.0
         self.feedback = fitted.feedback if feedback else 0.0
         self._centre = fitted.centres[1]
-        self._nearest = None if self._encoder is None else Nearest(snapshot, self._centre)
+        self._nearest = None if self._encoder is None else Nearest(snapshot, self._centre, warm)
 
     def _query_encoder(
         self, encoder: str, embedder: "TransformerEmbedder | None"
@@ -184,9 +185,11 @@ class Rescorer:
         return [None] * len(texts) if self._encoder is None else list(self._encoder.encode(texts, "query"))
 
     def load(self) -> None:
-        """Load now what makes feedback fast, unless it is loaded or off."""
+        """Load now what makes many queries fast, unless it is loaded or of no use."""
         if self.feedback:
-            load()
+            feedback.load()
+        if self._nearest is not None:
+            nearest.load()
 
     def joined(
         self,

@@ -12,11 +12,20 @@ from sparseembed.errors import IndexFolderError
 from sparseembed.index.segment.format import EMBEDDINGS
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.indexing.update import Index
+from sparseembed.retrieval import nearest
 from sparseembed.retrieval.nearest import Nearest, best, closeness_to, row_lengths, whole_numbers
 
 WORDS = ("cat", "dog", "whale", "river", "water", "sand", "light", "sun", "earth", "green", "milk")
 JVM = pytest.mark.jvm
 silent = pytest.mark.usefixtures("silence")
+
+
+@pytest.fixture(params=["numpy", "kernel"])
+def way(request, monkeypatch):
+    """Go through embeddings with numpy, as before the kernels are loaded, and with them."""
+    if request.param == "kernel" and not nearest.load():
+        pytest.skip("needs numba")
+    monkeypatch.setattr(nearest, "has", lambda _: request.param == "kernel")
 
 
 def documents(first, last):
@@ -26,6 +35,7 @@ def documents(first, last):
     ]
 
 
+@pytest.mark.usefixtures("way")
 @settings(deadline=None)
 @given(
     arrays.arrays(np.int8, st.tuples(st.integers(0, 9), st.integers(1, 70)), elements=st.integers(-127, 127)), st.data()
@@ -42,6 +52,7 @@ def test_closeness_is_that_of_whole_numbers(rows, data):
             assert closeness == -np.inf
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("length", [1, 4096, 8258, 8259, 20_000])
 def test_sums_of_the_largest_numbers_fit(length):
     query = np.ones(length, dtype=np.float32)
@@ -49,6 +60,32 @@ def test_sums_of_the_largest_numbers_fit(length):
     whole = whole_numbers(query)
     assert int(whole.astype(np.int64).sum()) * 127 < 2**31
     np.testing.assert_allclose(closeness_to(rows, row_lengths(rows), query), np.sqrt(length) * whole[0], rtol=1e-6)
+
+
+def test_numpy_and_the_kernels_find_the_same_to_the_last_bit(monkeypatch):
+    rows = np.random.default_rng(3).integers(-127, 128, (9000, 33)).astype(np.int8)
+    rows[[0, 5000, 8999]] = 0
+    query = np.random.default_rng(4).normal(size=33).astype(np.float32)
+    found = []
+    for compiled in (nearest.load(), False):
+        monkeypatch.setattr(nearest, "has", lambda _, compiled=compiled: compiled)
+        found.append((row_lengths(rows), closeness_to(rows, row_lengths(rows), query)))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@JVM
+@silent
+def test_a_search_of_a_process_that_goes_on_begins_to_load(tiny_embedder, tmp_path, monkeypatch):
+    asked = []
+    path = build_index(Corpus(documents(0, 30), "thirty"), tmp_path / "index", tiny_embedder(), k=20).path
+    monkeypatch.setattr(nearest, "has", lambda _: False)
+    monkeypatch.setattr(nearest, "load_soon", lambda kind, _: asked.append(kind))
+    snapshot = open_snapshot(path)
+    for warm in (False, True):
+        Nearest(snapshot, np.zeros(32, dtype=np.float32), warm).find(np.ones(32, dtype=np.float32), 3)
+    snapshot.close()
+    assert asked == [nearest.KERNEL]
 
 
 @given(
