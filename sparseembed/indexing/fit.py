@@ -20,10 +20,10 @@ from sparseembed.indexing.encoding import EncodedCorpus
 from sparseembed.indexing.mixing import Asked, ask, choose_mix
 from sparseembed.indexing.passages import PassagedStore
 from sparseembed.indexing.refusal import choices_told
-from sparseembed.indexing.rescoring import choose_rescoring, sentence_embeddings, usual
+from sparseembed.indexing.rescoring import choose_rescoring, sentence_embeddings
 from sparseembed.indexing.sample import BLOCK, Sample, decode_sample
 from sparseembed.progress import track
-from sparseembed.retrieval.rescoring import ENCODERS, FITTED, FULL
+from sparseembed.retrieval.rescoring import FULL
 from sparseembed.sparse.config import AUTO, SparseConfig
 from sparseembed.sparse.quantize import Quantizer, fit_quantizer
 from sparseembed.sparse.spaces import SPACES, Backbone, FittedSpace
@@ -78,16 +78,15 @@ def fit(
     sample = Sample.of(corpus, filled, held_out_documents(embedder.adapters, corpus.has_id))
     aligned = decode_sample(sample, encoded.documents, sparsifier)
     encoders = fit_to_sample(corpus.name, sample, encoded.documents, embedder) if config.carried else Fitted()
-    mix, asked = None, None
-    if config.literal and (config.mix == AUTO or config.carried):
+    mix, rescoring, mixed = None, None, config.literal and config.mix == AUTO
+    if mixed or config.carried:
         asked = ask(corpus.name, sample, aligned, encoded.documents, embedder, fitted.space, sparsifier)
-        if config.mix == AUTO:
+        if mixed:
             choice = choose_mix(asked)
             config, mix = config.with_changes(mix=choice.mix), choice.as_dict()
             sparsifier = sparsifier.but(config)
-    rescoring = (
-        _rescoring(asked, config, sample, encoded.documents, embedder, centres, encoders) if config.carried else None
-    )
+        if config.carried:
+            rescoring = _rescoring(asked, config, sample, encoded.documents, embedder, centres, encoders)
     return Statistics(
         config=config,
         space=fitted.space,
@@ -106,7 +105,7 @@ def fit(
 
 
 def _rescoring(
-    asked: Asked | None,
+    asked: Asked,
     config: SparseConfig,
     sample: Sample,
     store: PassagedStore,
@@ -115,14 +114,11 @@ def _rescoring(
     fitted: Fitted,
 ) -> dict[str, Any]:
     """Choose how hits are rescored with each query encoder, as plain values."""
-    encoders = fitted.encoders(embedder)
-    if asked is None:  # without literal terms no sentence is searched
-        chosen = {encoder: usual(encoder) for encoder in ENCODERS if encoder not in FITTED or encoder in encoders}
-    else:
-        queries = {FULL: sentence_embeddings(asked, sample, store, embedder)}
-        queries |= {name: encoder.encode(asked.sentences) for name, encoder in encoders.items()}
-        chosen = choose_rescoring(asked, queries, config.weight, sample, store, centres, fitted.fidelity)
-    return choices_told(chosen, asked.sentences if asked is not None else [], fitted)
+    queries = {FULL: sentence_embeddings(asked, sample, store, embedder)}
+    queries |= {name: encoder.encode(asked.sentences) for name, encoder in fitted.encoders(embedder).items()}
+    mix = config.weight if config.literal else 1.0
+    chosen = choose_rescoring(asked, queries, mix, sample, store, centres, fitted.fidelity)
+    return choices_told(chosen, asked.sentences, fitted)
 
 
 def sparsifier_of(statistics: Statistics, embedder: TransformerEmbedder) -> Sparsifier:

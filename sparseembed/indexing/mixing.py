@@ -67,7 +67,8 @@ class Asked(NamedTuple):
     :param pairs: Place in the sample -> a sentence of the document, and the rest of it; q of them, or none where there
         are too few.
     :param rests: Embeddings of the rests, shape (q, d).
-    :param literal: Literal scores of each document for each sentence, shape (n, q).
+    :param literal: Literal scores of each document for each sentence, shape (n, q); zeros in an index without literal
+        terms.
     :param expanded: Aligned scores, of the same shape.
     :param unseen: Whether only documents that the embedder was not adapted on gave sentences.
     :param whose: The documents, for a message.
@@ -116,8 +117,10 @@ def ask(
     found = encode_passages(store.unsplit / "rests", texts, embedder, store.splitting, redo=True)
     rows = np.arange(len(rests))
     decoded = decode_rows(rows, found, sparsifier)
-    trial = Trial(sample, pairs, space, sparsifier)
-    return Asked(pairs, found.take(rows), *trial.scores(aligned, decoded), unseen, whose)
+    literal, expanded = Trial(sample, pairs, space, sparsifier).scores(aligned, decoded)
+    if not sparsifier.config.literal:  # an index of aligned terms alone
+        literal[:] = 0
+    return Asked(pairs, found.take(rows), literal, expanded, unseen, whose)
 
 
 def asked_of(name: str, sample: Sample) -> str:

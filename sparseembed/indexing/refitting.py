@@ -27,7 +27,6 @@ from sparseembed.indexing.mixing import LEAST_SENTENCES, SENTENCES, asked_of
 from sparseembed.indexing.refusal import choices_told
 from sparseembed.indexing.rescoring import RescoringChoice, choose_on, usual
 from sparseembed.indexing.sample import Sample
-from sparseembed.pseudo.pairs import Pair
 from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, without_embeddings
 
@@ -86,9 +85,7 @@ def _chosen(
     place: "_Place",
 ) -> tuple[dict[str, RescoringChoice], list[str]]:
     """Choose how the fitted encoders rescore, the others staying as they are; also return the sentences."""
-    pairs: dict[int, Pair] = {}
-    if statistics.config.literal:  # without literal terms no sentence is searched
-        pairs = sentence_pairs(sample.documents, SENTENCES, sample.asked)
+    pairs = sentence_pairs(sample.documents, SENTENCES, sample.asked)
     if len(pairs) < LEAST_SENTENCES:
         return {encoder: usual(encoder) for encoder in ENCODERS}, []
     taken = {sample.documents[number].id: pair for number, pair in pairs.items()}

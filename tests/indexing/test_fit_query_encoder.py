@@ -260,11 +260,17 @@ def test_queries_of_the_user_are_fitted_to_and_make_up_for_few_texts(embedder, t
     assert hits_of(path, embedder, encoder="static")[0]
 
 
-def test_an_index_of_pieces_has_the_usual_weights(embedder, tmp_path):
-    path = build_index(corpus_of(90), tmp_path / "index", embedder, "folded", k=20).path
-    told = Index(path, embedder).fit_query_encoder(layers=1).rescoring
-    assert told["small"]["weight"] == 0.5
-    assert told["none"]["behind"] == {}
+@pytest.mark.parametrize("terms", ["folded", "token"])
+def test_weights_of_an_index_of_pieces_are_chosen_on_its_own_hits(embedder, tmp_path, terms):
+    path = build_index(corpus_of(90), tmp_path / "index", embedder, terms, k=20).path
+    built = Index(path).manifest.rescoring
+    told = Index(path, embedder).fit_query_encoder().rescoring
+    assert {each["sentences"] for each in (*built.values(), *told.values())} == {len(sentences_of(path))}
+    for encoder in ("none", "full"):
+        assert told[encoder]["feedback"] == built[encoder]["feedback"]
+    # What was chosen among the sample's documents is what is found in the index.
+    assert told["static"]["curve"]["0"] == pytest.approx(built["static"]["curve"]["0"], abs=0.02)
+    assert told["none"]["nDCG@10"] == pytest.approx(built["none"]["nDCG@10"], abs=0.02)
     assert hits_of(path, embedder, encoder="small")[0]
 
 

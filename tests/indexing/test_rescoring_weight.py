@@ -25,7 +25,6 @@ from sparseembed.indexing.rescoring import (
     choose_rescoring,
     middle,
     sentence_embeddings,
-    usual,
 )
 from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.sparse.config import SparseConfig
@@ -259,13 +258,8 @@ def test_the_statistics_say_how_the_weight_was_chosen(tiny_embedder, tmp_path, c
     told = rescoring["full"]
     assert 0 <= told["weight"] <= 1
     assert "weight" not in rescoring["none"]
-    if "terms" in choices:
-        assert told == usual("full").as_dict() | {"behind": {}}
-    else:
-        assert told["curve"].keys() == {f"{weight:g}" for weight in WEIGHTS}
-        for each in rescoring.values():
-            assert each["feedback"]["curve"].keys() == {f"{weight:g}" for weight in FEEDBACK}
-            assert each["sentences"] >= 32
-        assert rescoring["none"]["behind"]["full"]["by"] == pytest.approx(
-            told["nDCG@10"] - rescoring["none"]["nDCG@10"]
-        )
+    assert told["curve"].keys() == {f"{weight:g}" for weight in WEIGHTS}
+    for each in rescoring.values():
+        assert each["feedback"]["curve"].keys() == {f"{weight:g}" for weight in FEEDBACK}
+        assert each["sentences"] >= 32
+    assert rescoring["none"]["behind"]["full"]["by"] == pytest.approx(told["nDCG@10"] - rescoring["none"]["nDCG@10"])

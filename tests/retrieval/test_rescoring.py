@@ -21,7 +21,7 @@ from sparseembed.index.segment.format import EMBEDDINGS, ROWS
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.index.statistics import load_early, load_rescoring, load_static
 from sparseembed.index.verify import verify_index
-from sparseembed.indexing import encoders, fit, rescoring
+from sparseembed.indexing import encoders, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval import choosing
@@ -159,7 +159,6 @@ def set_feedback(monkeypatch, weight):
         "usual",
         lambda encoder: rescoring.RescoringChoice(rescoring.Chosen(0.5, {}), rescoring.Chosen(weight, {}), np.zeros(0)),
     )
-    monkeypatch.setattr(fit, "usual", rescoring.usual)
     monkeypatch.setattr(rescoring, "FEEDBACK_WEIGHT", weight)
 
 
