@@ -10,7 +10,7 @@ import pytest
 
 import sparseembed
 from sparseembed.alignment.adjustment import Adjustment
-from sparseembed.embedders.early import EarlyHead
+from sparseembed.embedders.early import EarlyHead, StaticHead
 from sparseembed.embedders.tokenizer import load_tokenizer
 from sparseembed.errors import IndexFolderError
 from sparseembed.index.checked import CheckedFiles, record
@@ -62,16 +62,17 @@ def make(tokenizer, matrix):
                 name: {"weight": 0.3, "sentences": 0, "curve": {}, "feedback": {"weight": 0.2, "curve": {}}}
                 for name in ("none", "full", "small")
             },
-            "early": EarlyHead(
-                2,
-                *(rng.normal(size=64).astype(np.float32) for _ in range(2)),
-                rng.normal(size=(64, 32)).astype(np.float32),
-                rng.normal(size=32).astype(np.float32),
-            ),
+            "early": a_map(rng, 2, 64),
+            "static": StaticHead(rng.uniform(0, 9, 70).astype(np.float16).astype(np.float32), a_map(rng, 0, 33)),
         }
         return Statistics(**{**whole, **parts})
 
     return made
+
+
+def a_map(rng, depth, features):
+    floats = (rng.normal(size=shape).astype(np.float32) for shape in ((features,), (features,), (features, 32), (32,)))
+    return EarlyHead(depth, *floats)
 
 
 def saved(statistics, folder):
@@ -107,8 +108,10 @@ def test_they_come_back_as_they_were(make, matrix, tokenizer, tmp_path, kind):
     np.testing.assert_array_equal(other.collection.frequency, one.collection.frequency)
     np.testing.assert_array_equal(other.mean, one.mean)
     np.testing.assert_array_equal(other.centres, one.centres)
-    for found, wanted in zip(other.early, one.early, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(other.static.idf, one.static.idf)
+    for found, wanted in ((other.early, one.early), (other.static.head, one.static.head)):
+        for part, as_before in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(part, as_before)
     for side in SIDES:
         for adjustment in (other.adjustments[side], load_adjustment(files, side)):
             assert adjustment.kind == one.adjustments[side].kind
@@ -155,6 +158,9 @@ def test_one_changed_byte_in_any_file_is_noticed(make, tmp_path, kind):
         ("frequency.i64", "123"),
         ("mean.f32", "1"),
         ("document.f32", "1"),
+        *((name, content) for name in ("early.f32", "static.f32") for content in ("", "1234", "12345678")),
+        ("idf.f16", ""),
+        ("idf.f16", "123"),
     ],
 )
 def test_what_is_no_statistics_is_one_line_even_with_its_checksum(make, tmp_path, name, content):
@@ -163,6 +169,23 @@ def test_what_is_no_statistics_is_one_line_even_with_its_checksum(make, tmp_path
     with pytest.raises(IndexFolderError) as refusal:
         load_statistics(CheckedFiles(tmp_path / "fit", record(tmp_path / "fit")))
     assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("part", "head"),
+    [
+        ("early", lambda rng: a_map(rng, 0, 64)),  # a small encoder runs a layer
+        ("early", lambda rng: a_map(rng, 10_001, 64)),
+        ("early", lambda rng: a_map(rng, 2, 63)),
+        ("static", lambda rng: StaticHead(np.ones(5, np.float32), a_map(rng, 1, 33))),
+        ("static", lambda rng: StaticHead(np.full(5, -1, np.float32), a_map(rng, 0, 33))),
+        ("static", lambda rng: StaticHead(np.full(5, np.inf, np.float32), a_map(rng, 0, 33))),
+    ],
+)
+def test_heads_that_cannot_be_are_refused(make, tmp_path, part, head):
+    files = saved(make("word", **{part: head(np.random.default_rng(2))}), tmp_path / "fit")
+    with pytest.raises(IndexFolderError, match="is damaged"):
+        load_statistics(files)
 
 
 def test_a_missing_file_is_named(make, tmp_path):
