@@ -40,7 +40,7 @@ NOT_RUN = {
 # Commands that are quick; those that train, serve or analyse have tests of their own.
 QUICK = {"add", "compact", "delete", "embedders", "explain", "export", "index", "inspect", "search", "verify"}
 # Inputs that a user has and this test has not: clusters, models, collections, and indexes of dozens of documents.
-ELSEWHERE = re.compile(r"https?://|\./|scifact|artikel|my\.jsonl|pydocs\.folded|index pydocs|encoder small")
+ELSEWHERE = re.compile(r"https?://|\./|scifact|artikel|my\.jsonl|pydocs\.folded|index pydocs|encoder (?:small|static)")
 EXTRAS = {
     "integrations.haystack": "haystack",
     "integrations.langchain": "langchain_core",

@@ -44,7 +44,7 @@ def test_every_system_has_a_row_and_a_run_file_that_gives_its_figures(collection
     assert [(row["system"], row["variant"]) for row in content["rows"]] == [
         name
         for name in SYSTEMS
-        if not name[1].endswith("-small")  # for which the model must run in integers
+        if not name[1].endswith(("-small", "-static"))  # which take some dozens of texts to be fitted to
     ]
     for row in content["rows"]:
         run = list(ir_measures.read_trec_run(str(tmp_path / "runs" / f"small.{row['system']}-{row['variant']}.trec")))
