@@ -3,8 +3,8 @@
 The vectors are rows of the LM head's matrix, so that what decodes embeddings into tokens makes an embedding of tokens.
 A row counts by its token's idf in the collection, rows are summed, and the sum is mapped to what the whole model makes
 of such a text: by the same regression that fits a small query encoder (`embedders.early`), which is one of no layers.
-Vectors of tokens that a model's were distilled into are known as static embeddings (Tulkens and van Dongen, Model2Vec,
-2024). Rows are read from the model's file where they are asked for: neither torch nor the model is loaded.
+Such vectors of tokens, fixed whatever stands beside them, are known as static embeddings (Tulkens and van Dongen,
+Model2Vec, 2024). Rows are read from the model's file where they are asked for: neither torch nor the model is loaded.
 """
 
 from collections.abc import Sequence
