@@ -1,17 +1,17 @@
 """Kernels of the native engine: scores of one segment, exact, with the k best documents.
 
-Scores are sums of weight x impact in integers. A chunk of documents has its slices unpacked, and is scored term by
-term into an array of accumulators, in an order in which the upper bound of the terms that are left (weight x the
-slice's largest impact) falls fastest for the postings read. Once few documents can still reach the threshold, the terms
-left are only looked up for those: MaxScore (Turtle and Flood, 1995), chunk by chunk. Documents are only dropped when
-they are strictly below the threshold, because equal scores are decided by the ids.
+Scores are sums of weight x impact in integers. A chunk of documents is scored term by term into an array of totals,
+while its postings are read from their bits. A chunk is passed over whose upper bound (of each term weight x the slice's
+largest impact) is below the threshold. Within a chunk no term is passed over: what would be saved by adding fewer
+postings (MaxScore; Turtle and Flood, 1995) costs more than the sum, since packed postings have to be read anyway.
+Documents are only dropped when they are strictly below the threshold, because equal scores are decided by the ids.
 """
 
 from typing import Any
 
 import numpy as np
 
-from sparseembed.index.segment.packing_kernels import unpack_slices
+from sparseembed.index.segment.packing_kernels import add_slice, unpack_slices
 from sparseembed.jit import Array, kernel
 
 PEAK_BITS = 4
@@ -19,9 +19,6 @@ PEAK_BITS = 4
 
 BUCKETS = 1024
 """Buckets of the histogram that finds the threshold: scores above the last threshold are told apart so finely."""
-
-LOOKUP = 24
-"""What looking a document up costs, in postings added up."""
 
 SPARSE = 16
 """A chunk with fewer postings than documents / 16 is not scanned but followed by its postings."""
@@ -104,13 +101,6 @@ def sort_hits(scores: Array, ranks: Array, docs: Array, count: int) -> None:
 
 
 @kernel
-def add_slice(docs: Array, impacts: Array, weight: int, totals: Array) -> None:
-    """Add one term's part of the scores of a chunk."""
-    for at in range(len(docs)):
-        totals[docs[at]] += weight * impacts[at]
-
-
-@kernel
 def find_peaks(totals: Array, blocks: int, peaks: Array) -> None:
     """Find the largest score of each block of documents."""
     for block in range(blocks):
@@ -166,29 +156,6 @@ def at_least(totals: Array, peaks: Array, blocks: int, least: int, out: Array) -
 
 
 @kernel
-def look_up(docs: Array, impacts: Array, weight: int, totals: Array, candidates: Array, count: int) -> None:
-    """Add one term's part of the scores of some documents, ascending: a galloping search."""
-    begin, size = 0, len(docs)
-    for at in range(count):
-        doc = candidates[at]
-        step = 1
-        while begin + step < size and docs[begin + step] < doc:
-            begin += step
-            step <<= 1
-        end = min(begin + step, size)
-        while begin < end:
-            middle = (begin + end) >> 1
-            if docs[middle] < doc:
-                begin = middle + 1
-            else:
-                end = middle
-        if begin == size:
-            break
-        if docs[begin] == doc:
-            totals[doc] += weight * impacts[begin]
-
-
-@kernel
 def search_segment(
     words: Array,
     starts: Array,
@@ -226,39 +193,38 @@ def search_segment(
     ends = np.empty(query, np.int64)
     for at in range(query):
         next_rows[at], ends[at] = starts[terms[at]], starts[terms[at] + 1]
-    rows, tops, cost = np.empty(query, np.int64), np.empty(query, np.int64), np.empty(query, np.float64)
-    factors, bounds = np.empty(query, weights.dtype), np.empty(query + 1, np.int64)
+    rows, factors, bounds = np.empty(query, np.int64), np.empty(query, weights.dtype), np.empty(query + 1, np.int64)
     count = 0
     for chunk in range((documents + (1 << chunk_bits) - 1) >> chunk_bits):
         base = np.int64(chunk) << chunk_bits
         size = min(documents - base, np.int64(1) << chunk_bits)
         some, bound = 0, np.int64(0)
-        postings: Any = 0
+        fields: Any = 0
         for at in range(query):
             row = next_rows[at]
             if row < ends[at] and chunks[row] == chunk:
                 next_rows[at] += 1
-                rows[some], tops[some], factors[some] = row, maxima[row], weights[at]
-                upper = np.int64(weights[at]) * tops[some]
-                fields = ((begins[row + 1] - begins[row]) << 3) // (widths[row] + bits[row])
-                cost[some] = fields / upper
-                bound += upper
-                postings += fields
+                rows[some], factors[some] = row, weights[at]
+                bound += np.int64(weights[at]) * maxima[row]
+                fields += ((begins[row + 1] - begins[row]) << 3) // (widths[row] + bits[row])
                 some += 1
         if bound < threshold:
             continue
-        docs, impacts = np.empty(postings, np.uint16), np.empty(postings, np.uint16)
-        postings = unpack_slices(words, begins, widths, bits, rows[:some], size, docs, impacts, bounds)
         gone = deleted[base : base + size] if len(deleted) else deleted
-        if postings < size // SPARSE:
+        if fields < size // SPARSE:
+            docs, impacts = np.empty(fields, np.uint16), np.empty(fields, np.uint16)
+            unpack_slices(words, begins, widths, bits, rows[:some], size, docs, impacts, bounds)
             count = search_sparse(
                 docs, impacts, bounds, factors, some, threshold, base, ranks, gone, totals, out_scores, out_ranks,
                 out_docs, count,
             )  # fmt: skip
         else:
+            for at in range(some):
+                row = rows[at]
+                add_slice(words, begins[row], begins[row + 1], widths[row], bits[row], size, factors[at], totals)
             count = search_dense(
-                docs, impacts, bounds, tops, factors, np.argsort(cost[:some]), bound, postings, k, threshold, base,
-                size, ranks, gone, totals, peaks, values, candidates, out_scores, out_ranks, out_docs, count,
+                k, threshold, base, size, ranks, gone, totals, peaks, values, candidates, out_scores, out_ranks,
+                out_docs, count,
             )  # fmt: skip
         count = keep_best(out_scores, out_ranks, out_docs, count, k)
         if count == k:
@@ -285,9 +251,9 @@ def search_sparse(
     count: int,
 ) -> int:
     """Score a chunk with few postings: each is followed once to add, and once to collect and to clear."""
-    for at in range(some):
-        begin, end = bounds[at], bounds[at + 1]
-        add_slice(docs[begin:end], impacts[begin:end], weights[at], totals)
+    for term in range(some):
+        for place in range(bounds[term], bounds[term + 1]):
+            totals[docs[place]] += weights[term] * impacts[place]
     for place in range(bounds[some]):
         doc = docs[place]
         if totals[doc] >= threshold and not (len(gone) and gone[doc]):
@@ -299,14 +265,6 @@ def search_sparse(
 
 @kernel
 def search_dense(
-    docs: Array,
-    impacts: Array,
-    bounds: Array,
-    tops: Array,
-    weights: Array,
-    order: Array,
-    bound: Any,
-    postings: Any,
     k: int,
     threshold: Any,
     base: Any,
@@ -322,48 +280,15 @@ def search_dense(
     out_docs: Array,
     count: int,
 ) -> int:
-    """Score a chunk with many postings, in the given order of the terms, until few documents are left to look up."""
+    """Collect the best documents of a chunk whose totals are complete, and clear the totals."""
     blocks = (size + (1 << PEAK_BITS) - 1) >> PEAK_BITS
-    left, rest = postings, bound
-    limit = bound // 3
-    number = -1
-    at = 0
-    while at < len(order):
-        term = order[at]
-        begin, end = bounds[term], bounds[term + 1]
-        if number < 0 or (end - begin) < number * LOOKUP:
-            add_slice(docs[begin:end], impacts[begin:end], weights[term], totals)
-        else:
-            look_up(docs[begin:end], impacts[begin:end], weights[term], totals, candidates, number)
-        rest -= np.int64(weights[term]) * tops[term]
-        left -= end - begin
-        at += 1
-        if number >= 0:
-            kept = 0
-            for place in range(number):
-                candidates[kept] = candidates[place]
-                kept += totals[candidates[place]] >= threshold - rest
-            number = kept
-        elif left > size // 4 and rest < limit:
-            limit = rest // 2
-            if len(gone):
-                zero_deleted(totals, gone)
-            find_peaks(totals, blocks, peaks)
-            threshold = raise_threshold(peaks, blocks, k, threshold, values)
-            if rest < threshold:
-                number = at_least(totals, peaks, blocks, threshold - rest, candidates)
-                if number * LOOKUP * (len(order) - at) >= left:
-                    number = -1
-    if number < 0:
-        if len(gone):
-            zero_deleted(totals, gone)
-        find_peaks(totals, blocks, peaks)
-        threshold = raise_threshold(peaks, blocks, k, threshold, values)
-        number = at_least(totals, peaks, blocks, threshold, candidates)
-    for place in range(number):
+    if len(gone):
+        zero_deleted(totals, gone)
+    find_peaks(totals, blocks, peaks)
+    threshold = raise_threshold(peaks, blocks, k, threshold, values)
+    for place in range(at_least(totals, peaks, blocks, threshold, candidates)):
         doc = candidates[place]
-        if totals[doc] >= threshold and not (len(gone) and gone[doc]):
-            out_scores[count], out_ranks[count], out_docs[count] = totals[doc], ranks[base + doc], base + doc
-            count += 1
+        out_scores[count], out_ranks[count], out_docs[count] = totals[doc], ranks[base + doc], base + doc
+        count += 1
     totals[: blocks << PEAK_BITS] = 0
     return count

@@ -173,7 +173,7 @@ def test_several_chunks_with_many_ties(large, way, k, dying, scale):
 @pytest.mark.parametrize("k", [1, 10, 1000])
 @pytest.mark.parametrize("dying", [0.0, 0.3])
 def test_few_strong_terms_and_many_weak_ones(large, way, k, dying):
-    """Skewed weights: the weak terms are only looked up."""
+    """Skewed weights: most documents cannot reach the best ones by what the weak terms add."""
     dead = np.random.default_rng(k).random(len(large.ids)) < dying if dying else None
     engine = way([SegmentReader(large.folder)], [dead])
     for heavy in range(len(TERMS)):

@@ -148,6 +148,14 @@ def pack(
 
 
 @kernel
+def field_at(words: Array, place: Any) -> Any:
+    """Return the 32 bits, or more, from a bit on. `place` is unsigned, so that indices are not looked at for a sign."""
+    word = place >> np.uint64(5)
+    both = np.uint64(words[word]) | np.uint64(words[word + np.uint64(1)]) << np.uint64(32)
+    return both >> (place & np.uint64(31))
+
+
+@kernel
 def unpack_slice(
     words: Array, begin: Any, end: Any, width: Any, bits: Any, room: Any, out_docs: Array, out_impacts: Array, at: int
 ) -> Any:
@@ -155,33 +163,50 @@ def unpack_slice(
 
     A document beyond `room`, which no sound slice has, ends it.
     """
-    stride = np.int64(width) + np.int64(bits)
-    low, high = np.uint64((1 << width) - 1), np.uint64((1 << bits) - 1)
-    shift = np.uint64(width)
-    place, stop = np.int64(begin) << 3, (np.int64(end) << 3) - stride
-    doc: Any = -1
-    more: Any = 0
-    while place <= stop:
-        word = place >> 5
-        value = (np.uint64(words[word]) | np.uint64(words[word + 1]) << np.uint64(32)) >> np.uint64(place & 31)
-        distance = np.int64(value & low)
-        impact = np.int64((value >> shift) & high)
+    one, stride, shift, raised = np.uint64(1), np.uint64(width) + np.uint64(bits), np.uint64(width), np.uint64(bits)
+    low, high = (one << shift) - one, (one << raised) - one
+    place = np.uint64(begin) << np.uint64(3)
+    passed, more, out, most = np.uint64(0), np.uint64(0), np.uint64(at), np.uint64(room)
+    for _ in range(((np.int64(end) - np.int64(begin)) << 3) // np.int64(stride)):
+        field = field_at(words, place)
+        distance, impact = field & low, (field >> shift) & high
         place += stride
         if distance:
-            doc += distance
-            if doc >= room:
+            passed += distance
+            if passed > most:
                 break
-            out_docs[at] = doc
-            out_impacts[at] = impact + more
-            more = 0
-            at += 1
-        elif impact & 1:
-            more += ((impact >> 1) + 1) << bits
+            out_docs[out] = passed - one
+            out_impacts[out] = impact + more
+            more = np.uint64(0)
+            out += one
+        elif impact & one:
+            more += ((impact >> one) + one) << raised
         else:
-            doc += ((impact >> 1) + 1) * np.int64(low)
-            if doc >= room:
+            passed += ((impact >> one) + one) * low
+    return np.int64(out)
+
+
+@kernel
+def add_slice(words: Array, begin: Any, end: Any, width: Any, bits: Any, room: Any, weight: Any, totals: Array) -> None:
+    """Add weight x impact of each posting of a slice to its document's total: `unpack_slice` that keeps nothing."""
+    one, stride, shift, raised = np.uint64(1), np.uint64(width) + np.uint64(bits), np.uint64(width), np.uint64(bits)
+    low, high = (one << shift) - one, (one << raised) - one
+    place = np.uint64(begin) << np.uint64(3)
+    passed, more, most = np.uint64(0), np.uint64(0), np.uint64(room)
+    for _ in range(((np.int64(end) - np.int64(begin)) << 3) // np.int64(stride)):
+        field = field_at(words, place)
+        distance, impact = field & low, (field >> shift) & high
+        place += stride
+        if distance:
+            passed += distance
+            if passed > most:
                 break
-    return at
+            totals[passed - one] += weight * np.uint16(impact + more)
+            more = np.uint64(0)
+        elif impact & one:
+            more += ((impact >> one) + one) << raised
+        else:
+            passed += ((impact >> one) + one) * low
 
 
 @kernel
