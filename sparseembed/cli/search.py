@@ -22,7 +22,7 @@ from sparseembed.progress import note
 from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT
 
 if TYPE_CHECKING:
-    from sparseembed.engines.base import Hit
+    from sparseembed.engines.base import Hit, Run
     from sparseembed.retrieval.searcher import Searcher
 
 DESCRIPTION = """\
@@ -174,7 +174,7 @@ def _search_many(searcher: "Searcher", options: argparse.Namespace) -> None:
     queries = read_queries(open_source(options.queries))
     own = 0 if options.keep_self else 1  # one more hit, for the query's own document gives way
     hits = searcher.search_batch(list(queries.values()), options.k + own, options.threads, options.filters)
-    run = dict(zip(queries, hits, strict=True))
+    run: Run = dict(zip(queries, hits, strict=True))
     if not options.keep_self:
         run = drop_self(run, options.k)
     write_trec_run(options.run_file, run, "sparseembed")

@@ -54,7 +54,7 @@ class Hit(NamedTuple):
         return None
 
 
-Run = dict[str, list[Hit]]
+Run = Mapping[str, list[Hit]]
 """Query id -> hits, best first."""
 
 ImpactQuery = Mapping[str, int]

@@ -19,6 +19,7 @@ from sparseembed.engines.bm25 import Bm25Engine, Bm25Index
 from sparseembed.errors import DataError
 from sparseembed.evaluation.anserini import index_with_terms
 from sparseembed.evaluation.dense import DenseIndex
+from sparseembed.evaluation.packed import PackedRun
 from sparseembed.evaluation.runs import drop_self
 from sparseembed.files import atomic_folder, write_json
 from sparseembed.indexing.encoding import EncodedCorpus, encode_corpus, encode_queries
@@ -172,8 +173,8 @@ class Bench:
 
 
 def as_run(queries: Mapping[str, str], hits: list[list[Hit]]) -> Run:
-    """Pair queries with their hits, leave out a hit whose id is the query's own, and cut at the depth."""
-    return drop_self(dict(zip(queries, hits, strict=True)), DEPTH)
+    """Pair queries with their hits, leave out a hit whose id is the query's own, cut at the depth, and pack."""
+    return PackedRun(drop_self(dict(zip(queries, hits, strict=True)), DEPTH))
 
 
 def default_split(collection: Collection) -> str:

@@ -30,7 +30,7 @@ def rrf(runs: Sequence[Run], k: float = 60, depth: int = 1000) -> Run:
     check_count("depth", depth)
     if not k >= 0:
         raise ConfigError(f"k is {k} in reciprocal rank fusion: it must be 0 or more")
-    fused: Run = {}
+    fused: dict[str, list[Hit]] = {}
     for query in dict.fromkeys(query for run in runs for query in run):
         parts: dict[str, list[float]] = {}
         for run in runs:

@@ -145,7 +145,7 @@ def read_trec_run(path: str | Path) -> Run:
     found: dict[str, dict[str, tuple[float, int]]] = {}
     for number, line in read_lines(path):
         _add_line(found, line, f"{path}:{number}")
-    run: Run = {}
+    run: dict[str, list[Hit]] = {}
     for query, documents in found.items():
         best = sorted(documents.items(), key=lambda item: (-item[1][0], item[1][1]))
         run[query] = [Hit(document, score, rank) for rank, (document, (score, _)) in enumerate(best, 1)]

@@ -1,0 +1,36 @@
+"""Packed runs: the same runs in less memory."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparseembed.engines.base import Hit
+from sparseembed.evaluation.packed import PackedRun
+
+SCORES = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def ranked(scores):
+    return [Hit(doc, score, rank) for rank, (doc, score) in enumerate(scores.items(), 1)]
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=4), st.dictionaries(st.text(max_size=4), SCORES, max_size=6), max_size=4))
+def test_a_packed_run_is_the_run(scores):
+    run = {query: ranked(docs) for query, docs in scores.items()}
+    packed = PackedRun(run)
+    assert (dict(packed), len(packed), list(packed)) == (run, len(run), list(run))
+    assert packed == run
+    assert all(type(hit) is Hit and type(hit.score) is float for hits in packed.values() for hit in hits)
+    assert PackedRun(packed) == run
+
+
+def test_twelve_bytes_a_hit():
+    run = {f"q{query}": ranked({f"d{doc}": 1.0 / doc for doc in range(1, 101)}) for query in range(50)}
+    assert PackedRun(run).nbytes == 12 * 100 * 50
+
+
+def test_a_query_that_is_not_there():
+    with pytest.raises(KeyError):
+        PackedRun({"a": []})["b"]
+    assert PackedRun({}).get("b", []) == []
