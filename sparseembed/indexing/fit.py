@@ -117,7 +117,7 @@ def _rescoring(
     queries = {FULL: sentence_embeddings(asked, sample, store, embedder)}
     queries |= {name: encoder.encode(asked.sentences) for name, encoder in fitted.encoders(embedder).items()}
     mix = config.weight if config.literal else 1.0
-    chosen = choose_rescoring(asked, queries, mix, sample, store, centres, fitted.fidelity)
+    chosen = choose_rescoring(asked, queries, mix, sample, store, centres, config.literal, fitted.fidelity)
     return choices_told(chosen, asked.sentences, fitted)
 
 

@@ -101,7 +101,9 @@ def _chosen(
         for encoder in ENCODERS
     }
     whose = asked_of(snapshot.manifest.corpus["name"], sample)
-    chosen = choose_on(given, len(sentences), whose, queries, statistics.centres[1], fitted.fidelity, stay)
+    chosen = choose_on(
+        given, len(sentences), whose, queries, statistics.centres[1], statistics.config.literal, fitted.fidelity, stay
+    )
     return chosen, sentences
 
 

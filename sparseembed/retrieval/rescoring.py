@@ -38,6 +38,9 @@ FITTED = (STATIC, SMALL)
 CANDIDATES = 100
 """Hits that are rescored where the user names no number."""
 
+LEAD = 0.1
+"""Where the best hit by words leads by more than this share of its score, embeddings count less: see `counting`."""
+
 
 class Neighbour(NamedTuple):
     """A candidate like another one, whose score counts for that one.
@@ -100,6 +103,23 @@ def shares(sparse: Floats, cosine: Vectors, weight: float) -> tuple[Floats, Floa
     return (1 - weight) * scaled, weight * unit(cosine.astype(np.float64))
 
 
+def counting(sparse: Floats, weight: float, literal: bool) -> float:
+    """Return what embeddings count for in one query: less where its words are decisive.
+
+    With s1 and s2 the two best scores by terms, it is the weight times (s2 / s1) / (1 - LEAD) where that is below 1.
+    What was measured stands in `indexing.rescoring`.
+
+    :param sparse: Scores by terms, shape (n,); 0 for a document without terms of the query.
+    :param weight: The weight that was chosen for the collection, 0 to 1.
+    :param literal: Whether the index has the documents' own words.
+    :return: 0 to `weight`; the weight itself where it has not, or fewer than two documents have terms of the query.
+    """
+    if not literal or np.count_nonzero(sparse > 0) < 2:
+        return weight
+    second, first = np.sort(sparse)[-2:]
+    return weight * min(1.0, float(second / first) / (1 - LEAD))
+
+
 def unit(scores: Floats) -> Floats:
     """Bring scores to 0..1; equal ones to 0."""
     if not len(scores):
@@ -147,6 +167,7 @@ class Rescorer:
         if not all(segment.dimension for segment in snapshot.segments):
             raise without_embeddings(snapshot.path)
         self._snapshot = snapshot
+        self._literal = bool(snapshot.manifest.sparse["literal"])
         self._encoder = self._query_encoder(encoder, embedder)
         fitted = load_rescoring(snapshot.statistics_files, encoder)
         if fitted is None:
@@ -287,7 +308,10 @@ class Rescorer:
             for row, passages in self._snapshot.passage_embeddings([hit.id for hit in hits]).items():
                 cosine[row] = cosines(passages, vector, self._centre).max(initial=-1.0)
         nothing = np.zeros(len(hits))
-        terms, embedding = (unit(sparse), nothing) if cosine is None else shares(sparse, cosine, self.weight)
+        if cosine is None:
+            terms, embedding = unit(sparse), nothing
+        else:
+            terms, embedding = shares(sparse, cosine, counting(sparse, self.weight, self._literal))
         if not self.feedback:
             return _Parts(terms, embedding, nothing, cosine, None)
         weights, kept = neighbour_weights(rows, int((sparse > 0).sum()), self._warm), 1 - self.feedback

@@ -72,7 +72,8 @@ def plain_curves(asked, mix, sample, store, embedder, centres, candidates, chose
 
         for weight, each in gains.items():
             each.append(gain(mixed(weight)))
-        own, near = mixed(chosen), neighbours_of(rows, best, list(scores))
+        second, first = sorted(scores.values())[-2:] if len(scores) > 1 else (1, 1)
+        own, near = mixed(chosen * min(1, second / first / 0.9)), neighbours_of(rows, best, list(scores))
         for weight, each in fed.items():
             each.append(gain({row: (1 - weight) * own[row] + weight * near(row, own) for row in best}))
     return [{weight: sum(each) / len(each) for weight, each in curve.items()} for curve in (gains, fed)]
@@ -201,7 +202,7 @@ def test_fitted_encoders_have_the_weight_of_the_full_one_times_the_square_of_the
     centres = np.stack([store.matrix().mean(axis=0)] * 2)
     near = {"static": Fidelity(9, -0.5), "small": Fidelity(9, 0.5)}
     given = {"static": queries, "small": queries, "full": queries}
-    found = choose_rescoring(asked, given, 0.5, sample, store, centres, near)
+    found = choose_rescoring(asked, given, 0.5, sample, store, centres, fidelity=near)
     assert list(found) == ["none", "static", "small", "full"]
     assert found["static"].cosine.curve == found["small"].cosine.curve == found["full"].cosine.curve
     assert found["small"].cosine.weight == round(found["full"].cosine.weight / 4, 2) > 0

@@ -25,7 +25,7 @@ from sparseembed.indexing import encoders, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval import choosing
-from sparseembed.retrieval.rescoring import shares
+from sparseembed.retrieval.rescoring import counting, shares
 
 WORDS = [*("cat", "dog", "whale", "river", "water", "sand", "light", "sun"), *("earth", "green", "milk", "air", "fish")]
 QUERIES = ["cat", "whale river sand", "the fish in the green water", "milk zorblax", "", "penguins"]
@@ -72,6 +72,7 @@ def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False
         hits = searcher.search(query, max(candidates, k))
     snapshot = open_snapshot(path)
     fitted = load_rescoring(snapshot.statistics_files, encoder)
+    literal = snapshot.manifest.sparse["literal"]
     head, static = load_early(snapshot.statistics_files), load_static(snapshot.statistics_files)
     snapshot.close()
     best, rest = hits[:candidates], hits[candidates:]
@@ -92,7 +93,10 @@ def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False
     total = unit([hit.score for hit in best])
     if encoder != "none":
         total = np.array([hit.score for hit in best]) / max(1, *(hit.score for hit in best))
-        total = (1 - fitted.weight) * total + fitted.weight * unit([cosine(row, asked) for row in rows])
+        first, second = sorted([*total, 0.0], reverse=True)[:2]
+        decisive = literal and second > 0
+        weight = fitted.weight * (min(1, second / first / 0.9) if decisive else 1)
+        total = (1 - weight) * total + weight * unit([cosine(row, asked) for row in rows])
     if feedback and fitted.feedback and len(best) > 1:
         hits = sum(hit.score > 0 for hit in best)
         total = (1 - fitted.feedback) * total + fitted.feedback * neighbours(rows, total, hits)
@@ -189,6 +193,24 @@ def test_shares_are_in_the_order_of_both_scores(sparse, weight, data):
     assert embedding.min() == 0
     assert embedding.max() == pytest.approx(weight if cosine.max() > cosine.min() else 0)
     assert (np.diff(embedding[np.argsort(cosine, kind="stable")]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("sparse", "share"),
+    [
+        ([], 1),
+        ([0, 0, 0], 1),
+        ([0, 7, 0], 1),  # nothing to lead before
+        ([7, 7, 3], 1),
+        ([90, 0, 100], 1),
+        ([100, 45, 1], 0.5),
+        ([9, 10_000, 0], 0.001),
+    ],
+)
+def test_an_embedding_counts_less_where_terms_are_decisive(sparse, share):
+    scores = np.array(sparse, dtype=np.float64)
+    assert counting(scores, 0.6, literal=True) == pytest.approx(0.6 * share)
+    assert counting(scores, 0.6, literal=False) == 0.6
 
 
 @JVM
