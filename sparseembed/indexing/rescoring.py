@@ -21,12 +21,12 @@ arguments as queries, sentences that cite, two of questions) on the mean .012 ->
 .027, .009 -> .007 -> .004, .010 -> .007 -> .007, .010 -> .014 -> .012. Where queries repeat the documents' words (1,500
 pages of tldr) all lose, the less the smaller the weight: small -.051 -> -.027 -> -.018, static -.041 -> -.028 -> -.013.
 
-In one query a weight counts less the further its best hit by words leads (`retrieval.rescoring.counting`). With the
-weights that were chosen, full / small / static: tldr's pages +.018 / +.007 / +.005, tables of figures +.011 / .000 /
-.000, the six others -.002 to +.003 each, on the mean of all eight +.0044 / +.0009 / +.0007. From a lead of 0 on in
-place of .1: +.0047 with the full one, but pydocs' train split -.005; from .2 on: +.0021. Aligned terms decide nothing
-by a lead: without literal words it is -.004 to +.002 on three splits. Weights are chosen without it: sentences lead
-further than queries do, and would have weights .05 to .15 larger, at which the tables lose .022.
+In one query a weight is less the further its best hit by words leads (`retrieval.rescoring.weight_in_query`). What
+this changes, full / small / static: tldr's pages +.018 / +.007 / +.005, tables of figures +.011 / .000 / .000, the six
+others -.002 to +.003 each, on the mean of all eight +.0044 / +.0009 / +.0007. From a lead of 0 on in place of .1:
++.0047 with the full one, but pydocs' train split -.005; from .2 on: +.0021. Aligned terms decide nothing by a lead:
+without literal words it is -.004 to +.002 on three splits. Weights are chosen without it: sentences lead further than
+queries do, and would have weights .05 to .15 larger, at which the tables lose .022.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -48,7 +48,7 @@ from sparseembed.indexing.mixing import DEPTH, Asked
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
 from sparseembed.retrieval.feedback import neighbour_weights
-from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, counting, shares, unit
+from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, shares, unit, weight_in_query
 
 WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
 FEEDBACK = WEIGHTS[:7]
@@ -239,7 +239,7 @@ def _choose_cosine(
     by_weight = [scores([weight] * len(given)) for weight in WEIGHTS]
     gains = _gains(given, sentences, list(zip(*by_weight, strict=True)), len(WEIGHTS))
     weight = middle(gains, WEIGHTS, USUAL) if known is None else known
-    final = [counting(each.scores, weight, literal) for each in given]
+    final = [weight_in_query(each.scores, weight, literal) for each in given]
     return Chosen(weight, _curve(WEIGHTS, gains)), scores(final)
 
 

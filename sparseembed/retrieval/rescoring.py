@@ -39,7 +39,7 @@ CANDIDATES = 100
 """Hits that are rescored where the user names no number."""
 
 LEAD = 0.1
-"""Where the best hit by words leads by more than this share of its score, embeddings count less: see `counting`."""
+"""A best hit by words that leads by more than this share of its score is decisive: see `weight_in_query`."""
 
 
 class Neighbour(NamedTuple):
@@ -103,7 +103,7 @@ def shares(sparse: Floats, cosine: Vectors, weight: float) -> tuple[Floats, Floa
     return (1 - weight) * scaled, weight * unit(cosine.astype(np.float64))
 
 
-def counting(sparse: Floats, weight: float, literal: bool) -> float:
+def weight_in_query(sparse: Floats, weight: float, literal: bool) -> float:
     """Return what embeddings count for in one query: less where its words are decisive.
 
     With s1 and s2 the two best scores by terms, it is the weight times (s2 / s1) / (1 - LEAD) where that is below 1.
@@ -311,7 +311,7 @@ class Rescorer:
         if cosine is None:
             terms, embedding = unit(sparse), nothing
         else:
-            terms, embedding = shares(sparse, cosine, counting(sparse, self.weight, self._literal))
+            terms, embedding = shares(sparse, cosine, weight_in_query(sparse, self.weight, self._literal))
         if not self.feedback:
             return _Parts(terms, embedding, nothing, cosine, None)
         weights, kept = neighbour_weights(rows, int((sparse > 0).sum()), self._warm), 1 - self.feedback

@@ -25,7 +25,7 @@ from sparseembed.indexing import encoders, rescoring
 from sparseembed.indexing.shards import merge_indexes
 from sparseembed.indexing.update import Index
 from sparseembed.retrieval import choosing
-from sparseembed.retrieval.rescoring import counting, shares
+from sparseembed.retrieval.rescoring import shares, weight_in_query
 
 WORDS = [*("cat", "dog", "whale", "river", "water", "sand", "light", "sun"), *("earth", "green", "milk", "air", "fish")]
 QUERIES = ["cat", "whale river sand", "the fish in the green water", "milk zorblax", "", "penguins"]
@@ -209,8 +209,8 @@ def test_shares_are_in_the_order_of_both_scores(sparse, weight, data):
 )
 def test_an_embedding_counts_less_where_terms_are_decisive(sparse, share):
     scores = np.array(sparse, dtype=np.float64)
-    assert counting(scores, 0.6, literal=True) == pytest.approx(0.6 * share)
-    assert counting(scores, 0.6, literal=False) == 0.6
+    assert weight_in_query(scores, 0.6, literal=True) == pytest.approx(0.6 * share)
+    assert weight_in_query(scores, 0.6, literal=False) == 0.6
 
 
 @JVM
