@@ -68,7 +68,7 @@ class TensorRows:
         :raises EmbedderError: The file is damaged, or the tensor is of a type that is no floating-point number's.
         """
         entry = read_header(file)[name]
-        self._file, self._place, self._stored = file, entry.place, _stored(file, name, entry)
+        self._file, self._name, self._place, self._stored = file, name, entry.place, _stored(file, name, entry)
         if len(entry.shape) != 2:
             raise EmbedderError(f"{name} in {file} is no matrix (its shape is {entry.shape}): fetch the model again")
         self.shape: tuple[int, int] = (entry.shape[0], entry.shape[1])
@@ -78,7 +78,7 @@ class TensorRows:
 
         :param numbers: Their numbers, each in range, shape (n,).
         :return: Shape (n, d).
-        :raises EmbedderError: The file ends early, or cannot be opened.
+        :raises EmbedderError: The file ends early or cannot be opened, or a row holds NaN or infinity.
         """
         width = self.shape[1]
         rows = np.empty((len(numbers), width), dtype=np.float32)
@@ -89,6 +89,8 @@ class TensorRows:
                     _read_block(handle, rows[row], self._stored, self._file)
         except OSError as error:
             raise EmbedderError(f"{self._file} cannot be read ({error.strerror}): fetch the model again") from None
+        if not np.isfinite(rows).all():
+            raise EmbedderError(f"{self._name} in {self._file} holds NaN or infinity: fetch the model again")
         return rows
 
 

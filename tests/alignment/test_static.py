@@ -71,6 +71,18 @@ def test_a_file_that_was_cut_or_removed_is_told(tmp_path):
         rows.take(np.array([0]))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_that_are_no_numbers_are_told(tmp_path, value, dtype):
+    matrix = torch.ones(9, 4, dtype=dtype)
+    matrix[5, 3] = value
+    save_file({"rows": matrix}, tmp_path / "a.safetensors")
+    rows = TensorRows(tmp_path / "a.safetensors", "rows")
+    assert rows.take(np.array([4, 6])).all()
+    with pytest.raises(EmbedderError, match=r"rows in .* holds NaN or infinity"):
+        rows.take(np.array([4, 5]))
+
+
 def test_a_checkpoint_of_pytorch_s_own_form_gives_rows_too(tiny_model, tmp_path):
     folder = tiny_model("tied")
     other = tmp_path / "model"
