@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sparseembed.engines import native_numpy
-from sparseembed.engines.base import Engine, Hit
+from sparseembed.engines.base import Engine, Hit, ranked
 from sparseembed.engines.native_loading import BATCH, Kind, has, load, load_soon
 from sparseembed.engines.native_scratch import ScratchPool
 from sparseembed.errors import ConfigError
@@ -35,7 +35,7 @@ class _Found(NamedTuple):
 
     def hits(self) -> list[Hit]:
         """Give all documents with their scores."""
-        return _hits(self.ids(len(self.numbers)), self.scores.astype(np.float64).tolist())
+        return ranked(self.ids(len(self.numbers)), self.scores.astype(np.float64).tolist())
 
 
 class NativeEngine(Engine):
@@ -212,9 +212,4 @@ def _merged(found: Sequence[_Found], k: int) -> list[Hit]:
         named.extend(zip((-part.scores[:count]).tolist(), part.ids(count), strict=True))
     named.sort()
     del named[k:]
-    return _hits([doc_id for _, doc_id in named], [float(-score) for score, _ in named])
-
-
-def _hits(ids: list[str], scores: list[float]) -> list[Hit]:
-    make = tuple.__new__  # Hit(...) is a function in Python that does the same in twice the time
-    return [make(Hit, hit) for hit in zip(ids, scores, range(1, len(ids) + 1), strict=True)]
+    return ranked([doc_id for _, doc_id in named], [float(-score) for score, _ in named])

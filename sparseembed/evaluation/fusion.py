@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from sparseembed.data.qrels import Qrels
-from sparseembed.engines.base import Hit, Run, check_count
+from sparseembed.engines.base import Hit, Run, check_count, ranked
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.evaluation.measures import cutoff_of, evaluate
 from sparseembed.evaluation.runs import unique_ids
@@ -130,7 +130,7 @@ def _best(ids: Sequence[str], scores: np.ndarray, depth: int) -> list[Hit]:
     """
     best = np.argsort(-scores, kind="stable")[:depth]
     names = [ids[place] for place in best.tolist()]
-    return list(map(Hit, names, scores[best].tolist(), range(1, depth + 1)))
+    return ranked(names, scores[best].tolist())
 
 
 def _check_weight(weight: float) -> None:

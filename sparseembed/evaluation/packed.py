@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from sparseembed.engines.base import Hit, Run
+from sparseembed.engines.base import Hit, Run, ranked
 
 
 class PackedRun(Mapping[str, list[Hit]]):
@@ -36,7 +36,7 @@ class PackedRun(Mapping[str, list[Hit]]):
         """
         numbers, scores = self._queries[query]
         names = [self._ids[number] for number in numbers.tolist()]
-        return list(map(Hit, names, scores.tolist(), range(1, len(names) + 1)))
+        return ranked(names, scores.tolist())
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the queries' ids."""

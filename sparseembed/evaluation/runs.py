@@ -10,7 +10,7 @@ import numpy as np
 from sparseembed.data.corpus import id_problem
 from sparseembed.data.lines import read_lines
 from sparseembed.data.qrels import Qrels
-from sparseembed.engines.base import Hit, Run
+from sparseembed.engines.base import Hit, Run, ranked
 from sparseembed.errors import ConfigError, DataError
 from sparseembed.outputs import output_file
 
@@ -45,7 +45,7 @@ def drop_self(run: Run, depth: int | None = None) -> Run:
     :return: a new run.
     """
     kept = {query: [hit for hit in hits if hit.id != query][:depth] for query, hits in run.items()}
-    return {q: [Hit(hit.id, hit.score, rank) for rank, hit in enumerate(hits, 1)] for q, hits in kept.items()}
+    return {query: ranked([hit.id for hit in hits], [hit.score for hit in hits]) for query, hits in kept.items()}
 
 
 def write_trec_run(path: str | Path, run: Run, tag: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparseembed.arrays import Vectors
-from sparseembed.engines.base import Hit, Run
+from sparseembed.engines.base import Hit, Run, ranked
 from sparseembed.engines.ties import as_trec_eval_reads
 from sparseembed.evaluation.anserini import FeedbackSearcher
 from sparseembed.evaluation.bench import DENSE_KINDS, DEPTH, Bench, as_run
@@ -138,9 +138,10 @@ def fusion_feedback(bench: Bench) -> Row:
         near = neighbour_weights(rows[[places[hit.id] for hit in best]])
         new = (1 - weight) * scores + weight * (near @ scores)
         order = np.argsort(-new, kind="stable").tolist()
-        found = [(best[place].id, float(new[place])) for place in order]
-        found += [(hit.id, hit.score - hits[0].score - 1) for hit in hits[CANDIDATES:]]
-        return [Hit(doc_id, score, rank) for rank, (doc_id, score) in enumerate(found, 1)]
+        ids, scores = [best[place].id for place in order], new[order].tolist()
+        rest = hits[CANDIDATES:]
+        ids += [hit.id for hit in rest]
+        return ranked(ids, scores + [hit.score - hits[0].score - 1 for hit in rest])
 
     start = perf_counter()
     run = {query: fed_back(hits) for query, hits in plain.run.items()}

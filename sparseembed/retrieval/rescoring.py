@@ -15,7 +15,7 @@ import numpy as np
 
 from sparseembed.arrays import Floats, Vectors
 from sparseembed.embedders.early import EarlyEncoder
-from sparseembed.engines.base import Hit
+from sparseembed.engines.base import Hit, ranked
 from sparseembed.errors import ConfigError, IndexFolderError
 from sparseembed.index.eight_bits import cosines
 from sparseembed.index.snapshot import Snapshot
@@ -295,7 +295,8 @@ class Rescorer:
             low, high = hits[self.candidates - 1].score, hits[0].score
             step = 1 / (high - low) if high > low else 1.0
             found += [((hit.score - low) * step - 1, hit.id) for hit in rest]
-        return [Hit(doc_id, score, rank) for rank, (score, doc_id) in enumerate(found[:k], start=1)]
+        del found[k:]
+        return ranked([doc_id for _, doc_id in found], [score for score, _ in found])
 
     def _parts(self, hits: Sequence[Hit], vector: Vectors | None) -> _Parts:
         rows, sparse = (

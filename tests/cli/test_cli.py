@@ -267,6 +267,18 @@ def test_import_and_help_load_nothing_heavy():
     assert python(code).endswith("loaded: []\n")
 
 
+@pytest.mark.parametrize(("given", "wanted"), [(None, "4"), ("26", "26")])
+def test_threads_of_openblas_do_not_spin_beside_the_model(monkeypatch, given, wanted):
+    monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", given)
+    code = (
+        "import os, sys\nfrom sparseembed.cli import main\nearly = 'numpy' in sys.modules\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\nprint(early, os.environ['OPENBLAS_THREAD_TIMEOUT'])"
+    )
+    assert python(code).endswith(f"False {wanted}\n")
+
+
 @pytest.mark.jvm
 def test_a_one_index_search_loads_no_model(workshop):
     folder, _ = workshop
