@@ -214,7 +214,7 @@ def search_segment(
         if fields < size // SPARSE:
             docs, impacts = np.empty(fields, np.uint16), np.empty(fields, np.uint16)
             unpack_slices(words, begins, widths, bits, rows[:some], size, docs, impacts, bounds)
-            count = search_sparse(
+            count = follow(
                 docs, impacts, bounds, factors, some, threshold, base, ranks, gone, totals, out_scores, out_ranks,
                 out_docs, count,
             )  # fmt: skip
@@ -222,7 +222,7 @@ def search_segment(
             for at in range(some):
                 row = rows[at]
                 add_slice(words, begins[row], begins[row + 1], widths[row], bits[row], size, factors[at], totals)
-            count = search_dense(
+            count = collect_best(
                 k, threshold, base, size, ranks, gone, totals, peaks, values, candidates, out_scores, out_ranks,
                 out_docs, count,
             )  # fmt: skip
@@ -234,7 +234,7 @@ def search_segment(
 
 
 @kernel
-def search_sparse(
+def follow(
     docs: Array,
     impacts: Array,
     bounds: Array,
@@ -264,7 +264,7 @@ def search_sparse(
 
 
 @kernel
-def search_dense(
+def collect_best(
     k: int,
     threshold: Any,
     base: Any,

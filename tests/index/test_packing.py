@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparseembed.index.segment.packing import MOST_BITS, MOST_WIDTH, PADDING, unpack
-from sparseembed.index.segment.packing_kernels import pack, unpack_slices
+from sparseembed.index.segment.packing_kernels import add_slice, pack, unpack_slices
 
 postings = st.dictionaries(st.integers(0, 1 << 18), st.integers(1, 65_535), min_size=1, max_size=60)
 near = st.dictionaries(st.integers(0, 300), st.integers(1, 7), min_size=1, max_size=200)
@@ -46,7 +46,20 @@ class Packed:
         rows, room = np.arange(len(self.chunks)), 1 << self.chunk_bits if room is None else room
         size = unpack_slices(self.words, self.begins, self.widths, self.bits, rows, room, docs, impacts, bounds)
         chunks = np.repeat(self.chunks, np.diff(bounds))
+        self.are_added(room, docs, impacts, bounds)
         return docs[:size] + (chunks << self.chunk_bits), impacts[:size]
+
+    def are_added(self, room, docs, impacts, bounds):
+        """Add each slice to totals of `room` documents: what it holds, and nothing beside them."""
+        for row in range(len(self.chunks)):
+            own, beyond = slice(bounds[row], bounds[row + 1]), np.full(8, 7)
+            wanted, totals = np.zeros(room, np.int64), np.concatenate([beyond, np.zeros(room, np.int64), beyond])
+            wanted[docs[own]] = 1000 * impacts[own].astype(np.int64)
+            begin, end = self.begins[row], self.begins[row + 1]
+            add_slice(self.words, begin, end, self.widths[row], self.bits[row], room, np.int64(1000), totals[8:])
+            assert (totals[8 : 8 + room] == wanted).all()
+            assert (totals[:8] == 7).all()
+            assert (totals[8 + room :] == 7).all()
 
 
 @settings(deadline=None, max_examples=80)
