@@ -106,6 +106,15 @@ def documents(raw):
     return list(Corpus(read_documents(spool), "x", "docs"))
 
 
+@pytest.mark.parametrize("text", ["a\tb", "a\tb c", "\t", "one\ttwo\tthree"])
+def test_a_quoted_table_stays_quoted_wherever_it_is_cut(text):
+    # Cut behind a value with a tab, its last line has as many columns as the header when tabs alone are counted.
+    raw = FORMATS["tabs"]([("1", "", "x"), ("2", text, "")])
+    for end in range(raw.index(b'"2"') + 4, len(raw) - 4):
+        with pytest.raises(DataError, match=r"columns where 3 are needed|is not closed"):
+            documents(raw[:end])
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=60)
 @given(rows=ROWS)

@@ -4,6 +4,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 
 @dataclass
@@ -27,17 +28,22 @@ class _Lines:
 def is_quoted(lines: Iterable[str], width: int, header: bool) -> bool:
     """Tell whether a table between tabs is quoted, which all of it decides.
 
-    It is if every row, read as CSV, has as many columns as the first, and is not if every line has. Where both hold, a
-    table with a header was written by a program, which quotes; in one without, a quoted value that goes over several
-    lines would join rows. A last line that opens a quotation and does not close it is one that was cut off.
+    It is if its header is. Else it is if every row, read as CSV, has as many columns as the first, and is not if every
+    line has. Where both hold, a table with a header was written by a program, which quotes; in one without, a quoted
+    value that goes over several lines would join rows. A last line that opens a quotation and does not close it is one
+    that was cut off.
 
     :param lines: The lines, with their ends.
     :param width: Columns of the first row.
     :param header: Whether the first row is a header.
     """
+    lines = iter(lines)
+    first = next((line for line in lines if line.strip()), "")
+    if header and first.lstrip().startswith('"'):
+        return True
     csv.field_size_limit(sys.maxsize)
     seen = _Lines(width)
-    rows = csv.reader(seen.through(lines), delimiter="\t", strict=True)
+    rows = csv.reader(seen.through(chain([first], lines)), delimiter="\t", strict=True)
     count, start = 0, 1
     try:
         for row in rows:
