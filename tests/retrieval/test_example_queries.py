@@ -13,7 +13,7 @@ WORDS = {"pick a random element from a list": "random.choice"}
 MEANING = {"turn a list upside down": "list.reverse", "do nothing for a couple of seconds": "time.sleep"}
 # What they could be mistaken for is all there; of the rest every so many entries are.
 LIKE = ("list.", "random.", "time.", "queue.", "smtplib.SMTP.n", "pdb.Pdb.do_d", "bisect.", "heapq.", "sorted", "round")
-EVERY = 12
+EVERY = 30
 
 pytestmark = [pytest.mark.model, pytest.mark.jvm, pytest.mark.usefixtures("silence")]
 
