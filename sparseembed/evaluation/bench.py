@@ -168,13 +168,13 @@ class Bench:
 
     def _run(self, name: str, split: str, search: Callable[[], list[list[Hit]]], queries: Mapping[str, str]) -> Run:
         if (name, split) not in self._runs:
-            self._runs[name, split] = as_run(queries, search())
+            self._runs[name, split] = PackedRun(as_run(queries, search()))
         return self._runs[name, split]
 
 
 def as_run(queries: Mapping[str, str], hits: list[list[Hit]]) -> Run:
-    """Pair queries with their hits, leave out a hit whose id is the query's own, cut at the depth, and pack."""
-    return PackedRun(drop_self(dict(zip(queries, hits, strict=True)), DEPTH))
+    """Pair queries with their hits, leave out a hit whose id is the query's own, and cut at the depth."""
+    return drop_self(dict(zip(queries, hits, strict=True)), DEPTH)
 
 
 def default_split(collection: Collection) -> str:

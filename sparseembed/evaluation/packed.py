@@ -45,8 +45,3 @@ class PackedRun(Mapping[str, list[Hit]]):
     def __len__(self) -> int:
         """Return the number of queries."""
         return len(self._queries)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all hits, without the documents' ids, which are held once each."""
-        return sum(numbers.nbytes + scores.nbytes for numbers, scores in self._queries.values())
