@@ -154,13 +154,16 @@ def _stop_at_exit() -> None:
 class _Stopper:
     """Asked first whenever a module is imported: lets an import be stopped between two modules.
 
-    Only imports that are statements are: compiled code that imports something would print that it was stopped.
+    Only imports that are statements of Python are. Compiled code that imports something would print that it was
+    stopped, be it called by Python or run while its own module is imported (as numba's `_dispatcher` is).
     """
 
     @staticmethod
     def find_spec(*_: object) -> None:
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+            if frame.f_code.co_name in ("create_module", "exec_module"):  # of compiled code: Python's has frames
+                return
             frame = frame.f_back
         if frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_NAME"]:
             _check()

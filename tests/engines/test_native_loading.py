@@ -71,6 +71,30 @@ def test_a_process_ends_well_while_kernels_are_compiled(folder, pause, tmp_path)
     run(folder, f"import time; time.sleep({pause})", NUMBA_CACHE_DIR=str(tmp_path))
 
 
+# The first is imported by compiled code while that is imported itself.
+@pytest.mark.parametrize("module", ["numba._devicearray", "numba", "numba.core.types", "numba.core.registry"])
+def test_a_process_ends_well_while_a_module_is_imported(folder, module):
+    run(
+        folder,
+        f"""
+import threading
+from sparseembed.engines import native_loading
+native_loading.DELAY = 0
+reached = threading.Event()
+class Ends:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {module!r} and not reached.is_set():
+            native_loading._state.ends.set()
+            sys.meta_path.insert(1, native_loading._Stopper())
+            reached.set()
+sys.meta_path.insert(0, Ends())
+search()
+assert reached.wait(60)
+""",
+    )
+
+
 def test_kernels_come_in_the_background(folder):
     run(
         folder,
