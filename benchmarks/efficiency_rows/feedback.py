@@ -16,7 +16,7 @@ K = 10
 
 def measure(place: Workplace) -> list[Row]:
     """Measure the row."""
-    documents = 200 if place.quick else DOCUMENTS
+    documents = 300 if place.quick else DOCUMENTS
     path = place.index(documents)
     note("searching with feedback")
     with Searcher.open(path) as plain, Searcher.open(path, feedback=True) as fed:

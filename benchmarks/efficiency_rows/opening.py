@@ -24,7 +24,7 @@ ENGINES = ("native", "lucene")
 
 def documents_of(place: Workplace) -> int:
     """Return the size of the index that is opened: one that other rows need as well."""
-    return 200 if place.quick else 10_000
+    return 300 if place.quick else 10_000
 
 
 def measure_opening(place: Workplace) -> list[Row]:

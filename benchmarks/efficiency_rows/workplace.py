@@ -30,7 +30,7 @@ class Workplace:
     @property
     def repeats(self) -> int:
         """How often a thing is timed."""
-        return 2 if self.quick else 5
+        return 1 if self.quick else 5
 
     def corpus(self, documents: int, first: int = 0, prefix: str = "d") -> Path:
         """Return a corpus of made texts."""
