@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sparseembed.arrays import Vectors
 from sparseembed.embedders.branches import Branched, embed_branches, takes_branches
 from sparseembed.embedders.forward import FirstLayers, early_states, embed
 from sparseembed.embedders.pooling import pool
@@ -41,13 +40,13 @@ class Body(Protocol):
     def embed_branches(self, texts: Sequence[Branched]) -> "torch.Tensor":
         """Return the embeddings of n texts under P prompts: shape (n, P, d), float32."""
 
-    def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
+    def early(self, items: Sequence[Prompted], depth: int) -> "torch.Tensor":
         """Read texts with the first layers alone.
 
         :param items: Prompted texts, n, none empty; few enough to go through the layers together.
         :param depth: How many layers; all of a model that has fewer.
-        :return: Shape (n, 2 d): the state of each text's last token, and the mean of all its tokens' states, each state
-            brought to a mean square of 1.
+        :return: Shape (n, 2 d), float32: the state of each text's last token, and the mean of all its tokens' states,
+            each state brought to a mean square of 1.
         :raises EmbedderError: The model cannot be run in part.
         """
 
@@ -94,7 +93,7 @@ class TorchBody:
             result[rows] = found.to(result.device)
         return result
 
-    def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
+    def early(self, items: Sequence[Prompted], depth: int) -> "torch.Tensor":
         """Read texts with the first layers alone."""
         import torch
 
@@ -105,9 +104,7 @@ class TorchBody:
             states, lengths = early_states(self._model, self._layers, depth, items, self._spec, self._device)
             states = states.float()
             states = states * torch.rsqrt(states.square().mean(dim=2, keepdim=True) + _EPSILON)
-            found = torch.cat([pool(states, lengths, pooling) for pooling in ("last", "mean")], dim=1)
-        features: Vectors = found.cpu().numpy()
-        return features
+            return torch.cat([pool(states, lengths, pooling) for pooling in ("last", "mean")], dim=1)
 
 
 def apart(body: Body, texts: Sequence[Branched]) -> "torch.Tensor":

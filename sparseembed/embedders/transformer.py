@@ -10,8 +10,8 @@ import numpy as np
 from sparseembed.arrays import Vectors
 from sparseembed.embedders.adapters import adapter_folder, adapters_fingerprint, check_base
 from sparseembed.embedders.attention import check_attention
-from sparseembed.embedders.batching import is_out_of_memory, plan_batches, run_batches
-from sparseembed.embedders.body import CPU_BATCH_TOKENS, Body, TorchBody
+from sparseembed.embedders.batching import is_out_of_memory, run_batches
+from sparseembed.embedders.body import Body, TorchBody
 from sparseembed.embedders.branches import Branched
 from sparseembed.embedders.int8.support import has_fast_integers, is_measured
 from sparseembed.embedders.loading import has_bfloat16, load_body
@@ -173,9 +173,12 @@ class TransformerEmbedder:
         body = self._load()
         prompted = self._prompted(texts, [self._prompter(side)], side, names)
         lengths = {row: len(items[0].ids) for row, items in prompted.items()}
-        vectors = self._run(
-            lengths, lambda rows: body.embed([prompted[row][0] for row in rows]), len(texts), side, names
-        )
+
+        def embed(rows: list[int]) -> "torch.Tensor":
+            self.model_calls += 1
+            return body.embed([prompted[row][0] for row in rows])
+
+        vectors = self._run(lengths, embed, (len(texts), body.dimension), side, names)
         return Encoded(vectors, sum(lengths.values()), sum(items[0].cut for items in prompted.values()))
 
     def encode_prompts(self, texts: Sequence[str], names: Sequence[str] | None = None) -> Encoded:
@@ -196,9 +199,10 @@ class TransformerEmbedder:
         lengths = {row: each.tokens for row, each in branched.items()}
 
         def embed(rows: list[int]) -> "torch.Tensor":
+            self.model_calls += 1
             return body.embed_branches([branched[row] for row in rows]).flatten(1)
 
-        vectors = self._run(lengths, embed, len(texts), "document", names, len(prompters))
+        vectors = self._run(lengths, embed, (len(texts), len(prompters) * body.dimension), "document", names)
         cut = sum(any(item.cut for item in items) for items in prompted.values())
         return Encoded(vectors, sum(lengths.values()), cut)
 
@@ -220,31 +224,28 @@ class TransformerEmbedder:
         self,
         lengths: Mapping[int, int],
         embed: Callable[[list[int]], "torch.Tensor"],
-        count: int,
+        shape: tuple[int, int],
         side: str,
         names: Sequence[str] | None,
-        prompts: int = 1,
     ) -> Vectors:
-        """Embed texts in batches.
+        """Run texts through the model in batches.
 
         :param lengths: Row of a text -> how many tokens it has.
-        :param embed: Rows -> their embeddings.
-        :param count: Texts, those that are blank included.
+        :param embed: Rows -> what the model makes of them.
+        :param shape: Of the result: texts, those that are blank included, and numbers of each.
         :param side: Whose they are, for an error.
         :param names: As in `encode_counted`.
-        :param prompts: Embeddings of a text.
-        :return: Shape (count, prompts d); zeros where a text is blank.
+        :return: Of that shape; zeros where a text is blank.
         :raises EmbedderError: As in `encode`.
         """
         import torch
 
         body, filled = self._load(), list(lengths)
-        vectors = np.zeros((count, prompts * self.dimension), dtype=np.float32)
+        vectors = np.zeros(shape, dtype=np.float32)
 
         def run(batch: list[int]) -> None:
             rows = [filled[position] for position in batch]
             try:
-                self.model_calls += 1
                 pooled = embed(rows)
                 bad = ~torch.isfinite(pooled).all(dim=1)
                 found = rows[int(bad.nonzero()[0, 0])] if bool(bad.any()) else None
@@ -285,17 +286,18 @@ class TransformerEmbedder:
         :param depth: How many layers.
         :param side: Whose prompt.
         :return: Shape (n, 2 d) (see `Body.early`); zeros for a blank text.
-        :raises EmbedderError: The model cannot be loaded, or run in part.
+        :raises EmbedderError: The model cannot be loaded, or run in part, or gave NaN or infinity.
         """
         body = self._load()
-        full = [row for row, text in enumerate(texts) if text.strip()]
-        prompted = self._prompter(side).encode([clean_text(texts[row]) for row in full], body.limit)
-        filled = [(row, item) for row, item in zip(full, prompted, strict=True) if item.ids]
-        found = np.zeros((len(texts), 2 * body.dimension), dtype=np.float32)
-        for batch in plan_batches([len(item.ids) for _, item in filled], CPU_BATCH_TOKENS):
-            rows = [filled[position][0] for position in batch]
-            found[rows] = body.early([filled[position][1] for position in batch], depth)
-        return found
+        prompted = {row: items[0] for row, items in self._prompted(texts, [self._prompter(side)], side, None).items()}
+        lengths = {row: len(item.ids) for row, item in prompted.items()}
+        return self._run(
+            lengths,
+            lambda rows: body.early([prompted[row] for row in rows], depth),
+            (len(texts), 2 * body.dimension),
+            side,
+            None,
+        )
 
     @property
     def dimension(self) -> int:

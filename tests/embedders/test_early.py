@@ -50,6 +50,21 @@ def test_the_first_layers_are_run_alone_and_texts_do_not_touch_each_other(tiny_e
     assert 1 in runs
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_texts_run_in_several_threads_are_what_they_are_alone(tiny_embedder, threads):
+    import torch
+
+    embedder, before = tiny_embedder("qwen3", dtype="int8"), torch.get_num_threads()
+    texts = [f"{text} {number}" for number in range(400) for text in ("The cat sat on the mat,", "Rivers")]
+    torch.set_num_threads(threads)
+    try:
+        found = embedder.early(texts, 1)
+    finally:
+        torch.set_num_threads(before)
+    alone = np.concatenate([embedder.early([text], 1) for text in texts[::97]])
+    np.testing.assert_array_equal(found[::97], alone)
+
+
 def test_threads_may_read_with_some_layers_and_with_all_at_once(tiny_embedder):
     embedder = tiny_embedder(dtype="float32")
     early, whole = embedder.early(TEXTS, 1), embedder.encode(TEXTS)

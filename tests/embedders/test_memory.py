@@ -1,5 +1,7 @@
 """Where memory does not suffice: smaller batches, the same vectors."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -12,25 +14,27 @@ TEXTS = ["cat", "the cat sat on the mat", "green plants make sugar from light", 
 def starve(embedder, monkeypatch, rows):
     """Let an embedder run out of memory where a batch has more than so many rows."""
     body, sizes = embedder._load(), []
-    embed = body.embed
 
-    def limited(items):
+    def limited(run, items, *rest):
         sizes.append(len(items))
         if len(items) > rows:
             raise RuntimeError("CUDA out of memory. Tried to allocate\n 2.00 GiB")
-        return embed(items)
+        return run(items, *rest)
 
-    monkeypatch.setattr(body, "embed", limited)
+    for name in ("embed", "early"):
+        monkeypatch.setattr(body, name, partial(limited, getattr(body, name)))
     return sizes
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_where_memory_does_not_suffice_batches_shrink(tiny_embedder, monkeypatch, rows):
+@pytest.mark.parametrize("layers", [(), (1,)], ids=["all layers", "the first"])
+def test_where_memory_does_not_suffice_batches_shrink(tiny_embedder, monkeypatch, rows, layers):
     texts = TEXTS * 3
     embedder = tiny_embedder("mistral", pooling="mean")
-    expected = embedder.encode(texts)
+    read = embedder.early if layers else embedder.encode
+    expected = read(texts, *layers)
     sizes = starve(embedder, monkeypatch, rows)
-    np.testing.assert_allclose(embedder.encode(texts), expected, atol=TOLERANCE)
+    np.testing.assert_allclose(read(texts, *layers), expected, atol=TOLERANCE)
     assert sizes[0] == len(texts)
     assert sum(size for size in sizes if size <= rows) == len(texts)
     assert len([size for size in sizes if size > rows]) <= 6  # no batch fails over and over
@@ -44,6 +48,8 @@ def test_one_text_too_large_for_memory_is_named(tiny_embedder, monkeypatch):
     ) as caught:
         embedder.encode_counted(["cat", "the cat sat on the mat"], "query", ["a", "b"])
     assert str(caught.value).isprintable()
+    with pytest.raises(EmbedderError, match="memory does not suffice for query number 2 "):
+        embedder.early(["cat", "the cat sat on the mat"], 1)
 
 
 def test_another_failure_of_the_forward_pass_is_no_want_of_memory(tiny_embedder, monkeypatch):

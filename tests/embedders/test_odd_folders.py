@@ -39,6 +39,7 @@ def test_an_added_token_is_named_with_its_document(grown, tiny_tokenizer):
     message = line_of(lambda: embedder.encode_counted(texts, "document", names))
     assert message.startswith(f"document z holds the token 'zorblax' (number {known}), and the model has embeddings of")
     assert "document number 3 holds" in line_of(lambda: embedder.encode(texts))
+    assert "query number 3 holds" in line_of(lambda: embedder.early(texts, 1))
     assert embedder.model_calls == 0
     assert embedder.encode(texts[:2]).shape == (2, 32)
 

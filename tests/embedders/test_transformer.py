@@ -265,6 +265,9 @@ def test_only_the_text_at_fault_is_named(model_copy, tiny_embedder):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(EmbedderError, match="for document c "):
         embedder.encode_counted(["the cat", "the dog", "w"], names=["a", "b", "c"])
+    with pytest.raises(EmbedderError, match="NaN or infinity for query number 3 "):
+        embedder.early(["the cat", "the dog", "w"], 1)
+    assert np.isfinite(embedder.early(["the cat", "the dog"], 1)).all()
 
 
 def test_a_device_that_is_not_there_is_one_line(tiny_embedder):

@@ -126,16 +126,23 @@ class Int8Body:
             together = packed(items)
             return self._states(together, together.ends)
 
-    def early(self, items: Sequence[Prompted], depth: int) -> Vectors:
-        """Read texts with the first layers alone; as they go through them together, in one thread."""
+    def early(self, items: Sequence[Prompted], depth: int) -> "torch.Tensor":
+        """Read texts with the first layers alone, shape (n, 2 d), float32."""
         import torch
 
-        lengths = np.array([len(item.ids) for item in items])
-        ends = np.cumsum(lengths)
-        with torch.inference_mode():
-            states = self._unit(self._stream(packed(items), np.arange(ends[-1]), depth))
-        means = np.add.reduceat(states, ends - lengths) / lengths[:, None]
-        return np.concatenate([states[ends - 1], means], axis=1)
+        result = torch.empty((len(items), 2 * self.dimension))
+
+        def run(rows: list[int]) -> None:
+            chosen = [items[row] for row in rows]
+            lengths = np.array([len(item.ids) for item in chosen])
+            ends = np.cumsum(lengths)
+            with torch.inference_mode():
+                states = self._unit(self._stream(packed(chosen), np.arange(ends[-1]), depth))
+                means = np.add.reduceat(states, ends - lengths) / lengths[:, None]
+                result[rows] = torch.from_numpy(np.concatenate([states[ends - 1], means.astype(np.float32)], axis=1))
+
+        self._in_groups([len(item.ids) for item in items], run)
+        return result
 
     def _pooled(self, texts: Packed, starts: Sequence[int]) -> "torch.Tensor":
         """Return the embeddings of prompted texts."""
