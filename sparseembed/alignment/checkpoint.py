@@ -67,7 +67,10 @@ class Checkpoint:
         file = self.files[name]
         if file.suffix == ".safetensors":
             return TensorRows(file, name)
-        return WholeRows(self.read(name, what))
+        matrix = self.read(name, what)
+        if matrix.ndim != 2:
+            raise EmbedderError(f"{name} in {file} is no matrix")
+        return WholeRows(matrix)
 
     @property
     def is_tied(self) -> bool:

@@ -4,7 +4,8 @@ The vectors are rows of the LM head's matrix, so that what decodes embeddings in
 A row counts by its token's idf in the collection, rows are summed, and the sum is mapped to what the whole model makes
 of such a text: by the same regression that fits a small query encoder (`embedders.early`), which is one of no layers.
 Such vectors of tokens, fixed whatever stands beside them, are known as static embeddings (Tulkens and van Dongen,
-Model2Vec, 2024). Rows are read from the model's file where they are asked for: neither torch nor the model is loaded.
+Model2Vec, 2024). Rows are read from the model's file where they are asked for: neither torch nor the model is loaded,
+unless weights are in PyTorch's own form, or config.json leaves open whether embeddings are tied.
 """
 
 from collections.abc import Sequence
@@ -49,18 +50,21 @@ class StaticEncoder:
         :raises EmbedderError: The model's folder lacks the matrix, or has another one than the head was fitted to.
         """
         if self._rows is None:
-            self._rows = token_rows(self._embedder)
-            if self._rows.shape != (len(self._head.idf), len(self._head.head.mean)):
-                raise EmbedderError(
-                    f"the LM head of {self._embedder.spec.name} has {self._rows.shape[0]:,} rows of "
-                    f"{self._rows.shape[1]:,} numbers, and the index's static query encoder was fitted to "
-                    f"{len(self._head.idf):,} of {len(self._head.head.mean):,}: fit it anew with sparseembed "
-                    "fit-query-encoder"
-                )
+            self._rows = self._checked(token_rows(self._embedder))
         features = static_features(tokens_of(self._embedder.tokenizer, texts), self._rows, self._head.idf)
         found = self._head.head.apply(features)
         found[~features.any(axis=1)] = 0
         return found
+
+    def _checked(self, rows: TensorRows | WholeRows) -> TensorRows | WholeRows:
+        """Return rows, if the head was fitted to as many of that length."""
+        if rows.shape != (len(self._head.idf), len(self._head.head.mean)):
+            raise EmbedderError(
+                f"the LM head of {self._embedder.spec.name} has {rows.shape[0]:,} rows of {rows.shape[1]:,} numbers, "
+                f"and the index's static query encoder was fitted to {len(self._head.idf):,} of "
+                f"{len(self._head.head.mean):,}: fit it anew with sparseembed fit-query-encoder"
+            )
+        return rows
 
 
 def token_rows(embedder: "TransformerEmbedder") -> TensorRows | WholeRows:

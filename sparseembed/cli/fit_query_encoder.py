@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
 
     queries = _read(Path(options.queries)) if options.queries else []
     rescoring = Index(options.index, named_embedder(options)).fit_query_encoder(queries, options.layers).rescoring or {}
-    for encoder in FITTED:
+    for encoder in (each for each in FITTED if each in rescoring):
         sys.stdout.write(f"{encoder}\n")
         sys.stdout.write("".join(f"  {name:<34}{value}\n" for name, value in _told(rescoring, encoder)))
 

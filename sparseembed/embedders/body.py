@@ -24,11 +24,13 @@ class Body(Protocol):
     :ivar dimension: Length d of the embeddings.
     :ivar limit: Tokens of the longest text.
     :ivar vocabulary: Tokens that it has embeddings of.
+    :ivar layers: Layers that it has; 0 where its config does not say, and it cannot be run in part.
     """
 
     dimension: int
     limit: int
     vocabulary: int
+    layers: int
 
     @property
     def budget(self) -> int:
@@ -66,6 +68,7 @@ class TorchBody:
         self.dimension = int(getattr(config, "word_embed_proj_dim", config.hidden_size))
         self.limit = length_limit(model, spec.max_length)
         self.vocabulary = len(model.get_input_embeddings().weight)
+        self.layers = int(getattr(config, "num_hidden_layers", 0))
         self._layers: FirstLayers | None = None
         self._branches: bool | None = None  # whether it takes them
         self._lock = Lock()

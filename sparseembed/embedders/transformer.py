@@ -305,6 +305,11 @@ class TransformerEmbedder:
         return self._load().dimension
 
     @property
+    def layers(self) -> int:
+        """Layers of the model; 0 where its config does not say."""
+        return self._load().layers
+
+    @property
     def limit(self) -> int:
         """Tokens that a prompted text may have: as many as are asked for, and, once it is loaded, the model takes."""
         return self.spec.max_length if self._body is None else self._body.limit

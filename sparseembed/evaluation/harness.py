@@ -12,7 +12,7 @@ from sparseembed.engines.base import Run
 from sparseembed.errors import ConfigError
 from sparseembed.evaluation.bench import Bench
 from sparseembed.evaluation.measures import MEASURES, Evaluation, evaluate
-from sparseembed.evaluation.packed import PackedRun
+from sparseembed.evaluation.packed import packed
 from sparseembed.evaluation.runs import write_trec_qrels, write_trec_run
 from sparseembed.evaluation.significance import Comparison, against_baselines
 from sparseembed.evaluation.systems import SYSTEMS, Row
@@ -113,7 +113,7 @@ def run_evaluation(
         note(f"[{number}/{len(chosen)}] {' '.join(name)}")
         row = build(bench)
         if row is not None:
-            rows.append(replace(row, run=PackedRun(row.run)))
+            rows.append(replace(row, run=packed(row.run)))
     evaluations = {_name(row): evaluate(row.run, bench.qrels) for row in rows}
     runs = {
         f"{bench.corpus.name}.{row.system}-{row.variant}.trec": (f"{row.system}-{row.variant}", row.run) for row in rows

@@ -8,6 +8,11 @@ import numpy.typing as npt
 from sparseembed.engines.base import Hit, Run, ranked
 
 
+def packed(run: Run) -> "PackedRun":
+    """Return a run packed: itself where it is."""
+    return run if isinstance(run, PackedRun) else PackedRun(run)
+
+
 class PackedRun(Mapping[str, list[Hit]]):
     """A run at 12 bytes a hit, where lists of hits take some 200; hits are made anew whenever a query is asked for.
 
@@ -37,6 +42,10 @@ class PackedRun(Mapping[str, list[Hit]]):
         numbers, scores = self._queries[query]
         names = [self._ids[number] for number in numbers.tolist()]
         return ranked(names, scores.tolist())
+
+    def __contains__(self, query: object) -> bool:
+        """Say whether the run has a query, without making its hits."""
+        return query in self._queries
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the queries' ids."""

@@ -26,9 +26,15 @@ if TYPE_CHECKING:  # a search for words reads no statistics
 
 LUCENE = "lucene"
 KERNELS = "sparseembed.index.segment.kernels"
+
 TRIES = 20  # to open a commit that is replaced at the same moment
 WAIT = 0.05  # seconds between them
 REMEMBERED = 1024  # places of documents that were looked for last
+
+
+def kernels_are_ready() -> bool:
+    """Say whether the kernels of segments are loaded: to load them takes longer than to do without, once."""
+    return getattr(sys.modules.get(KERNELS), "ready", False)
 
 
 class Place(NamedTuple):
@@ -131,7 +137,7 @@ class Snapshot:
         :raises DataError: The index has no such document.
         :raises IndexFolderError: One is damaged.
         """
-        compiled = getattr(sys.modules.get(KERNELS), "ready", False)  # loading them takes longer than this
+        compiled = kernels_are_ready()
         rows = np.empty((len(doc_ids), self.segments[-1].dimension if self.segments else 0), dtype=np.int8)
         left = np.arange(len(doc_ids))
         for segment, deleted in zip(reversed(self.segments), reversed(self.deleted), strict=True):

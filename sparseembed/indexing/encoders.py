@@ -75,18 +75,12 @@ def fit_to_sample(name: str, sample: Sample, store: EmbeddingStore, embedder: Tr
     texts = sample_texts(sample)
     if len(texts) < LEAST_TEXTS:
         return Fitted()
-    try:
-        features = embedder.early(texts, DEPTH)
-    except EmbedderError as error:
-        note(f"no small query encoder: {error}")
-        features = None
-    return fit_query_encoders(name, texts, features, DEPTH, store.folder.parent / "titles", sample, embedder)
+    return fit_query_encoders(name, texts, DEPTH, store.folder.parent / "titles", sample, embedder)
 
 
 def fit_query_encoders(
     name: str,
     texts: Sequence[str],
-    features: Vectors | None,
     depth: int,
     folder: Path,
     sample: Sample,
@@ -96,9 +90,8 @@ def fit_query_encoders(
 
     :param name: What the texts' collection is called.
     :param texts: The texts, none blank.
-    :param features: What the first layers make of them, shape (n, f), by `TransformerEmbedder.early`; None where the
-        embedder cannot be run in part, and there is no small encoder.
-    :param depth: How many layers made them.
+    :param depth: How many layers the small encoder runs; all of a model that has fewer. There is none where the
+        embedder cannot be run in part.
     :param folder: Where the texts' embeddings by the whole model are kept.
     :param sample: Documents that the idf of tokens is counted in.
     :param embedder: The whole model.
@@ -108,7 +101,11 @@ def fit_query_encoders(
     wanted = encode_to_store(folder, given, embedder, "query", redo=True).matrix()
     static, near = _fit_static(texts, wanted, sample, embedder)
     fidelity, told, small = {STATIC: near}, f"static {near.cosine:.2f}", None
-    if features is not None:
+    try:
+        features, depth = embedder.early(texts, depth), min(depth, embedder.layers)
+    except EmbedderError as error:
+        note(f"no small query encoder: {error}")
+    else:
         general = general_head(embedder, depth)
         near = measure_fidelity(features, wanted, depth, general)
         small = fit_early_head(features, wanted, depth, general=general)

@@ -25,7 +25,7 @@ from sparseembed.indexing.encoders import LEAST_TEXTS, TEXTS, Fitted, fit_query_
 from sparseembed.indexing.fit import sparsifier_of
 from sparseembed.indexing.mixing import LEAST_SENTENCES, SENTENCES, asked_of
 from sparseembed.indexing.refusal import choices_told
-from sparseembed.indexing.rescoring import RescoringChoice, choose_on, usual
+from sparseembed.indexing.rescoring import RescoringChoice, choose_on, load_kernels, usual
 from sparseembed.indexing.sample import Sample
 from sparseembed.pseudo.queries import sentence_pairs
 from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, without_embeddings
@@ -52,7 +52,7 @@ def fit_index_encoders(
     :param layers: Layers of the embedder that the small one runs.
     :return: The index's statistics, with the encoders and what is told of them; all else as it was.
     :raises DataError: The texts are too few.
-    :raises EmbedderError: The embedder cannot be run in part.
+    :raises EmbedderError: The model failed.
     :raises IndexFolderError: The index carries no embeddings, or is damaged.
     """
     statistics, stay, place = snapshot.statistics(), _staying(snapshot), _Place(corpus, embedder)
@@ -66,7 +66,7 @@ def fit_index_encoders(
             "give more with --queries"
         )
     folder = place.folder("query", "titles")
-    fitted = fit_query_encoders(corpus.name, texts, embedder.early(texts, layers), layers, folder, sample, embedder)
+    fitted = fit_query_encoders(corpus.name, texts, layers, folder, sample, embedder)
     chosen, sentences = _chosen(snapshot, statistics, sample, fitted, stay, embedder, place)
     told = choices_told(chosen, sentences, fitted)
     before = statistics.rescoring or {}
@@ -87,7 +87,9 @@ def _chosen(
     """Choose how the fitted encoders rescore, the others staying as they are; also return the sentences."""
     pairs = sentence_pairs(sample.documents, SENTENCES, sample.asked)
     if len(pairs) < LEAST_SENTENCES:
-        return {encoder: usual(encoder) for encoder in ENCODERS}, []
+        there = [encoder for encoder in ENCODERS if encoder in stay or encoder in fitted.fidelity]
+        return {encoder: usual(encoder, fitted.fidelity, stay[FULL].weight) for encoder in there}, []
+    load_kernels()
     taken = {sample.documents[number].id: pair for number, pair in pairs.items()}
     sentences = [pair.query for pair in taken.values()]
     rests = place.encode("rests", [pair.positive for pair in taken.values()], "document")
@@ -98,7 +100,7 @@ def _chosen(
     sparsifier = sparsifier_of(statistics, embedder)
     given = {
         encoder: candidates_in_index(snapshot, statistics, sparsifier, taken, rests, queries.get(encoder))
-        for encoder in ENCODERS
+        for encoder in (NONE, *queries)
     }
     whose = asked_of(snapshot.manifest.corpus["name"], sample)
     chosen = choose_on(

@@ -7,10 +7,9 @@ standard error is taken.
 
 Feedback has one weight for all collections, and the sentences say only whether it is used: it is off where the
 neighbours of a sentence's document do not beyond doubt score higher than those of the hits ranked beside it. The weight
-that finds the sentences best is too timid, and one for each query no better. Five train and dev splits, words alone,
-off -> by the sentences -> .25: CoSQA .446 -> .446 -> .456, pydocs .276 -> .283 -> .290, SciFact .725 -> .728 -> .729,
-NFCorpus .317 -> .324 -> .324, CISI .445 -> .472 -> .456. Less of it where the first hit stands out, or has no support
-by its neighbours, was within .003 of that or worse.
+that finds the sentences best is too timid, and one for each query no better. Train and dev splits, words alone, off ->
+by the sentences -> .25: pydocs .276 -> .283 -> .290, SciFact .725 -> .728 -> .729, NFCorpus .317 -> .324 -> .324. Less
+of it where the first hit stands out, or has no support by its neighbours, was within .003 of that or worse.
 
 An encoder that is fitted to the collection comes near the full one's embeddings with a known cosine, and has the full
 one's weight times the square of that, the share of their variance that both have in common: its own curve is too timid,
@@ -47,6 +46,7 @@ from sparseembed.indexing.candidates import Candidates, candidates
 from sparseembed.indexing.mixing import DEPTH, Asked
 from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
+from sparseembed.retrieval import feedback, nearest
 from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, shares, unit, weight_in_query
 
@@ -54,7 +54,7 @@ WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
 FEEDBACK = WEIGHTS[:7]
 USUAL = 0.5  # the cosine's weight where nothing can be chosen; there is no feedback then
 FEEDBACK_WEIGHT = 0.25
-"""The neighbours' weight where feedback is on: best or within .003 of it on the splits above, but for CISI's."""
+"""The neighbours' weight where feedback is on: best or within .003 of it on the splits above."""
 
 BESIDE = 5  # ranks above and below a document whose neighbours its own are held against
 BEYOND_DOUBT = 3.0  # standard errors. With each query's embeddings permuted: -2.4 to 1.2; dev collections: 4.0 to 8.2
@@ -96,9 +96,20 @@ class RescoringChoice(NamedTuple):
         return {**cosine, "feedback": feedback, "sentences": len(self.gains), **reach}
 
 
-def usual(encoder: str) -> RescoringChoice:
-    """Return what is taken where nothing can be chosen."""
-    return RescoringChoice(Chosen(0.0 if encoder == NONE else USUAL, {}), Chosen(0.0, {}), np.zeros(0))
+def usual(encoder: str, fidelity: Mapping[str, Fidelity], full: float = USUAL) -> RescoringChoice:
+    """Return what is taken where nothing can be chosen.
+
+    :param encoder: The query encoder.
+    :param fidelity: As in `choose_rescoring`.
+    :param full: The weight of the whole model's embeddings.
+    """
+    weight = 0.0 if encoder == NONE else _share(encoder, fidelity) * full
+    return RescoringChoice(Chosen(round(weight, 2), {}), Chosen(0.0, {}), np.zeros(0))
+
+
+def _share(encoder: str, fidelity: Mapping[str, Fidelity]) -> float:
+    """Return what an encoder's embeddings count for beside the whole model's: the variance that both have in common."""
+    return max(fidelity[encoder].cosine, 0.0) ** 2 if encoder in fidelity else 1.0
 
 
 def sentence_embeddings(asked: Asked, sample: Sample, store: EmbeddingStore, embedder: TransformerEmbedder) -> Vectors:
@@ -138,12 +149,19 @@ def choose_rescoring(
     :param fidelity: Encoder that was fitted to the collection -> how near its embeddings come to the full one's.
     :return: Query encoder, also `none` -> the choice, the same each time.
     """
+    load_kernels()
     given = {
         encoder: list(candidates(asked, mix, sample, store, centres, queries.get(encoder)))
         for encoder in (NONE, *queries)
         if asked.pairs
     }
     return choose_on(given, len(asked.pairs), asked.whose, queries, centres[1], literal, fidelity)
+
+
+def load_kernels() -> None:
+    """Load what finds and compares neighbours: sentences are some hundred queries."""
+    nearest.load()
+    feedback.load()
 
 
 def choose_on(
@@ -171,7 +189,7 @@ def choose_on(
     encoders = [encoder for encoder in ENCODERS if encoder == NONE or encoder in queries]
     if not sentences:
         note(f"feedback is off: too few of {whose} have several sentences to choose its weight on")
-        return {encoder: usual(encoder) for encoder in encoders}
+        return {encoder: usual(encoder, fidelity) for encoder in encoders}
     found: dict[str, RescoringChoice] = {}
     for encoder in reversed(encoders):  # those that are fitted after the full one
         stays, each_given = known.get(encoder), given[encoder]
@@ -181,17 +199,17 @@ def choose_on(
         else:
             set_to = stays.weight if stays is not None else None
             if set_to is None and encoder in fidelity and FULL in found:
-                set_to = round(found[FULL].cosine.weight * max(fidelity[encoder].cosine, 0.0) ** 2, 2)
+                set_to = round(found[FULL].cosine.weight * _share(encoder, fidelity), 2)
             cosine, scores = _choose_cosine(each_given, queries[encoder], centre, sentences, set_to, literal)
         mixed = partial(_fed_back, scores, weights)
         gains = _gains(each_given, sentences, mixed(FEEDBACK), len(FEEDBACK))
         certain = agreement([each.own for each in each_given], scores, weights)
         used = FEEDBACK_WEIGHT if certain >= BEYOND_DOUBT else 0.0
-        feedback = Chosen(stays.feedback if stays is not None else used, _curve(FEEDBACK, gains))
-        final = mixed([feedback.weight])
+        fed = Chosen(stays.feedback if stays is not None else used, _curve(FEEDBACK, gains))
+        final = mixed([fed.weight])
         (gains,) = _gains(each_given, sentences, final, 1)
         firsts = {each.sentence: first_ten(each, new) for each, (new,) in zip(each_given, final, strict=True)}
-        found[encoder] = RescoringChoice(cosine, feedback, gains, certain, firsts)
+        found[encoder] = RescoringChoice(cosine, fed, gains, certain, firsts)
         if stays is None:
             _say(encoder, found[encoder], whose)
     return {encoder: found[encoder] for encoder in encoders}

@@ -146,7 +146,7 @@ class Index:
         :return: The manifest of the new commit.
         :raises ConfigError: `layers` is out of range.
         :raises DataError: The texts are too few.
-        :raises EmbedderError: The embedder cannot be run in part.
+        :raises EmbedderError: The model failed.
         :raises IndexFolderError: The index carries no embeddings, the embedder is not the index's, or another process
             writes to the index.
         """

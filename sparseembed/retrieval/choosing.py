@@ -71,7 +71,8 @@ def choose_encoder(
     """Choose what encodes queries of an index.
 
     An encoder is enough where it stays behind no costlier one within the budget by more than one standard error on the
-    collection's own sentences, which were searched when the index was fitted. No model is loaded where words are.
+    collection's own sentences, which were searched when the index was fitted. Without a budget nothing but the choice
+    is timed, and nothing where words are enough: no model is loaded for an encoder that is not taken.
 
     :param snapshot: The index.
     :param embedder: Opens its embedder, to see how long a query takes here.
@@ -87,12 +88,13 @@ def choose_encoder(
     known = [encoder for encoder in ENCODERS if encoder in told and refused(told, encoder) is None]
     if _enough(told, NONE, known):
         return Choice(NONE, {}, "no encoder finds more of the collection's sentences beyond doubt")
+    timed = known[1:] if budget is not None else [_cheapest(told, known)]
     took = {}
-    for encoder in known[1:]:
+    for encoder in timed:
         seen = (known_times or {}).get(encoder)
         took[encoder] = seen or milliseconds(Rescorer(snapshot, encoder=encoder, embedder=embedder()))
-    within = [NONE, *(encoder for encoder, time in took.items() if budget is None or time <= budget)]
-    chosen = next((encoder for encoder in within if _enough(told, encoder, within)), within[-1])
+    within = known if budget is None else [NONE, *(encoder for encoder, time in took.items() if time <= budget)]
+    chosen = _cheapest(told, within)
     times = ", ".join(f"{encoder} {time:.1f} ms" for encoder, time in took.items())
     limit = "" if budget is None else f" within {budget:g} ms"
     reasons = {encoder: why for encoder in FITTED if (why := refused(told, encoder)) is not None}
@@ -127,6 +129,11 @@ def _told(snapshot: Snapshot) -> Mapping[str, Any]:
     if told is None:
         raise without_embeddings(snapshot.path)
     return told
+
+
+def _cheapest(told: Mapping[str, Any], within: list[str]) -> str:
+    """Return the cheapest encoder that is enough; the costliest where none is."""
+    return next((encoder for encoder in within if _enough(told, encoder, within)), within[-1])
 
 
 def _enough(told: Mapping[str, Any], encoder: str, within: list[str]) -> bool:

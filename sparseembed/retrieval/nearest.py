@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sparseembed.arrays import Vectors
 from sparseembed.engines import native_loading
 from sparseembed.engines.native_loading import has, load_soon
-from sparseembed.index.snapshot import Snapshot
+from sparseembed.index.snapshot import Snapshot, kernels_are_ready
 from sparseembed.index.tombstones import Flags
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Nearest:
         ids: dict[int, str] = {}
         for place in np.unique(places).tolist():
             own = found[places == place]
-            ids.update(zip(own.tolist(), segments[place].ids(own - firsts[place], has(KERNEL)), strict=True))
+            ids.update(zip(own.tolist(), segments[place].ids(own - firsts[place], kernels_are_ready()), strict=True))
         return [ids[number] for number in found.tolist()]
 
     def _closeness(self, place: int, apart: Vectors, hidden: Flags | None) -> npt.NDArray[np.float32]:

@@ -41,6 +41,9 @@ CANDIDATES = 100
 LEAD = 0.1
 """A best hit by words that leads by more than this share of its score is decisive: see `weight_in_query`."""
 
+LEAST = 0.1
+"""The share of its weight that an embedding keeps however decisive words are: documents without them have an order."""
+
 
 class Neighbour(NamedTuple):
     """A candidate like another one, whose score counts for that one.
@@ -106,18 +109,19 @@ def shares(sparse: Floats, cosine: Vectors, weight: float) -> tuple[Floats, Floa
 def weight_in_query(sparse: Floats, weight: float, literal: bool) -> float:
     """Return what embeddings count for in one query: less where its words are decisive.
 
-    With s1 and s2 the two best scores by terms, it is the weight times (s2 / s1) / (1 - LEAD) where that is below 1.
-    What was measured stands in `indexing.rescoring`.
+    With s1 and s2 the two best scores by terms, it is the weight times (s2 / s1) / (1 - LEAD) where that is below 1,
+    and `LEAST` times the weight at least. What was measured stands in `indexing.rescoring`.
 
     :param sparse: Scores by terms, shape (n,); 0 for a document without terms of the query.
     :param weight: The weight that was chosen for the collection, 0 to 1.
     :param literal: Whether the index has the documents' own words.
-    :return: 0 to `weight`; the weight itself where it has not, or fewer than two documents have terms of the query.
+    :return: At most `weight`: the weight itself where it has not, or no document has terms of the query. Where only one
+        has, nothing is second to it.
     """
-    if not literal or np.count_nonzero(sparse > 0) < 2:
+    if not literal or not sparse.any():
         return weight
-    second, first = np.sort(sparse)[-2:]
-    return weight * min(1.0, float(second / first) / (1 - LEAD))
+    second, first = np.sort(np.append(sparse, 0))[-2:]
+    return weight * max(LEAST, min(1.0, float(second / first) / (1 - LEAD)))
 
 
 def unit(scores: Floats) -> Floats:

@@ -22,6 +22,10 @@ from sparseembed.data.records.quoting import is_quoted
         ('id\ttext\n1\t"two\nlines"\n2\t"cut\no', True, True),
         ("id\ttext\n1\ta\tb\n", True, False),
         ("id\ttext\n\n1\ta\n", True, True),
+        ('"id"\t"text"\n1\t"a\tb\n', True, True),
+        # One quoted name says nothing: other programs quote what they have to.
+        ('"id"\ttext\n1\t"so" he said\n2\tno\n', True, False),
+        ('"my" text\tid\nso\t1\n', True, False),
     ],
 )
 def test_by_hand(text, header, quoted):

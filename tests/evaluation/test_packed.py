@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparseembed.engines.base import Hit
-from sparseembed.evaluation.packed import PackedRun
+from sparseembed.evaluation.packed import PackedRun, packed
 
 SCORES = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -20,11 +20,11 @@ def ranked(scores):
 @given(st.dictionaries(st.text(max_size=4), st.dictionaries(st.text(max_size=4), SCORES, max_size=6), max_size=4))
 def test_a_packed_run_is_the_run(scores):
     run = {query: ranked(docs) for query, docs in scores.items()}
-    packed = PackedRun(run)
-    assert (dict(packed), len(packed), list(packed)) == (run, len(run), list(run))
-    assert packed == run
-    assert all(type(hit) is Hit and type(hit.score) is float for hits in packed.values() for hit in hits)
-    assert PackedRun(packed) == run
+    found = packed(run)
+    assert (dict(found), len(found), list(found)) == (run, len(run), list(run))
+    assert found == run
+    assert all(type(hit) is Hit and type(hit.score) is float for hits in found.values() for hit in hits)
+    assert packed(found) is found
 
 
 def test_twelve_bytes_a_hit():
@@ -36,3 +36,5 @@ def test_a_query_that_is_not_there():
     with pytest.raises(KeyError):
         PackedRun({"a": []})["b"]
     assert PackedRun({}).get("b", []) == []
+    assert "a" in PackedRun({"a": []})
+    assert "b" not in PackedRun({"a": []})

@@ -118,7 +118,7 @@ def test_what_is_told_is_that_of_plain_loops(path, embedder):
         "small": EarlyEncoder(embedder, head).encode(sentences),
         "full": embedder.encode(sentences, "query"),
     }
-    tens, gains = {}, {}
+    tens, gains, leads = {}, {}, 0
     for encoder, of_sentences in vectors.items():
         weight, feedback = told[encoder].get("weight", 0), told[encoder]["feedback"]["weight"]
         sparsifier = sparsifier_of(statistics, embedder)
@@ -131,7 +131,10 @@ def test_what_is_told_is_that_of_plain_loops(path, embedder):
                 query = of_sentences[each.sentence].astype(np.float64) - statistics.centres[1]
                 norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(query)
                 scores = each.scores / max(1, each.scores.max())
-                scores = (1 - weight) * scores + weight * unit(rows @ query / np.maximum(norms, 1e-9))
+                second, first = sorted([0.0, *each.scores])[-2:]
+                own = weight * (max(0.1, min(1, second / first / 0.9)) if first else 1)
+                leads += own < weight
+                scores = (1 - own) * scores + own * unit(rows @ query / np.maximum(norms, 1e-9))
             if feedback:
                 scores = (1 - feedback) * scores + feedback * means_near(rows, scores, int((each.scores > 0).sum()))
             order = sorted(range(len(scores)), key=lambda place: (-round(scores[place], 7), place))
@@ -139,6 +142,7 @@ def test_what_is_told_is_that_of_plain_loops(path, embedder):
             rank = int((scores >= scores[each.own] - 1e-7).sum())
             gains[encoder][each.sentence] = 1 / math.log2(1 + rank) if rank <= 10 else 0.0
     snapshot.close()
+    assert leads
     fitted_to = set(texts_fitted_to(path))
     common = {number for number in range(len(sentences)) if all((encoder, number) in tens for encoder in vectors)}
     fresh = {number for number in common if sentences[number] not in fitted_to}
@@ -254,7 +258,8 @@ def test_queries_of_the_user_are_fitted_to_and_make_up_for_few_texts(embedder, t
     assert list(told.rescoring) == ["none", "static", "small", "full"]
     assert verify_index(path) == []
     # With too few sentences to choose on, the weights are the usual ones.
-    assert told.rescoring["small"]["weight"] == 0.5
+    small = told.rescoring["small"]
+    assert small["weight"] == round(0.5 * small["cosine"] ** 2, 2)
     assert "overlap" not in told.rescoring["small"]
     assert hits_of(path, embedder, encoder="small")[0]
     assert hits_of(path, embedder, encoder="static")[0]
@@ -293,18 +298,36 @@ def test_a_failure_or_another_writer_leaves_the_index_as_it_is(path, embedder, m
         with pytest.raises(ConfigError, match="the layers of a small query encoder must be from 1 to 10,000"):
             Index(path, embedder).fit_query_encoder(layers=layers)
 
-    def fails(*_):
-        raise EmbedderError("a Tiny has no list of layers that could be run in part")
-
-    monkeypatch.setattr(embedder, "early", fails)
-    with pytest.raises(EmbedderError, match="has no list of layers"):
-        Index(path, embedder).fit_query_encoder()
-    monkeypatch.undo()
     monkeypatch.setattr(refitting, "choices_told", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         Index(path, embedder).fit_query_encoder()
     assert ((path / "manifest.json").read_bytes(), sorted(path.iterdir())) == before
     assert verify_index(path) == []
+
+
+def test_an_embedder_that_cannot_be_run_in_part_has_a_static_encoder_alone(path, embedder, monkeypatch, capsys):
+    def fails(*_):
+        raise EmbedderError("a Tiny has no list of layers that could be run in part")
+
+    monkeypatch.setattr(embedder, "early", fails)
+    told = Index(path, embedder).fit_query_encoder().rescoring
+    assert set(told) == {"none", "static", "full"}
+    assert head_of(path) is None
+    assert static_of(path) is not None
+    assert hits_of(path, embedder, encoder="static")
+    with pytest.raises(IndexFolderError, match="has no small query encoder"):
+        Searcher.open(path, encoder="small", embedder=embedder)
+    assert verify_index(path) == []
+    monkeypatch.undo()
+    assert set(Index(path, embedder).fit_query_encoder().rescoring) == {"none", "static", "small", "full"}
+
+
+def test_layers_are_those_that_the_model_has(path, embedder):
+    told = Index(path, embedder).fit_query_encoder(layers=99).rescoring
+    assert (told["static"]["depth"], told["small"]["depth"], head_of(path).depth) == (0, 2, 2)
+    two = hits_of(path, embedder, encoder="small")
+    assert Index(path, embedder).fit_query_encoder(layers=2).rescoring == told
+    assert hits_of(path, embedder, encoder="small") == two
 
 
 def test_an_index_without_embeddings_and_a_part_are_refused(embedder, tiny_embedder, tmp_path):
@@ -327,7 +350,7 @@ def test_the_encoder_stays_while_documents_come_and_go_until_a_refit(path, embed
     Index(path, embedder).compact()
     for one, other in zip(head, head_of(path), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert Index(path, embedder).compact(refit=True).rescoring["small"]["depth"] == 4
+    assert Index(path, embedder).compact(refit=True).rescoring["small"]["depth"] == 2
 
 
 @given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=25), min_size=1, max_size=6), st.data())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from test_mixing import corpus_of, parts_of
 
 from sparseembed.embedders.early import Fidelity
+from sparseembed.engines import native_loading
 from sparseembed.index.eight_bits import eight_bits
 from sparseembed.index.snapshot import open_snapshot
 from sparseembed.indexing import candidates as candidates_module
@@ -26,6 +27,7 @@ from sparseembed.indexing.rescoring import (
     middle,
     sentence_embeddings,
 )
+from sparseembed.retrieval import feedback, nearest
 from sparseembed.retrieval.feedback import neighbour_weights
 from sparseembed.sparse.config import SparseConfig
 
@@ -234,6 +236,17 @@ def test_feedback_is_off_where_like_texts_do_not_score_alike(tiny_embedder, monk
     assert weights == {-1e9: 0.4, 1e9: 0.0}
 
 
+def test_neighbours_are_found_by_kernels(tiny_embedder, monkeypatch):
+    monkeypatch.setattr(native_loading, "_state", native_loading._State())  # nothing is loaded yet
+    embedder = tiny_embedder()
+    parts = parts_of(corpus_of(60), embedder, SparseConfig(k=20))
+    asked = ask(*parts)
+    queries = sentence_embeddings(asked, parts[1], parts[3], embedder)
+    choose_rescoring(asked, {"full": queries}, 0.5, parts[1], parts[3], np.zeros((2, 32)))
+    assert native_loading.has(nearest.KERNEL)
+    assert native_loading.has(feedback.KERNEL)
+
+
 def test_too_few_sentences_leave_the_usual_weight(tiny_embedder):
     embedder = tiny_embedder()
     parts = parts_of(corpus_of(20), embedder, SparseConfig(k=20))
@@ -246,6 +259,9 @@ def test_too_few_sentences_leave_the_usual_weight(tiny_embedder):
         "full": (0.5, 0.0),
     }
     assert embedder.model_calls == calls
+    vectors, near = {"full": queries, "static": queries}, {"static": Fidelity(9, 0.8)}
+    found = choose_rescoring(asked, vectors, 0.5, parts[1], parts[3], np.zeros((2, 32)), True, near)
+    assert {encoder: each.cosine.weight for encoder, each in found.items()} == {"none": 0, "static": 0.32, "full": 0.5}
 
 
 @pytest.mark.jvm

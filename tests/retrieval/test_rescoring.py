@@ -94,8 +94,7 @@ def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False
     if encoder != "none":
         total = np.array([hit.score for hit in best]) / max(1, *(hit.score for hit in best))
         first, second = sorted([*total, 0.0], reverse=True)[:2]
-        decisive = literal and second > 0
-        weight = fitted.weight * (min(1, second / first / 0.9) if decisive else 1)
+        weight = fitted.weight * (max(0.1, min(1, second / first / 0.9)) if literal and first else 1)
         total = (1 - weight) * total + weight * unit([cosine(row, asked) for row in rows])
     if feedback and fitted.feedback and len(best) > 1:
         hits = sum(hit.score > 0 for hit in best)
@@ -161,7 +160,7 @@ def set_feedback(monkeypatch, weight):
     monkeypatch.setattr(
         rescoring,
         "usual",
-        lambda encoder: rescoring.RescoringChoice(rescoring.Chosen(0.5, {}), rescoring.Chosen(weight, {}), np.zeros(0)),
+        lambda *_: rescoring.RescoringChoice(rescoring.Chosen(0.5, {}), rescoring.Chosen(weight, {}), np.zeros(0)),
     )
     monkeypatch.setattr(rescoring, "FEEDBACK_WEIGHT", weight)
 
@@ -200,16 +199,18 @@ def test_shares_are_in_the_order_of_both_scores(sparse, weight, data):
     [
         ([], 1),
         ([0, 0, 0], 1),
-        ([0, 7, 0], 1),  # nothing to lead before
+        ([0, 7, 0], 0.1),  # nothing is second to it
+        ([7], 0.1),
         ([7, 7, 3], 1),
         ([90, 0, 100], 1),
         ([100, 45, 1], 0.5),
-        ([9, 10_000, 0], 0.001),
+        ([100, 9.1, 1], 0.1011),
+        ([9, 10_000, 0], 0.1),
     ],
 )
 def test_an_embedding_counts_less_where_terms_are_decisive(sparse, share):
     scores = np.array(sparse, dtype=np.float64)
-    assert weight_in_query(scores, 0.6, literal=True) == pytest.approx(0.6 * share)
+    assert weight_in_query(scores, 0.6, literal=True) == pytest.approx(0.6 * share, rel=1e-3)
     assert weight_in_query(scores, 0.6, literal=False) == 0.6
 
 
@@ -364,10 +365,10 @@ def test_feedback_of_weight_none_is_the_order_by_terms(embedder, tmp_path, monke
     assert "feedback is off in" in capsys.readouterr().err
 
 
-def told(none, small, full):
-    """Return what a manifest says of three encoders, of which each is (nDCG@10, error against costlier ones)."""
-    reach = {"none": none, "small": small, "full": full}
-    names = list(reach)
+def told(none, small, full, static=None, refused=()):
+    """Return what a manifest says of encoders, of which each is (nDCG@10, error against costlier ones)."""
+    reach = {"none": none, "static": static, "small": small, "full": full}
+    names = [name for name in reach if reach[name] is not None]
     return {
         name: {
             "behind": {
@@ -375,8 +376,13 @@ def told(none, small, full):
                 for other in names[names.index(name) + 1 :]
             }
         }
+        | ({"refused": f"what {name} is"} if name in refused else {})
         for name in names
     }
+
+
+ALL = {"none": (0.5, 0.01), "static": (0.52, 0.01), "small": (0.525, 0.01), "full": (0.55, 0)}
+LEVEL = ALL | {"full": (0.528, 0)}
 
 
 @pytest.mark.parametrize(
@@ -390,6 +396,14 @@ def told(none, small, full):
         (told((0.5, 0.01), (0.505, 0.01), (0.55, 0)), 20.0, "none", True),  # the small one is no better than words
         ({name: {"behind": {}} for name in ("none", "small", "full")}, None, "full", True),  # nothing is known
         ({name: {"behind": {}} for name in ("none", "full")}, 5.0, "none", True),
+        (told(**LEVEL), None, "static", True),
+        (told(**ALL), None, "full", True),
+        (told(**ALL), 20.0, "static", True),
+        (told(**ALL), 0.1, "none", True),
+        (told(**LEVEL, refused=["static"]), None, "small", True),
+        (told(**LEVEL, refused=["static", "small"]), None, "full", True),
+        (told(**ALL, refused=["static"]), 20.0, "small", True),
+        (told(**ALL, refused=["static", "small"]), 20.0, "none", True),
     ],
 )
 def test_auto_takes_the_cheapest_encoder_that_is_enough(monkeypatch, manifest, budget, wanted, loaded):
@@ -401,11 +415,16 @@ def test_auto_takes_the_cheapest_encoder_that_is_enough(monkeypatch, manifest, b
 
     opened = []
     monkeypatch.setattr(choosing, "Rescorer", lambda snapshot, encoder, embedder: encoder)
-    monkeypatch.setattr(choosing, "milliseconds", {"small": 7.0, "full": 50.0}.get)
+    monkeypatch.setattr(choosing, "milliseconds", {"static": 0.4, "small": 7.0, "full": 50.0}.get)
     choice = choosing.choose_encoder(Snapshot(), lambda: opened.append(1), budget)
     assert choice.encoder == wanted
     assert bool(opened) == loaded == bool(choice.milliseconds)
     assert ("within" in choice.why) == (budget is not None)
+    if loaded:  # where no budget is named, nothing is timed but what is taken
+        usable = [name for name in manifest if name != "none" and "refused" not in manifest[name]]
+        assert list(choice.milliseconds) == ([wanted] if budget is None else usable)
+        for name, each in manifest.items():
+            assert (f"the {name} one is refused, for what {name} is" in choice.why) == ("refused" in each)
 
 
 @JVM

@@ -28,10 +28,10 @@ class _Lines:
 def is_quoted(lines: Iterable[str], width: int, header: bool) -> bool:
     """Tell whether a table between tabs is quoted, which all of it decides.
 
-    It is if its header is. Else it is if every row, read as CSV, has as many columns as the first, and is not if every
-    line has. Where both hold, a table with a header was written by a program, which quotes; in one without, a quoted
-    value that goes over several lines would join rows. A last line that opens a quotation and does not close it is one
-    that was cut off.
+    It is if each name of its header is. Else it is if every row, read as CSV, has as many columns as the first, and is
+    not if every line has. Where both hold, a table with a header was written by a program, which quotes; in one
+    without, a quoted value that goes over several lines would join rows. A last line that opens a quotation and does
+    not close it is one that was cut off.
 
     :param lines: The lines, with their ends.
     :param width: Columns of the first row.
@@ -39,7 +39,7 @@ def is_quoted(lines: Iterable[str], width: int, header: bool) -> bool:
     """
     lines = iter(lines)
     first = next((line for line in lines if line.strip()), "")
-    if header and first.lstrip().startswith('"'):
+    if header and all(len(name) > 1 and name[0] == name[-1] == '"' for name in first.strip().split("\t")):
         return True
     csv.field_size_limit(sys.maxsize)
     seen = _Lines(width)

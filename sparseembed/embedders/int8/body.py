@@ -49,6 +49,7 @@ class Int8Body:
         self._weights, self._spec = weights, spec
         self.limit = min(spec.max_length, len(weights.cosines))
         self.vocabulary, self.dimension = weights.table.shape
+        self.layers = len(weights.layers)
         if weights.shape.window is not None and weights.shape.window < self.limit:
             raise EmbedderError(
                 f"{spec.name} cannot run in 8-bit integers: its attention has a window of {weights.shape.window:,} "
