@@ -31,14 +31,12 @@ BEFORE: dict[str, Any] = {"kept": 0, "composed": 1, "bits": 8}
 VARIANTS: dict[str, dict[str, Any]] = {
     "all 1,024, 8 bits": BEFORE,
     "default": {},
-    "5 bits": {"bits": 5},
+    "6 bits": {"bits": 6},
+    "4 bits": {"bits": 4},
     "kept 256 (small)": {"kept": 256},
-    "kept 256, 5 bits": {"kept": 256, "bits": 5},
-    "least 3": {"least": 3},
-    "least 3, 5 bits": {"least": 3, "bits": 5},
-    "least 3, kept 384, 5 bits": {"least": 3, "kept": 384, "bits": 5},
-    "least 3, kept 256, 5 bits": {"least": 3, "kept": 256, "bits": 5},
-    "least 5, kept 384, 5 bits": {"least": 5, "kept": 384, "bits": 5},
+    "kept 192": {"kept": 192},
+    "kept 128": {"kept": 128},
+    "least 3, kept 256": {"least": 3, "kept": 256},
 }
 DEPTH = 101  # hits a query: a query's own document may be among them
 LUCENE = (".doc", ".tim", ".tip")

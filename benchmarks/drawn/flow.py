@@ -37,7 +37,7 @@ BOXES = (
     Box((8, 170, 144, 46), "adjust, decode", "h → h′ → E · h′"),
     Box((8, 240, 144, 46), "weigh", "best K terms, idf"),
     Box((166, 170, 108, 46), "own words", "BM25 impacts"),
-    Box((8, 310, 266, 46), "one index", "impacts 1..63, native and Lucene", "store"),
+    Box((8, 310, 266, 46), "one index", "impacts 1..31, native and Lucene", "store"),
     Box((304, 30, 108, 46), "query", "plain text"),
     Box((304, 100, 108, 46), "its own words", "no model call"),
     Box((304, 170, 108, 46), "sum", "weight × impact"),

@@ -78,6 +78,8 @@ def run(options: argparse.Namespace) -> None:
             value.pop("passage")
         else:
             value["passage"] = explanation.passage._asdict()
+        if not explanation.filtered:
+            value.pop("filtered")
         if explanation.rescored is None:
             value.pop("rescored")
         else:
@@ -95,7 +97,9 @@ def run(options: argparse.Namespace) -> None:
         show_bars(shown)
     else:
         sys.stdout.write(f"{_terms(explanation)}\n")
-    if explanation.rescored is not None:
+    if explanation.filtered:
+        sys.stdout.write("\nno hit: it does not meet the filter\n")
+    elif explanation.rescored is not None:
         sys.stdout.write(f"\n{_rescored(explanation.rescored)}\n")
     elif candidates:
         among = " that meet the filter" if options.filters else ""

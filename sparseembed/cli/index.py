@@ -183,7 +183,7 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
         "50,000 words and 2 for more)",
     )
     add_prompts_option(group)
-    group.add_argument("--bits", type=int, help="bits of an impact (default: 6 with word and word+folded, else 8)")
+    group.add_argument("--bits", type=int, help="bits of an impact (default: 5 with word and word+folded, else 8)")
 
 
 def _mix(text: str) -> float | str:

@@ -6,7 +6,7 @@ from typing import Any
 from sparseembed.errors import ConfigError
 
 SIZES: dict[str, dict[str, Any]] = {
-    "small": {"terms": "word", "kept": 256, "bits": 6},
+    "small": {"terms": "word", "kept": 256, "bits": 5},
     "default": {},
     "large": {"terms": "word+folded"},
 }

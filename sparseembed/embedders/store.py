@@ -13,6 +13,7 @@ first read, and before a finished store is reused: a damaged shard is encoded an
 more than a few shards in memory.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from functools import cached_property
@@ -265,7 +266,7 @@ def _begin(folder: Path, wanted: dict[str, Any], texts: Texts, redo: bool) -> di
         if not redo:
             raise problem
         refuse_readers(folder / IDS, "embeddings")
-        note(f"encoding anew: {problem}")
+        note(f"encoding anew: {re.split('[:;] pass --reencode', str(problem))[0]}")
         (folder / STORE).unlink()
     # Shards without a store.json are of unknown texts: a run was killed while it removed an older store.
     for stale in (*folder.glob("[0-9]*.npy"), *folder.glob("[0-9]*.json")):

@@ -71,7 +71,9 @@ def fit_index_encoders(
     told = choices_told(chosen, sentences, fitted)
     before = statistics.rescoring or {}
     for encoder in (NONE, FULL):
-        told[encoder] = before[encoder] | {"behind": told[encoder]["behind"]}
+        # Their weights stay; what they find is told as it is told of the others.
+        new = {key: told[encoder][key] for key in ("behind", "sentences", "nDCG@10") if key in told[encoder]}
+        told[encoder] = before[encoder] | (new if sentences else {"behind": {}})
     return replace(statistics, early=fitted.small, static=fitted.static, rescoring=told)
 
 

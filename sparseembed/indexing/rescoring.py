@@ -48,7 +48,7 @@ from sparseembed.indexing.sample import Sample
 from sparseembed.progress import note
 from sparseembed.retrieval import feedback, nearest
 from sparseembed.retrieval.feedback import neighbour_weights
-from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, shares, unit, weight_in_query
+from sparseembed.retrieval.rescoring import ENCODERS, FULL, NONE, by_terms, shares, weight_in_query
 
 WEIGHTS = tuple(round(step / 10, 1) for step in range(11))
 FEEDBACK = WEIGHTS[:7]
@@ -195,7 +195,7 @@ def choose_on(
         stays, each_given = known.get(encoder), given[encoder]
         weights = [neighbour_weights(each.rows, int((each.scores > 0).sum())) for each in each_given]
         if encoder == NONE:
-            cosine, scores = Chosen(0.0, {}), [unit(each.scores) for each in each_given]
+            cosine, scores = Chosen(0.0, {}), [by_terms(each.scores) for each in each_given]
         else:
             set_to = stays.weight if stays is not None else None
             if set_to is None and encoder in fidelity and FULL in found:

@@ -99,9 +99,10 @@ def choose_encoder(
     limit = "" if budget is None else f" within {budget:g} ms"
     reasons = {encoder: why for encoder in FITTED if (why := refused(told, encoder)) is not None}
     reason = "".join(f"; the {encoder} one is refused, for {why}" for encoder, why in reasons.items())
-    return Choice(
-        chosen, took, f"the cheapest that finds as many of the collection's sentences as any{limit} ({times}){reason}"
-    )
+    best = "the cheapest that finds as many of the collection's sentences as any"
+    if not told[NONE].get("behind"):
+        best = "the costliest, as too few documents have the sentences that would tell what each finds,"
+    return Choice(chosen, took, f"{best}{limit} ({times}){reason}")
 
 
 def refused(told: Mapping[str, Any] | None, encoder: str) -> str | None:

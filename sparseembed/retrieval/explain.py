@@ -32,6 +32,7 @@ class Explanation(NamedTuple):
     :param unmatched: Terms of the query that the document lacks, for people.
     :param rescored: What terms and embedding add to the new score; None where it was not rescored.
     :param passage: The passage that carried the document; None where it is one passage.
+    :param filtered: Whether the document does not meet the filter: it is no hit then, whatever its score.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Explanation(NamedTuple):
     unmatched: list[str]
     rescored: Rescored | None = None
     passage: Passage | None = None
+    filtered: bool = False
 
     @property
     def by_terms(self) -> int:

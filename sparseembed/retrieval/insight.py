@@ -10,7 +10,7 @@ from sparseembed.retrieval.association import Mark, find_marks
 from sparseembed.retrieval.explain import Explanation, explain
 from sparseembed.retrieval.parts import Comparison, compare, literal_impacts
 from sparseembed.retrieval.places import places
-from sparseembed.retrieval.query import InferenceFree, QueryEncoder
+from sparseembed.retrieval.query import InferenceFree, QueryEncoder, check_text
 from sparseembed.retrieval.rescoring import Rescorer
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
 
@@ -131,6 +131,7 @@ class Insight:
         :raises DataError: The index has no such document.
         :raises ConfigError: A filter as in `search`.
         """
+        check_text(text)
         return self._explained(self._commit.query_encoder.encode(text), text, doc_ids, filter)
 
     def show(self, text: str, doc_ids: Sequence[str], filter: "FilterLike | None" = None) -> list[Shown]:
@@ -153,6 +154,12 @@ class Insight:
         commit = self._commit
         selection = commit.selection(filter)
         told = [self._by_terms(query, doc_id) for doc_id in doc_ids]
+        if selection is not None:
+            places = [commit.snapshot.place(doc_id) for doc_id in doc_ids]
+            told = [
+                each._replace(filtered=bool(selection.hidden[place.segment][place.number]))
+                for each, place in zip(told, places, strict=True)
+            ]
         rescorer = commit.rescorer
         if rescorer is None:
             return told

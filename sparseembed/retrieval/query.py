@@ -20,6 +20,15 @@ LITERAL_WEIGHT = 16  # of a literal term in an expanded query, so that expansion
 DEFAULT_EXPANSION_WEIGHT = 0.5
 
 
+def check_text(text: object) -> None:
+    """Refuse a query that is no text.
+
+    :raises ConfigError: It is none.
+    """
+    if not isinstance(text, str):
+        raise ConfigError(f"a query must be a text, not {type(text).__name__}")
+
+
 class QueryEncoder(Protocol):
     """Query text -> impact query."""
 

@@ -55,7 +55,9 @@ class Reading(NamedTuple):
         if why is not None:
             note(f"the {self.encoder} query encoder of {snapshot.path} is refused as a default, for {why}")
         if self.feedback and not rescorer.feedback:
-            note(f"feedback is off in {snapshot.path}: its own sentences did not speak for it when it was fitted")
+            seen = (snapshot.manifest.rescoring or {}).get(self.encoder, {}).get("sentences")
+            why = "its own sentences did not speak for it" if seen else "too few of its documents had several sentences"
+            note(f"feedback is off in {snapshot.path}: {why} when it was fitted")
         return rescorer
 
 

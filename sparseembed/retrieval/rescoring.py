@@ -124,6 +124,12 @@ def weight_in_query(sparse: Floats, weight: float, literal: bool) -> float:
     return weight * max(LEAST, min(1.0, float(second / first) / (1 - LEAD)))
 
 
+def by_terms(sparse: Floats) -> Floats:
+    """Bring scores by terms to 0..1 as `unit` does; equal ones to 1, for none of them is worse than the best."""
+    even = len(sparse) > 0 and sparse.min() == sparse.max() > 0
+    return np.ones(len(sparse)) if even else unit(sparse)
+
+
 def unit(scores: Floats) -> Floats:
     """Bring scores to 0..1; equal ones to 0."""
     if not len(scores):
@@ -314,7 +320,7 @@ class Rescorer:
                 cosine[row] = cosines(passages, vector, self._centre).max(initial=-1.0)
         nothing = np.zeros(len(hits))
         if cosine is None:
-            terms, embedding = unit(sparse), nothing
+            terms, embedding = by_terms(sparse), nothing
         else:
             terms, embedding = shares(sparse, cosine, weight_in_query(sparse, self.weight, self._literal))
         if not self.feedback:

@@ -20,7 +20,7 @@ from sparseembed.retrieval.hits import DocumentHit
 from sparseembed.retrieval.insight import Fitted, Insight
 from sparseembed.retrieval.opening import on_last_commit
 from sparseembed.retrieval.passages import find_passage
-from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder
+from sparseembed.retrieval.query import DEFAULT_EXPANSION_WEIGHT, Expanded, InferenceFree, QueryEncoder, check_text
 from sparseembed.retrieval.reading import Asked, Reading, expander
 from sparseembed.retrieval.rescoring import Rescorer
 from sparseembed.sparse.literal import LiteralTerms, WordTerms
@@ -87,6 +87,7 @@ class _View:
 
     def search(self, text: str, k: int, given: "FilterLike | None") -> list[Hit]:
         """Find the k best documents for a text."""
+        check_text(text)
         query, selection = self.query_encoder.encode(text), self.selection(given)
         if self.rescorer is None:
             return self._told(self.engine.search(query, k, selection), query)
@@ -97,6 +98,11 @@ class _View:
 
     def search_batch(self, texts: Sequence[str], k: int, threads: int, given: "FilterLike | None") -> list[list[Hit]]:
         """Find the k best documents for each of many texts."""
+        if isinstance(texts, str):
+            raise ConfigError("the queries must be a list of texts, not one text: search takes one")
+        texts = list(texts)
+        for text in texts:
+            check_text(text)
         selection = self.selection(given)
         queries = [self.query_encoder.encode(text) for text in texts]
         rescorer = self.rescorer
@@ -280,7 +286,8 @@ class Searcher:
         :return: At most k hits (id, score, rank), best first; equal scores by ascending id. The scores are
             whole numbers, or where hits are rescored from 0 to 1, and below 0 for hits beyond the candidates.
             A hit's `metadata` and `passage` are looked for when they are asked for, while the searcher is open.
-        :raises ConfigError: k < 1; a filter that cannot be read, or that does not fit the documents' fields.
+        :raises ConfigError: k < 1; a query that is no text; a filter that cannot be read, or that does not fit the
+            documents' fields.
         """
         return self._view.search(text, k, filter)
 
@@ -294,7 +301,7 @@ class Searcher:
         :param threads: Queries searched at the same time.
         :param filter: As in `search`, for all queries.
         :return: One list of hits a query, in the order of the queries.
-        :raises ConfigError: k or threads < 1; a filter as in `search`.
+        :raises ConfigError: k or threads < 1; queries that are no texts; a filter as in `search`.
         """
         return self._view.search_batch(texts, k, threads, filter)
 

@@ -165,6 +165,7 @@ class ExplainResponse(BaseModel):
     unmatched: list[str]
     rescored: RescoredHit | None = None
     passage: PassageFound | None = None
+    filtered: bool | None = Field(default=None, description="True where the document does not meet the filter: no hit.")
 
 
 class DocumentFound(BaseModel):

@@ -62,10 +62,10 @@ def test_help_imports_neither_numpy_nor_a_command():
 
 def test_sizes_are_choices():
     assert sized(None, {**NONE, "k": 5}) == {**NONE, "k": 5}
-    assert sized("small", NONE) == {**NONE, "terms": "word", "kept": 256, "bits": 6}
+    assert sized("small", NONE) == {**NONE, "terms": "word", "kept": 256, "bits": 5}
     assert sized("default", NONE) == NONE
     assert sized("large", {**NONE, "k": 9}) == {**NONE, "terms": "word+folded", "k": 9}
-    assert sized("small", {**NONE, "bits": 6}) == sized("small", NONE)
+    assert sized("small", {**NONE, "bits": 5}) == sized("small", NONE)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,10 @@ def test_the_encoders_alone_change(path, embedder):
     assert told.generation == manifest.generation + 1
     assert head_of(path).depth == told.rescoring["small"]["depth"] == 1
     for encoder in ("none", "full"):
-        new, old = ({**each.rescoring[encoder], "behind": {}} for each in (told, manifest))
+        new, old = (
+            {name: value for name, value in each.rescoring[encoder].items() if name not in ("behind", "nDCG@10")}
+            for each in (told, manifest)
+        )
         assert new == old
     assert [hits_of(path, embedder, **how) for how in others] == found
     unchanged = told.but(generation=0, statistics={}, rescoring={})
@@ -320,6 +323,14 @@ def test_an_embedder_that_cannot_be_run_in_part_has_a_static_encoder_alone(path,
     assert verify_index(path) == []
     monkeypatch.undo()
     assert set(Index(path, embedder).fit_query_encoder().rescoring) == {"none", "static", "small", "full"}
+
+
+def test_what_encoders_find_is_told_by_one_measurement(path, embedder):
+    told = Index(path, embedder).fit_query_encoder(layers=1).rescoring
+    for encoder, about in told.items():
+        for other, apart in about["behind"].items():
+            assert told[other]["nDCG@10"] - about["nDCG@10"] == pytest.approx(apart["by"], abs=1e-9), (encoder, other)
+    assert set(told["none"]["behind"]) == {"static", "small", "full"}
 
 
 def test_layers_are_those_that_the_model_has(path, embedder):

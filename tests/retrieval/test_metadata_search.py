@@ -271,9 +271,12 @@ def test_candidates_of_rescoring_pass_the_filter(many, model, monkeypatch, asked
                 assert [hit.id for hit in batch] == [hit.id for hit in wanted]
                 for hit in wanted[:7]:
                     told = searcher.explain(query, hit.id, filter='lang!="de"')
-                    assert told.score == hit.score
+                    assert (told.score, told.filtered) == (hit.score, False)
                     near_ones = {each.id for each in told.rescored.neighbours}
                     assert near_ones <= {each.id for each in (*passing, *others)}
+                german = next(doc_id for doc_id, about in metadata.items() if about.get("lang") == "de")
+                told = searcher.explain(query, german, filter='lang!="de"')
+                assert (told.filtered, told.rescored) == (True, None)
 
 
 def test_expanded_queries_and_fields_of_pieces_are_filtered(model, tmp_path):

@@ -90,7 +90,7 @@ def plainly(path, embedder, query, candidates, k, encoder="full", feedback=False
     if not best:
         return []
     rows = [embedding_of(path, hit.id).astype(np.float64) for hit in best]
-    total = unit([hit.score for hit in best])
+    total = unit([hit.score for hit in best]) if len({hit.score for hit in best}) > 1 else np.ones(len(best))
     if encoder != "none":
         total = np.array([hit.score for hit in best]) / max(1, *(hit.score for hit in best))
         first, second = sorted([*total, 0.0], reverse=True)[:2]
@@ -212,6 +212,20 @@ def test_an_embedding_counts_less_where_terms_are_decisive(sparse, share):
     scores = np.array(sparse, dtype=np.float64)
     assert weight_in_query(scores, 0.6, literal=True) == pytest.approx(0.6 * share, rel=1e-3)
     assert weight_in_query(scores, 0.6, literal=False) == 0.6
+
+
+@JVM
+@silent
+def test_what_nothing_is_better_than_has_the_best_score(embedder, tmp_path, monkeypatch):
+    set_feedback(monkeypatch, 0.25)
+    texts = ["A whale swims."] * 3 + ["The cat sat on the mat."]
+    same = [Document(f"d{number}", "", text) for number, text in enumerate(texts)]
+    path = build_index(Corpus(same, "same"), tmp_path / "index", embedder, k=20, mix=0).path
+    with Searcher.open(path, feedback=True, embedder=embedder) as searcher:
+        for query, found in (("whale", 3), ("mat", 1)):
+            hits = searcher.search(query)
+            assert [hit.score for hit in hits] == pytest.approx([1.0] * found)
+            assert searcher.explain(query, hits[0].id).score == hits[0].score
 
 
 @JVM

@@ -68,4 +68,5 @@ def _explained(index: ServedIndex, searching: Searching, asked: ExplainRequest) 
         unmatched=told.unmatched,
         rescored=rescored,
         passage=told.passage and PassageFound(**told.passage._asdict()),
+        filtered=told.filtered or None,
     )
