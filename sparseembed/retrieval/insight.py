@@ -155,10 +155,10 @@ class Insight:
         selection = commit.selection(filter)
         told = [self._by_terms(query, doc_id) for doc_id in doc_ids]
         if selection is not None:
-            places = [commit.snapshot.place(doc_id) for doc_id in doc_ids]
+            stand = [commit.snapshot.place(doc_id) for doc_id in doc_ids]
             told = [
                 each._replace(filtered=bool(selection.hidden[place.segment][place.number]))
-                for each, place in zip(told, places, strict=True)
+                for each, place in zip(told, stand, strict=True)
             ]
         rescorer = commit.rescorer
         if rescorer is None:
