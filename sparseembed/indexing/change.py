@@ -12,7 +12,7 @@ from sparseembed.data.metadata import packed, unpacked
 from sparseembed.data.passages import Splitting
 from sparseembed.embedders.store import Texts
 from sparseembed.embedders.transformer import TransformerEmbedder
-from sparseembed.errors import ConfigError
+from sparseembed.errors import ConfigError, DataError
 from sparseembed.files import cache_folder, digest
 from sparseembed.index.manifest import Manifest, read_manifest
 from sparseembed.index.segment.merge import merge_segments
@@ -209,7 +209,12 @@ class Change:
         return self._transaction.publish(manifest)
 
     def refit(self, embedder: TransformerEmbedder) -> Manifest:
-        """Fit and write anew what the index holds."""
+        """Fit and write anew what the index holds.
+
+        :raises DataError: It holds nothing.
+        """
+        if not self.manifest.counts["documents"]:
+            raise DataError(f"{self.path} holds no documents to fit statistics to: add some first")
         manifest, corpus = self.manifest, self.corpus()
         recalling = Recalling.of(manifest, embedder)
         config = SparseConfig(**manifest.sparse)

@@ -203,8 +203,8 @@ class Rescorer:
         if encoder == SMALL and (early := load_early(files)) is not None:
             return EarlyEncoder(embedder, early)
         raise IndexFolderError(
-            f"{self._snapshot.path} has no {encoder} query encoder, which takes some dozens of texts to be fitted to: "
-            "take the full one, or fit it with sparseembed fit-query-encoder"
+            f"{self._snapshot.path} has no {encoder} query encoder, which takes 64 texts or more to be fitted to: take "
+            "the full one, or fit it with sparseembed fit-query-encoder and further --queries"
         )
 
     def encode(self, texts: Sequence[str]) -> list[Vectors | None]:

@@ -123,6 +123,16 @@ def test_compacting_changes_no_hit(index):
     assert index.compact().generation == manifest.generation  # nothing is left to do
 
 
+def test_an_index_of_nothing_is_not_fitted_anew(embedder, tmp_path):
+    path = build_index(Corpus(texts(3), "gone"), tmp_path / "index", embedder, k=20).path
+    index = Index(path, embedder)
+    index.delete([each.id for each in texts(3)])
+    before = (path / "manifest.json").read_bytes()
+    with pytest.raises(DataError, match=r"index holds no documents to fit statistics to: add some first"):
+        index.compact(refit=True)
+    assert (path / "manifest.json").read_bytes() == before
+
+
 def test_an_index_is_fitted_anew_again_and_again(embedder, tmp_path):
     whole = texts(30)
     for place in ("first", "second"):  # two indexes of the same documents, one after the other
