@@ -267,8 +267,12 @@ def test_another_side_or_shard_size_is_an_error_naming_it(standing, tiny_embedde
         encode_to_store(standing, make_texts(), tiny_embedder())
 
 
-def test_redo_encodes_anew_what_has_changed(standing, tiny_embedder, tmp_path):
+def test_redo_encodes_anew_what_has_changed(standing, tiny_embedder, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(store, "note", told.append)
     encode_to_store(standing, make_texts("2"), tiny_embedder(), redo=True)
+    assert told[0].startswith("encoding anew: small, documents has changed")
+    assert "--reencode" not in told[0]
     encode_to_store(tmp_path / "fresh", make_texts("2"), tiny_embedder())
     assert files_of(standing) == files_of(tmp_path / "fresh")
     encode_to_store(standing, make_texts("2"), tiny_embedder(pooling="mean"), redo=True)

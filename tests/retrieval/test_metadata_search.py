@@ -442,6 +442,11 @@ def test_the_command_line(model, tmp_path, capfd):
     assert {line[2] for line in lines} <= {"d2", "d3", "d4"}
     assert '"author.name": "É"' in run("explain", path, "cat", "d3")
     assert json.loads(run("explain", path, "cat", "d3", "--json"))["metadata"]["year"] == 2013
+    for condition, kept in (("year=2013", True), ("year=2012", False)):
+        told = run("explain", path, "cat", "d3", "--filter", condition)
+        assert ("no hit: it does not meet the filter" in told) is not kept
+        told = json.loads(run("explain", path, "cat", "d3", "--filter", condition, "--json"))
+        assert told.get("filtered", False) is not kept
     run("export", path, "--to", "jsonl", "--out", tmp_path / "out")
     exported = [json.loads(line) for line in (tmp_path / "out" / "00000.jsonl").read_text().splitlines()]
     assert [each["metadata"]["year"] for each in exported] == list(range(2010, 2019))
