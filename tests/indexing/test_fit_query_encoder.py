@@ -308,7 +308,7 @@ def test_a_failure_or_another_writer_leaves_the_index_as_it_is(path, embedder, m
     assert verify_index(path) == []
 
 
-def test_an_embedder_that_cannot_be_run_in_part_has_a_static_encoder_alone(path, embedder, monkeypatch, capsys):
+def test_an_embedder_that_cannot_be_run_in_part_has_a_static_encoder_alone(path, embedder, monkeypatch):
     def fails(*_):
         raise EmbedderError("a Tiny has no list of layers that could be run in part")
 
