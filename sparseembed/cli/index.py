@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size",
         choices=SIZES,
-        help="how much the index keeps of each document: small, three quarters of the bytes for .005 of nDCG@10 on "
+        help="how much the index keeps of each document: small, two thirds of the bytes for .01 of nDCG@10 on "
         "short queries; default; or large, with pieces of words beside the words (default: default)",
     )
     parser.add_argument(

@@ -144,6 +144,7 @@ class Insight:
         :raises DataError: The index has no such document.
         :raises ConfigError: A filter as in `search`.
         """
+        check_text(text)
         query = self._commit.query_encoder.encode(text)
         own = InferenceFree(self._commit.literal).encode(text).keys()
         return [self._shown(query, own, told) for told in self._explained(query, text, doc_ids, filter)]

@@ -147,8 +147,8 @@ class SparseConfig:
 # `least`: words of two documents or more gave .2671 and with pieces .2618 on the train split of pydocs, all words gave
 # .2686 and .2642. So small vocabularies keep their rare words, and large ones, where they cost most, do not.
 # `composed`, `bits`: benchmarks/results/bytes.md, chosen on train and dev splits, whose mean nDCG@10 is within .001 of
-# that with all words in 8 bits, at four tenths of the bytes. `kept` 384 cost .0014 there, and .009 on queries that are
-# whole texts (docs/results.md), 256 cost .0054. Pieces: 384 words and pieces cost .007.
+# that with all words in 8 bits, at four tenths of the bytes. `kept` 384 costs .002 there, and cost .009 on queries that
+# are whole texts (docs/results.md), 256 costs .0095. Pieces: 384 words and pieces cost .007.
 # K and the share of pieces: pydocs' train split .2533 (`word`) -> .2618, SciFact's .7246 -> .7256, adapted embedders.
 DEFAULTS: dict[str, SparseConfig] = {
     "word": SparseConfig(composed=3, bits=5),
